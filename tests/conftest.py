@@ -1,0 +1,3 @@
+"""What every test of this repository shares."""
+
+pytest_plugins = ["tests.skips"]
