@@ -1,0 +1,70 @@
+"""Holds the coverage of each part of anyjob at or above its floor in tests/coverage_floors.toml.
+
+Reads .coverage of the last run. With --raise, lifts each floor to what was measured; nothing here
+lowers one.
+"""
+
+import json
+import subprocess
+import sys
+import tempfile
+import tomllib
+from collections import Counter
+from pathlib import Path
+
+FLOORS = Path("tests/coverage_floors.toml")
+HEADER = """\
+# Per cent of statements and branches that the unit and conformance tests cover, by part. A floor only
+# rises: `python scripts/coverage_floors.py --raise` lifts each to what the last run reached.
+"""
+
+
+def main() -> int:
+    floors: dict[str, int] = tomllib.loads(FLOORS.read_text())
+    measured = measure()
+    if "--raise" in sys.argv[1:]:
+        write({part: max(floors.get(part, 0), per_cent) for part, per_cent in measured.items()})
+        return 0
+    for part, per_cent in measured.items():
+        print(f"{part:<24}{per_cent:>4} %   floor {floors.get(part, 'missing')}")
+    return report_gaps(floors, measured)
+
+
+def measure() -> dict[str, int]:
+    """Whole per cents, rounded down, for each folder or module right below anyjob."""
+    covered: Counter[str] = Counter()
+    total: Counter[str] = Counter()
+    for name, file in coverage_by_file().items():
+        summary = file["summary"]
+        part = Path(name).parts[1]
+        covered[part] += summary["covered_lines"] + summary["covered_branches"]
+        total[part] += summary["num_statements"] + summary["num_branches"]
+    return {part: 100 * covered[part] // total[part] for part in sorted(total) if total[part]}
+
+
+def coverage_by_file() -> dict[str, dict[str, dict[str, int]]]:
+    with tempfile.TemporaryDirectory() as folder:
+        report = Path(folder) / "coverage.json"
+        command = [sys.executable, "-m", "coverage", "json", "--quiet", "-o", str(report)]
+        subprocess.run(command, check=True)
+        files: dict[str, dict[str, dict[str, int]]] = json.loads(report.read_text())["files"]
+    return files
+
+
+def report_gaps(floors: dict[str, int], measured: dict[str, int]) -> int:
+    fallen = [part for part, floor in floors.items() if measured.get(part, 0) < floor]
+    unlisted = [part for part in measured if part not in floors]
+    for part in fallen:
+        print(f"error: {part} is covered to {measured.get(part, 0)} %, below {floors[part]} %")
+    for part in unlisted:
+        print(f"error: {part} has no floor in {FLOORS}; run scripts/coverage_floors.py --raise")
+    return 1 if fallen or unlisted else 0
+
+
+def write(floors: dict[str, int]) -> None:
+    lines = [f'"{part}" = {floor}\n' for part, floor in sorted(floors.items())]
+    FLOORS.write_text(HEADER + "\n" + "".join(lines))
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
