@@ -14,8 +14,8 @@ from pathlib import Path
 
 FLOORS = Path("tests/coverage_floors.toml")
 HEADER = """\
-# Per cent of statements and branches that the unit and conformance tests cover, by part. A floor only
-# rises: `python scripts/coverage_floors.py --raise` lifts each to what the last run reached.
+# Per cent of statements and branches that the unit and conformance tests cover, by part. A floor
+# only rises: `python scripts/coverage_floors.py --raise` lifts each to what the last run reached.
 """
 
 
