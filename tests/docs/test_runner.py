@@ -1,0 +1,102 @@
+"""The runner of the snippets sees what is wrong with a page."""
+
+import os
+import select
+from pathlib import Path
+
+import pytest
+
+from tests.docs.page import Page
+from tests.docs.snippets import BadSnippet, snippets
+
+
+def run(markdown: str, folder: Path) -> None:
+    with Page(folder) as page:
+        for snippet in snippets(markdown):
+            page.run(snippet)
+
+
+def test_blocks_of_a_page_share_names_files_and_shell(tmp_path: Path) -> None:
+    run(
+        """
+```python
+# file: shop.py
+PRICE = 40
+```
+```python
+import shop
+total = shop.PRICE + 2
+```
+```python
+print(total)
+```
+```output
+42
+```
+```console
+$ price=7
+$ echo $price; \\
+> python -c "import shop; print(shop.PRICE)"
+7
+40
+```
+""",
+        tmp_path,
+    )
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        pytest.param("```python\nprint(1)\n```\n```output\n2\n```", id="python-prints-otherwise"),
+        pytest.param("```python\n1 / 0\n```", id="python-raises"),
+        pytest.param(
+            "```python\n1\n```\n```output\nTraceback (most recent call last)\n```", id="calm"
+        ),
+        pytest.param("```console\n$ echo 1\n2\n```", id="command-prints-otherwise"),
+        pytest.param("```console\n$ false\n```", id="command-fails"),
+        pytest.param("```console\n$ exit 0\n```", id="shell-ends"),
+    ],
+)
+def test_page_that_lies_fails(page: str, tmp_path: Path) -> None:
+    with pytest.raises(AssertionError):
+        run(page, tmp_path)
+
+
+def test_dots_stand_for_what_varies(tmp_path: Path) -> None:
+    run("```console\n$ echo job 0193-ab done\njob ... done\n```", tmp_path)
+
+
+def test_shown_traceback_is_expected(tmp_path: Path) -> None:
+    run(
+        "```python\n1 / 0\n```\n```output\nTraceback (most recent call last):\n  ...\n"
+        "ZeroDivisionError: division by zero\n```",
+        tmp_path,
+    )
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        pytest.param("```{code-block} python\n1 / 0\n```", id="code-in-a-directive"),
+        pytest.param("````{note}\n```python\n1 / 0\n```\n````", id="fence-in-a-directive"),
+        pytest.param("```bash\nfalse\n```", id="unknown-language"),
+        pytest.param("```output\n1\n```", id="output-of-nothing"),
+    ],
+)
+def test_block_that_would_escape_is_refused(page: str) -> None:
+    with pytest.raises(BadSnippet):
+        snippets(page)
+
+
+def test_background_process_ends_with_its_page(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "alive")
+    reader = os.open(tmp_path / "alive", os.O_RDONLY | os.O_NONBLOCK)
+    writers = select.poll()
+    writers.register(reader, select.POLLHUP)
+
+    run("```console\n$ exec 3> alive\n$ sleep 600 &\n```", tmp_path)
+
+    # The other end hangs up when the last process that holds it is gone.
+    assert writers.poll(5_000)
+    os.close(reader)
