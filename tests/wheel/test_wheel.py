@@ -1,0 +1,105 @@
+"""The built wheel works in an empty environment, with the sources out of reach."""
+
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import anyjob
+
+ROOT = Path(__file__).parents[2]
+
+SHOP = """
+from anyjob import App
+
+jobs = App("sqlite:///jobs.db")
+
+@jobs.task
+def total(prices: list[int], *, shipping: int = 0) -> int:
+    return sum(prices) + shipping
+"""
+
+ENQUEUE = "import shop; print(shop.total.enqueue([20, 15], shipping=7).id)"
+RESULT = "import sys, shop; print(shop.jobs.get(sys.argv[1], queue='default').result(timeout=5))"
+
+Run = Callable[..., str]
+
+# Building, and one download of three dependencies.
+pytestmark = pytest.mark.timeout(300)
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("dist")
+    pip("wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", str(folder), str(ROOT))
+    (built,) = folder.glob("anyjob-*.whl")
+    return built
+
+
+@pytest.fixture(scope="module")
+def environment(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("empty") / "env"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True)
+    pip("--python", str(folder / "bin" / "python"), "install", str(wheel))
+    return folder
+
+
+@pytest.fixture
+def run(environment: Path, tmp_path: Path) -> Run:
+    """Runs a program of the environment in an empty folder, with nothing else in sight."""
+
+    def run(program: str, *arguments: str) -> str:
+        done = subprocess.run(
+            [str(environment / "bin" / program), *arguments],
+            cwd=tmp_path,
+            env={"PATH": "/usr/bin:/bin", "HOME": str(tmp_path)},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout.strip()
+
+    return run
+
+
+def pip(*arguments: str) -> None:
+    command = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_wheel_holds_the_whole_package_and_nothing_else(wheel: Path) -> None:
+    sources = {
+        str(path.relative_to(ROOT))
+        for path in (ROOT / "anyjob").rglob("*")
+        if path.is_file() and path.suffix != ".pyc"
+    }
+
+    with zipfile.ZipFile(wheel) as archive:
+        packed = {name for name in archive.namelist() if ".dist-info/" not in name}
+
+    assert packed == sources
+    assert "anyjob/py.typed" in packed
+
+
+def test_wheel_imports_from_its_own_environment(run: Run, environment: Path) -> None:
+    assert run("python", "-c", "import anyjob; print(anyjob.__file__)").startswith(str(environment))
+
+
+def test_wheel_prints_its_version(run: Run) -> None:
+    assert run("python", "-c", "import anyjob; print(anyjob.__version__)") == anyjob.__version__
+    assert anyjob.__version__ in run("anyjob", "version")
+
+
+def test_wheel_runs_a_job_through_sqlite_and_a_worker_process(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "shop.py").write_text(SHOP)
+
+    job_id = run("python", "-c", ENQUEUE)
+    run("anyjob", "worker", "shop:jobs", "--burst")
+
+    assert run("python", "-c", RESULT, job_id) == "42"
