@@ -1,0 +1,114 @@
+"""What a backend can do, as levels and numbers, and the plan that checks a need against it.
+
+The rows are those of the capability table in the documentation; the conformance suite proves each
+of them.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from anyjob.core.errors import UnsupportedCapability
+
+Level = Literal["native", "emulated", "none"]
+
+
+class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
+    """What an opened backend declares; constant while it is open. Times in seconds, sizes in bytes.
+
+    `None` as a number means: no limit.
+    """
+
+    product: str
+    version: str
+    emulator: bool = False
+
+    lease: Literal["timed", "connection"]
+    max_lease: float | None = None
+    fencing: Literal["token", "local"]
+    durability: Literal["none", "process", "os"]
+    failover: Literal["none", "lossy", "lossless"] = "none"
+
+    dedup: Literal["window", "none"]
+    dedup_window: float
+    atomic_batch: bool
+    max_batch: int
+    atomic_children: bool
+    transaction: bool
+
+    delay: Level
+    resolution: float
+    max_delay: float | None = None
+    schedule_lag: float
+
+    priorities: int
+    low_share: Level
+    order: Literal["fifo", "loose"]
+    redeliveries: Literal["exact", "upper"]
+    release: Literal["place", "count", "none"]
+
+    dead: Level
+    counts: Literal["exact", "approximate"]
+    browse: Literal["all", "dead", "none"]
+    results: Level
+    cancel: Level
+    unique: Level
+    pause: Level
+
+    wait: Literal["block", "poll", "push"]
+    wakeup_lag: float
+    visibility_lag: float
+    redelivery_lag: float
+    prefetch: int = 0
+    max_payload: int
+    clock: Literal["backend", "client"] = "backend"
+
+    def require(self, need: Need) -> Level:
+        """Return how `need` is met: "native" or "emulated"; raise UnsupportedCapability if nobody
+        can.
+        """
+        level: Level = getattr(self, need.capability)
+        if level == "none":
+            raise UnsupportedCapability(
+                need.capability,
+                f"{need.asked_by} needs {need.what}, which {self.product} cannot do and no store emulates;"
+                " add store=..., or leave it out",
+            )
+        if (
+            need.capability == "delay"
+            and self.max_delay is not None
+            and need.amount > self.max_delay
+        ):
+            raise UnsupportedCapability(
+                "max_delay",
+                f"{need.asked_by} needs {need.what} of {need.amount:g} s, longer than the {self.max_delay:g} s of"
+                f" {self.product}; add store=..., or delay it by {self.max_delay:g} s at most",
+            )
+        return level
+
+
+class Need(msgspec.Struct, frozen=True):
+    """One thing that a task's or a job's options ask of the backend."""
+
+    #: The field of `Capabilities` that must not be "none".
+    capability: str
+    #: What is needed, in the words of the option: "a delay", "a unique key".
+    what: str
+    #: Who asks: "task 'send_receipt'".
+    asked_by: str
+    #: Seconds, where the need has a length.
+    amount: float = 0.0
+
+
+class Planned(msgspec.Struct, frozen=True):
+    """One line of the plan that `anyjob doctor` prints."""
+
+    need: Need
+    level: Level
+
+
+def plan(capabilities: Capabilities, needs: list[Need]) -> list[Planned]:
+    """Return how each need is met; raises UnsupportedCapability at the first that is not."""
+    return [Planned(need, capabilities.require(need)) for need in needs]

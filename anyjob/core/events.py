@@ -1,0 +1,90 @@
+"""What happened, told to whoever subscribed; watching changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+
+from anyjob.core.errors import ConfigurationError
+from anyjob.core.names import suggestion
+
+#: Every event, with what it means.
+EVENTS: dict[str, str] = {
+    "job.succeeded": "a job was completed",
+    "job.retried": "an attempt failed and another will follow",
+    "job.dead": "a job was buried",
+    "job.cancelled": "a leased job ended as cancelled",
+    "job.expired": "a leased job ended because it expired",
+    "job.released": "a job went back without using an attempt",
+    "job.reclaimed": "a job was leased again after its lease was lost",
+    "lease.lost": "a lease was lost and the outcome of its attempt dropped",
+    "worker.started": "a worker begins to fetch",
+    "worker.stopped": "a worker has ended",
+    "worker.slot_lost": "an attempt could not be ended and keeps its slot",
+    "backend.down": "the backend does not answer",
+    "backend.up": "the backend answers again",
+    "backend.replaced": "the storage under the backend was replaced",
+    "clock.jump": "the wall clock jumped",
+}
+
+
+class Event(msgspec.Struct, frozen=True):
+    """One thing that happened. `job`, `task`, `queue` and `attempt` are set where a job is
+    concerned.
+    """
+
+    name: str
+    #: Seconds since the epoch.
+    at: float
+    job: str = ""
+    task: str = ""
+    queue: str = ""
+    attempt: int = 0
+    #: Further facts, by event.
+    facts: Mapping[str, Any] = {}
+
+
+Subscriber = Callable[[Event], object]
+
+
+class Subscribers:
+    """Who listens to what. Subscribe before use; `tell` may be called from any thread."""
+
+    def __init__(self, failed: Callable[[Event, BaseException], None]) -> None:
+        """`failed` is told of an error that a subscriber raised; it goes no further."""
+        self._failed = failed
+        self._by_name: dict[str, list[Subscriber]] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._by_name)
+
+    def add(self, name: str, subscriber: Subscriber) -> None:
+        """Subscribe to one event, or to a family by "job.*", or to all by "*"; raises
+        ConfigurationError.
+        """
+        for known in _matching(name):
+            self._by_name.setdefault(known, []).append(subscriber)
+
+    def wants(self, name: str) -> bool:
+        """Whether anybody listens to this event."""
+        return name in self._by_name
+
+    def tell(self, event: Event) -> None:
+        """Call the subscribers of an event, in the order of their subscription."""
+        for subscriber in self._by_name.get(event.name, ()):
+            try:
+                subscriber(event)
+            except Exception as error:  # user code: a subscriber must not disturb the job path
+                self._failed(event, error)
+
+
+def _matching(name: str) -> list[str]:
+    if name in EVENTS:
+        return [name]
+    prefix = name.removesuffix("*")
+    found = [known for known in EVENTS if name.endswith("*") and known.startswith(prefix)]
+    if not found:
+        raise ConfigurationError(f"no event {name!r}{suggestion(name, EVENTS)}")
+    return found

@@ -1,0 +1,119 @@
+"""The note a worker leaves beside a job: the last error and a short history, bounded."""
+
+from __future__ import annotations
+
+import traceback
+from typing import Any
+
+import msgspec
+
+from anyjob.core.settlement import MAX_NOTE
+
+_MAX_HISTORY = 20
+_MAX_MESSAGE = 1000
+_MAX_TRACEBACK = 5000
+_MAX_FRAMES = 20
+_MAX_CHAIN = 5
+
+
+class Run(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One line of a job's history."""
+
+    #: Seconds since the epoch at which it ended.
+    at: float
+    attempt: int
+    #: "retry", "dead", "snoozed" …
+    ended: str
+    error: str = ""
+    worker: str = ""
+
+
+class Note(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What is known of a job's past: the newest runs last."""
+
+    history: tuple[Run, ...] = ()
+    #: Of the last error: type name, message, traceback.
+    type: str = ""
+    message: str = ""
+    traceback: str = ""
+
+
+_encoder = msgspec.json.Encoder()
+_decoder = msgspec.json.Decoder(Note)
+
+
+def read_note(data: bytes) -> Note:
+    """Return the note in `data`; an empty one for what is none."""
+    if not data:
+        return Note()
+    try:
+        return _decoder.decode(data)
+    except (msgspec.MsgspecError, RecursionError, UnicodeError):
+        return Note()
+
+
+def noted(past: bytes, run: Run, error: BaseException | None) -> bytes:
+    """Return the note that follows `past` after `run`, at most MAX_NOTE bytes: old runs go first,
+    then traceback.
+    """
+    history = (*read_note(past).history, run)[-_MAX_HISTORY:]
+    note = Note(history) if error is None else Note(history, *described(error))
+    data = _encoder.encode(note)
+    while len(data) > MAX_NOTE and len(note.history) > 1:
+        note = msgspec.structs.replace(note, history=note.history[1:])
+        data = _encoder.encode(note)
+    while len(data) > MAX_NOTE:
+        note = msgspec.structs.replace(
+            note,
+            traceback=note.traceback[len(note.traceback) // 2 + 1 :],
+            message=note.message[:200],
+        )
+        data = _encoder.encode(note)
+    return data
+
+
+def described(error: BaseException) -> tuple[str, str, str]:
+    """Return type name, message and traceback of an error, each bounded; a raising `__str__` is
+    survived.
+    """
+    return type(error).__qualname__[:200], text_of(error), _traceback_of(error)
+
+
+def text_of(error: BaseException) -> str:
+    """Return the error's text, at most 1000 characters, encodable, also if its `__str__` raises."""
+    try:
+        text = str(error)
+    except BaseException as second:  # user code: __str__ may raise anything, SystemExit included
+        text = f"(its __str__ raised {type(second).__qualname__})"
+    return _clean(text[:_MAX_MESSAGE])
+
+
+def _traceback_of(error: BaseException) -> str:
+    lines: list[str] = []
+    seen: set[int] = set()
+    current: BaseException | None = error
+    while current is not None and id(current) not in seen and len(seen) < _MAX_CHAIN:
+        seen.add(id(current))
+        frames = traceback.extract_tb(current.__traceback__, limit=-_MAX_FRAMES)
+        part = "".join(traceback.format_list(frames))
+        lines.insert(0, f"{part}{type(current).__qualname__}: {text_of(current)}\n")
+        current = current.__cause__ or (
+            None if current.__suppress_context__ else current.__context__
+        )
+    return _clean("\n".join(lines)[-_MAX_TRACEBACK:])
+
+
+def _clean(text: str) -> str:
+    # Lone surrogates cannot be encoded; they are replaced, so that no error text stops a
+    # settlement.
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def short(error: BaseException) -> str:
+    """Return an error as one bounded line."""
+    return " ".join(f"{type(error).__qualname__}: {text_of(error)}".split())[:300]
+
+
+def as_plain(note: Note) -> dict[str, Any]:
+    """Return the note as plain values, for listings."""
+    return msgspec.to_builtins(note)  # type: ignore[no-any-return]

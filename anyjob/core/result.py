@@ -1,0 +1,39 @@
+"""What is kept of a job that ended: its result, or why there is none."""
+
+from __future__ import annotations
+
+import msgspec
+
+from anyjob.core.errors import DecodeError
+
+#: Largest result that is kept unless configured otherwise.
+MAX_RESULT = 1024 * 1024
+
+
+class Ended(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The outcome of a job that ended, as it is stored: the result as JSON, or the reason."""
+
+    result: msgspec.Raw = msgspec.Raw(b"null")
+    reason: str = ""
+
+
+_encoder = msgspec.json.Encoder()
+_decoder = msgspec.json.Decoder(Ended)
+
+
+def encode_success(result: bytes) -> bytes:
+    """Return the stored form of a result that is JSON already."""
+    return b'{"result":' + result + b"}"
+
+
+def encode_end(reason: str) -> bytes:
+    """Return the stored form of an end without a result."""
+    return _encoder.encode(Ended(reason=reason))
+
+
+def decode_end(data: bytes) -> Ended:
+    """Return what was stored; raises DecodeError."""
+    try:
+        return _decoder.decode(data)
+    except (msgspec.MsgspecError, RecursionError, UnicodeError) as error:
+        raise DecodeError(f"expected the outcome of a job, got {error}") from error

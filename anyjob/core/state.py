@@ -1,0 +1,37 @@
+"""The states of a job and the legal moves between them."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class State(StrEnum):
+    """Where a job stands; the last four are terminal."""
+
+    SCHEDULED = "scheduled"
+    READY = "ready"
+    LEASED = "leased"
+    SUCCEEDED = "succeeded"
+    DEAD = "dead"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+
+    @property
+    def is_terminal(self) -> bool:
+        return self in TERMINAL
+
+
+TERMINAL = frozenset({State.SUCCEEDED, State.DEAD, State.CANCELLED, State.EXPIRED})
+#: What has not been started and may be cancelled or purged.
+WAITING = frozenset({State.SCHEDULED, State.READY})
+
+#: From each state, the states a job may move to. A dead job moves only when a person revives it.
+MOVES: dict[State, frozenset[State]] = {
+    State.SCHEDULED: frozenset({State.READY, State.CANCELLED}),
+    State.READY: frozenset({State.LEASED, State.CANCELLED}),
+    State.LEASED: TERMINAL | WAITING,
+    State.DEAD: frozenset({State.READY}),
+    State.SUCCEEDED: frozenset(),
+    State.CANCELLED: frozenset(),
+    State.EXPIRED: frozenset(),
+}
