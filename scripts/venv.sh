@@ -54,8 +54,11 @@ install_ensurepip() {
         exit 1
     fi
     say "$1 has no ensurepip: installing $package"
-    apt-get update -qq >&2
-    DEBIAN_FRONTEND=noninteractive apt-get install -qq --yes "$package" >&2
+    if ! { apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install --yes "$package"; } >/dev/null; then
+        say "error: apt-get could not install $package, which $1 needs to make a virtual environment; type this"
+        say "    apt-get update && apt-get install --yes $package"
+        exit 1
+    fi
 }
 
 create() {
