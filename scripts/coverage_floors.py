@@ -20,10 +20,9 @@ HEADER = """\
 
 
 def main() -> int:
-    floors: dict[str, int] = tomllib.loads(FLOORS.read_text())
-    measured = measure()
+    floors, measured = read(), measure()
     if "--raise" in sys.argv[1:]:
-        write({part: max(floors.get(part, 0), per_cent) for part, per_cent in measured.items()})
+        write(raised(floors, measured))
         return 0
     for part, per_cent in measured.items():
         print(f"{part:<24}{per_cent:>4} %   floor {floors.get(part, 'missing')}")
@@ -61,9 +60,18 @@ def report_gaps(floors: dict[str, int], measured: dict[str, int]) -> int:
     return 1 if fallen or unlisted else 0
 
 
-def write(floors: dict[str, int]) -> None:
+def read(path: Path = FLOORS) -> dict[str, int]:
+    floors: dict[str, int] = tomllib.loads(path.read_text())
+    return floors
+
+
+def raised(floors: dict[str, int], measured: dict[str, int]) -> dict[str, int]:
+    return {part: max(floors.get(part, 0), per_cent) for part, per_cent in measured.items()}
+
+
+def write(floors: dict[str, int], path: Path = FLOORS) -> None:
     lines = [f'"{part}" = {floor}\n' for part, floor in sorted(floors.items())]
-    FLOORS.write_text(HEADER + "\n" + "".join(lines))
+    path.write_text(HEADER + "\n" + "".join(lines))
 
 
 if __name__ == "__main__":
