@@ -6,14 +6,12 @@
 #   make docs                 the documentation, into docs/_build/html
 #   make bench [QUICK=1]      the benchmarks
 #
-# Beside these: venv, test-pythons (unit and conformance tests on the other Pythons found), certify (the longer
-# tier of the tests), format, clean.
+# BACKEND and QUICK reach the programs as environment variables, as make hands them on. Beside these: venv,
+# test-pythons (unit and conformance tests on the other Pythons found), certify (the longer tier of the tests),
+# format, clean.
 
 PYTHON = .venv/bin/python
 PYTEST = $(PYTHON) -m pytest
-BACKEND ?=
-QUICK ?=
-export BACKEND QUICK
 
 # Two workers whatever the machine has, so that a race seen in CI is seen at home.
 PARALLEL = -n 2
