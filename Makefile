@@ -64,7 +64,8 @@ test-wheel: .venv/.complete
 test-pythons: .venv/.complete
 	@scripts/test_pythons.sh
 
-# The longer tier: more examples for each property, more repeats of each crash. Tests read CERTIFY.
+# The longer tier: more examples for each property, more repeats of each crash. Tests read CERTIFY; tests/conftest.py gives
+# Hypothesis its profile.
 certify: .venv/.complete
 	CERTIFY=1 $(PYTEST) tests/conformance tests/acceptance $(PARALLEL) --timeout=1800
 
