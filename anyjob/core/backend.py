@@ -3,8 +3,10 @@
 Every operation is synchronous, blocking and takes a batch. What each promises stands in its
 docstring; the conformance suite proves it. Common to all of them:
 
-- Any thread may call, after `open()`. Before it, after `close()`, and in a forked child, they raise Misuse.
-- Every call ends by its own deadline, also when the broker is frozen, and raises only errors of `core.errors`.
+- Any thread may call, after `open()`. Before it, after `close()`, and in a forked child, they
+  raise Misuse.
+- Every call ends by its own deadline, also when the broker is frozen, and raises only errors of
+  `core.errors`.
 - A definite error means no effect. Client libraries' own retries are off.
 - What is declared absent raises UnsupportedCapability before any effect.
 - Times are counted by the backend's clock.

@@ -73,8 +73,8 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
         if level == "none":
             raise UnsupportedCapability(
                 need.capability,
-                f"{need.asked_by} needs {need.what}, which {self.product} cannot do and no store emulates;"
-                " add store=..., or leave it out",
+                f"{need.asked_by} needs {need.what}, which {self.product} cannot do and no store"
+                " emulates; add store=..., or leave it out",
             )
         if (
             need.capability == "delay"
@@ -83,8 +83,9 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
         ):
             raise UnsupportedCapability(
                 "max_delay",
-                f"{need.asked_by} needs {need.what} of {need.amount:g} s, longer than the {self.max_delay:g} s of"
-                f" {self.product}; add store=..., or delay it by {self.max_delay:g} s at most",
+                f"{need.asked_by} needs {need.what} of {need.amount:g} s, longer than the"
+                f" {self.max_delay:g} s of {self.product}; add store=..., or delay it by"
+                f" {self.max_delay:g} s at most",
             )
         return level
 

@@ -10,10 +10,11 @@ AnyjobError
 │   ├── BackendUnavailable       it did not answer in time; trying again may help
 │   ├── BackendFull              it has no room; running jobs still settle
 │   ├── BackendCorrupt           what is stored there is damaged, foreign or newer than this release
-│   └── EnqueueUncertain         zero or one job was stored; its drafts keep their ids when sent again
+│   └── EnqueueUncertain         zero or one job was stored; a resend keeps the ids
 ├── LeaseLost                    nobody: another worker may be running the job
 ├── PayloadTooLarge              the caller: send a reference instead
 ├── DecodeError                  the bytes are no job of ours
+│   └── NewerVersion             they are one in a newer wire format; a newer worker can run it
 ├── TaskNotFound                 no such task is registered
 ├── JobNotFound                  no such job is stored
 ├── EnqueueRejected              a middleware or the backend refused this job
@@ -85,7 +86,7 @@ class BackendCorrupt(BackendError):
 
 
 class EnqueueUncertain(BackendError):
-    """Raised when an enqueue may or may not have been stored; sending the same ids again is safe."""
+    """Raised when an enqueue may or may not have been stored; resending the same ids is safe."""
 
     retryable = True
 
@@ -96,7 +97,7 @@ class EnqueueUncertain(BackendError):
 
 
 class LeaseLost(AnyjobError):
-    """Raised when a lease ended before its holder was done; another worker may be running the job."""
+    """Raised when a lease ended before its holder was done; another worker may have the job."""
 
 
 class PayloadTooLarge(AnyjobError):

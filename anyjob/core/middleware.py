@@ -93,7 +93,8 @@ def _returned(middleware: Middleware, value: object, outcome: Outcome | None) ->
         return outcome
     return Failed(
         TypeError(
-            f"expected around() of {type(middleware).__name__} to yield, or to return an outcome, got {value!r}"
+            f"expected around() of {type(middleware).__name__} to yield, or to return an outcome,"
+            f" got {value!r}"
         )
     )
 

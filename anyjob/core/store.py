@@ -37,7 +37,7 @@ class Entry(msgspec.Struct, frozen=True):
 
 
 class Put(msgspec.Struct, frozen=True):
-    """A value to write. At most one of `if_version` and `if_absent`; `ttl` None keeps it for ever."""
+    """A value to write, by at most one of `if_version` and `if_absent`; `ttl` None is for ever."""
 
     key: str
     value: bytes

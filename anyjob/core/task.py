@@ -104,7 +104,7 @@ class Task(Generic[P, R]):
         """Do what `enqueue` does without blocking the event loop."""
         return await self._door.aenqueue(self.job(*args, **kwargs))
 
-    def using(
+    def using(  # noqa: PLR0913 - every option by name, so that a checker knows its type
         self,
         *,
         queue: str | UnsetType = UNSET,
@@ -208,7 +208,7 @@ class BoundTask(Generic[P, R]):
 
 
 class Registry:
-    """The tasks of one app by name and alias. Register before use; reading is safe from any thread."""
+    """The tasks of one app by name and alias. Register before use; any thread may read."""
 
     def __init__(self) -> None:
         self._by_name: dict[str, Task[..., Any]] = {}

@@ -1,4 +1,4 @@
-"""A stored job as people read it: everything decoded that can be, nothing raised for what cannot."""
+"""A stored job as people read it: what can be decoded is, and what cannot raises nothing."""
 
 from __future__ import annotations
 
