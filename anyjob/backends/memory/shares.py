@@ -1,0 +1,74 @@
+"""How a consumer divides a fetch among its queues, and leaves a part to the low end of each.
+
+Pure bookkeeping; the consumer's fetching thread alone uses it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from anyjob.core.backend import QueueShare
+from anyjob.core.envelope import PRIORITIES
+
+#: One job in so many is taken from the low end of the priorities.
+LOW_SHARE = 16
+
+
+class LowEnd:
+    """Says how many of the next jobs come from the low end, and at which priority to look first.
+
+    The priority to start at moves, because "lowest first" would starve the middle.
+    """
+
+    __slots__ = ("_account", "_start")
+
+    def __init__(self) -> None:
+        self._account = 0
+        self._start = 0
+
+    def part(self, jobs: int) -> int:
+        """How many of the next `jobs` jobs."""
+        part, self._account = divmod(self._account + jobs, LOW_SHARE)
+        return part
+
+    def start(self) -> int:
+        """The priority at or above which the next one of them is to be found."""
+        start = self._start
+        self._start = (start + 1) % PRIORITIES
+        return start
+
+
+class Ring:
+    """Deficit round robin over queues."""
+
+    def __init__(self, shares: Sequence[QueueShare]) -> None:
+        self._weights = [share.weight for share in shares]
+        self._deficits = [0] * len(shares)
+        self._next = 0
+
+    def allot(self, credit: int, available: Sequence[int]) -> list[int]:
+        """Divide at most `credit` jobs among the queues, of which each has so many available."""
+        if len(available) == 1:
+            return [min(credit, available[0])]
+        left = list(available)
+        allotted = [0] * len(left)
+        credit = min(credit, sum(left))
+        while credit:
+            quantum = self._quantum(credit, left)
+            at = self._next
+            if left[at] and not self._deficits[at]:
+                self._deficits[at] = self._weights[at] * quantum
+            part = min(self._deficits[at], left[at], credit)
+            allotted[at] += part
+            left[at] -= part
+            credit -= part
+            # What an empty queue did not use is not saved up for a burst.
+            self._deficits[at] = self._deficits[at] - part if left[at] else 0
+            if not self._deficits[at]:
+                self._next = (at + 1) % len(left)
+        return allotted
+
+    def _quantum(self, credit: int, left: Sequence[int]) -> int:
+        """Jobs per unit of weight and turn, so large that a large credit takes few turns."""
+        active = sum(weight for weight, jobs in zip(self._weights, left, strict=True) if jobs)
+        return max(1, credit // active)
