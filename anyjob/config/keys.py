@@ -1,0 +1,160 @@
+"""Every key of the configuration, and what its value has to be."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+
+from anyjob.config.model import Config, WorkerConfig
+from anyjob.config.url import BackendURL
+from anyjob.core.errors import ConfigurationError, InvalidOption
+from anyjob.core.names import checked_name
+from anyjob.core.retry import Retry
+
+PREFIX = "ANYJOB_"
+#: Variables of ours that are no key: they choose where to look, or serve the command line or tests.
+OTHER_VARIABLES = ("ANYJOB_APP", "ANYJOB_PROFILE", "ANYJOB_FAILPOINT")
+#: The keys that hold a table of further keys.
+TABLES = ("defaults", "worker")
+
+
+class Wrong(Exception):
+    """Raised by a reader with what it expected; `load` adds the key, its origin and the value."""
+
+
+class Text(str):
+    """Text from where there are no other types: it may stand for a number or a list."""
+
+    __slots__ = ()
+
+
+class Key(msgspec.Struct, frozen=True):
+    """One key: how its value is read, and what holds when nobody gives one."""
+
+    name: str
+    #: Returns the checked value, or raises Wrong.
+    read: Callable[[Any], Any]
+    default: Any
+
+    @property
+    def variable(self) -> str:
+        """The environment variable that sets it."""
+        return PREFIX + self.name.replace(".", "_").upper()
+
+
+def _url(value: Any) -> BackendURL:
+    if not isinstance(value, str) or not BackendURL(value).scheme:
+        raise Wrong("a URL such as 'sqlite:///jobs.db'")
+    return BackendURL(value)
+
+
+def _name(value: Any) -> str:
+    try:
+        return checked_name(value, "it")
+    except ConfigurationError as error:
+        raise Wrong(
+            "1 to 80 letters, digits, '_', '.' or '-', beginning with a letter or digit"
+        ) from error
+
+
+def _names(value: Any) -> tuple[str, ...]:
+    if isinstance(value, Text):
+        value = [part.strip() for part in value.split(",") if part.strip()]
+    if not isinstance(value, list | tuple):
+        raise Wrong("a list of queue names")
+    return tuple(dict.fromkeys(_name(name) for name in value))
+
+
+def _seconds(value: Any) -> float:
+    number = _number(value, float)
+    if number is None or not math.isfinite(number) or number < 0:
+        raise Wrong("seconds, 0 or more")
+    return float(number)
+
+
+def _positive_seconds(value: Any) -> float:
+    number = _number(value, float)
+    if number is None or not math.isfinite(number) or number <= 0:
+        raise Wrong("seconds, more than 0")
+    return float(number)
+
+
+def _count(value: Any) -> int:
+    number = _number(value, int)
+    if not isinstance(number, int) or number < 1:
+        raise Wrong("a whole number, 1 or more")
+    return number
+
+
+def _number(value: Any, kind: type[int | float]) -> int | float | None:
+    if isinstance(value, Text):
+        try:
+            return kind(value)
+        except ValueError:
+            return None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return value
+
+
+def _one_of(*known: str) -> Callable[[Any], str]:
+    def read(value: Any) -> str:
+        if not isinstance(value, str) or value.lower() not in known:
+            raise Wrong("one of " + ", ".join(map(repr, known)))
+        return value.lower()
+
+    return read
+
+
+def _option(value: Any) -> Any:
+    return value
+
+
+def _retry(value: Any) -> Retry | None:
+    """A table of the fields of Retry, for no file can name an exception type."""
+    if value is None or isinstance(value, Retry):
+        return value
+    fields = tuple(Retry().portable())
+    if not isinstance(value, Mapping) or not set(value) <= set(fields):
+        raise Wrong("a table of " + ", ".join(fields))
+    try:
+        return Retry(**value)
+    except (InvalidOption, TypeError) as error:
+        raise Wrong(f"a retry policy ({error})") from error
+
+
+def option_key(name: str) -> Key:
+    """Return the key of a default option; which options there are, the application knows."""
+    return Key(f"defaults.{name}", _retry if name == "retry" else _option, None)
+
+
+def _keys() -> dict[str, Key]:
+    readers: dict[str, Callable[[Any], Any]] = {
+        "backend": _url,
+        "store": _url,
+        "namespace": _name,
+        "queues": _names,
+        "lease": _positive_seconds,
+        "max_redeliveries": _count,
+        "unknown_task_grace": _seconds,
+        "max_payload": _count,
+        "max_result": _count,
+        "worker.concurrency": _count,
+        "worker.grace": _seconds,
+        "worker.cancel_grace": _seconds,
+        "worker.log_level": _one_of("debug", "info", "warning", "error", "critical"),
+        "worker.log_format": _one_of("text", "json"),
+        "worker.queues": _names,
+    }
+    plain = Config(backend=BackendURL(""))
+    defaults = {name: getattr(plain, name) for name in readers if "." not in name}
+    for name in WorkerConfig.__struct_fields__:
+        defaults[f"worker.{name}"] = getattr(plain.worker, name)
+    return {name: Key(name, read, defaults[name]) for name, read in readers.items()}
+
+
+#: By dotted name; the options under "defaults" come on top.
+KEYS = _keys()

@@ -1,0 +1,72 @@
+"""What configuration comes to: one frozen value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import msgspec
+
+from anyjob.config.url import BackendURL, Secret, redact
+from anyjob.core.limits import MAX_PAYLOAD
+from anyjob.core.result import MAX_RESULT
+
+LogFormat = Literal["text", "json"]
+
+
+class WorkerConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """How a worker process runs unless its command line says otherwise. Spans in seconds."""
+
+    #: Jobs that run at once.
+    concurrency: int = 32
+    #: What running jobs have to finish in, once the worker was told to end.
+    grace: float = 25.0
+    #: What a job has to end in, once it was told to.
+    cancel_grace: float = 5.0
+    log_level: str = "info"
+    log_format: LogFormat = "text"
+    #: Empty: every queue of the application.
+    queues: tuple[str, ...] = ()
+
+
+class Config(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that was configured. Spans in seconds, sizes in bytes."""
+
+    backend: BackendURL
+    store: BackendURL | None = None
+    #: Keeps several applications on one backend apart.
+    namespace: str = "anyjob"
+    #: Queues that exist beside those the tasks name.
+    queues: tuple[str, ...] = ()
+    #: Options of every task that does not say otherwise; names and ranges are not checked yet.
+    defaults: Mapping[str, Any] = {}
+    lease: float = 30.0
+    #: Lost leases after which a job is buried as poison.
+    max_redeliveries: int = 5
+    #: How long a job waits for a worker that knows its task.
+    unknown_task_grace: float = 3600.0
+    max_payload: int = MAX_PAYLOAD
+    max_result: int = MAX_RESULT
+    worker: WorkerConfig = WorkerConfig()
+    #: What to arm for a test of crashes, from ANYJOB_FAILPOINT.
+    failpoint: str = ""
+    #: The profile that was chosen, and the file that was read; empty for none.
+    profile: str = ""
+    file: str = ""
+    #: Where each value came from, by dotted key: "argument", "ANYJOB_LEASE",
+    #: "/app/anyjob.toml: lease" or "default".
+    origins: Mapping[str, str] = {}
+    #: What `redact` hunts for.
+    secrets: tuple[Secret, ...] = ()
+
+    def redact(self, text: str) -> str:
+        """Return `text` without the secrets of this configuration and without those of any URL."""
+        return redact(text, self.secrets)
+
+    def __repr__(self) -> str:
+        fields = (
+            f"{name}={getattr(self, name)!r}"
+            for name in self.__struct_fields__
+            if name not in ("origins", "secrets")
+        )
+        return self.redact(f"Config({', '.join(fields)})")
