@@ -8,9 +8,10 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 from weakref import WeakSet
 
+from anyjob.backends.memory.administration import cancel, dead, discard, purge, revive
 from anyjob.backends.memory.browse import BROWSABLE, page
 from anyjob.backends.memory.consumer import MemoryConsumer
-from anyjob.backends.memory.job import LEASED, READY, SCHEDULED, Job, record_of
+from anyjob.backends.memory.job import LEASED, Job, record_of
 from anyjob.backends.memory.queue import DEDUP_WINDOW, Queue
 from anyjob.backends.memory.space import Place, Space, forked
 from anyjob.backends.memory.store import MemoryStore
@@ -236,7 +237,7 @@ class MemoryBackend(Backend):
             if found is None:
                 return [CancelResult.UNKNOWN for _ in ids]
             wall, mono = space.clock.time(), space.clock.monotonic()
-            results = [_cancel(found, id, wall, mono, keep) for id in ids]
+            results = [cancel(found, id, wall, mono, keep) for id in ids]
             found.drop_stale()
             space.announce()
         return results
@@ -248,13 +249,10 @@ class MemoryBackend(Backend):
             found = _look_up(space, queue)
             if found is None:
                 return 0
-            gone = [job for state in set(states) for job in _waiting(found, State(state))]
-            for job in gone:
-                found.withdraw(job)
-                found.drop(job)
+            purged = sum(purge(found, State(state)) for state in set(states))
             found.drop_stale()
             space.announce()
-        return len(gone)
+        return purged
 
     def revive(
         self,
@@ -272,10 +270,11 @@ class MemoryBackend(Backend):
                 return 0
             wall, mono = space.clock.time(), space.clock.monotonic()
             found.promote(wall)
-            dead = _dead(found, ids)
-            revived = [job for job in dead if _revive(found, job, wall, mono, edit.get(job.id))]
+            revived = sum(
+                revive(found, job, wall, mono, edit.get(job.id)) for job in dead(found, ids)
+            )
             space.announce()
-        return len(revived)
+        return revived
 
     def discard(self, queue: str, ids: Sequence[str] | None) -> int:
         space = self._space()
@@ -283,12 +282,9 @@ class MemoryBackend(Backend):
             found = _look_up(space, queue)
             if found is None:
                 return 0
-            dead = _dead(found, ids)
-            for job in dead:
-                del found.dead[job.id]
-                found.drop(job)
+            discarded = discard(found, dead(found, ids))
             space.announce()
-        return len(dead)
+        return discarded
 
     def store(self) -> MemoryStore:
         return MemoryStore.at(self._place)
@@ -348,44 +344,6 @@ def _show(space: Space, queue: Queue, job: Job) -> JobRecord:
     clock = space.clock
     until = clock.time() + job.until - clock.monotonic() if job.state is LEASED else None
     return record_of(job, queue.name, until)
-
-
-def _cancel(queue: Queue, id: str, wall: float, mono: float, keep: float) -> CancelResult:
-    job = queue.find(id, mono)
-    if job is None:
-        return CancelResult.UNKNOWN
-    if job.state is LEASED:
-        return CancelResult.RUNNING
-    if job.state.is_terminal:
-        return CancelResult.ENDED
-    queue.withdraw(job)
-    queue.end(job, State.CANCELLED, wall, mono, keep, None)
-    return CancelResult.CANCELLED
-
-
-def _waiting(queue: Queue, state: State) -> list[Job]:
-    if state is READY:
-        return [job for line in queue.lines for job in line.after(0)]
-    return [job for _, _, job in queue.due if job.state is SCHEDULED]
-
-
-def _dead(queue: Queue, ids: Sequence[str] | None) -> list[Job]:
-    if ids is None:
-        return list(queue.dead.values())
-    return [queue.dead[id] for id in dict.fromkeys(ids) if id in queue.dead]
-
-
-def _revive(queue: Queue, job: Job, wall: float, mono: float, body: bytes | None) -> bool:
-    if job.unique is not None and queue.holder(job.unique.key, mono) is not None:
-        return False
-    del queue.dead[job.id]
-    job.attempts = job.redeliveries = 0
-    job.reason = job.ended = job.outcome = None
-    if body is not None:
-        job.body = body
-    queue.take_key(job, mono)
-    queue.append(job, wall)
-    return True
 
 
 def _check_shares(shares: Sequence[QueueShare]) -> None:

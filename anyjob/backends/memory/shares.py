@@ -53,17 +53,18 @@ class Ring:
         left = list(available)
         allotted = [0] * len(left)
         credit = min(credit, sum(left))
+        quantum = self._quantum(credit, left)
         while credit:
-            quantum = self._quantum(credit, left)
             at = self._next
-            if left[at] and not self._deficits[at]:
-                self._deficits[at] = self._weights[at] * quantum
-            part = min(self._deficits[at], left[at], credit)
+            turn = self._weights[at] * quantum
+            # A turn that an earlier, larger fetch left unfinished is worth no more than one of now.
+            deficit = min(self._deficits[at] or turn, turn)
+            part = min(deficit, left[at], credit)
             allotted[at] += part
             left[at] -= part
             credit -= part
             # What an empty queue did not use is not saved up for a burst.
-            self._deficits[at] = self._deficits[at] - part if left[at] else 0
+            self._deficits[at] = deficit - part if left[at] else 0
             if not self._deficits[at]:
                 self._next = (at + 1) % len(left)
         return allotted
@@ -71,4 +72,4 @@ class Ring:
     def _quantum(self, credit: int, left: Sequence[int]) -> int:
         """Jobs per unit of weight and turn, so large that a large credit takes few turns."""
         active = sum(weight for weight, jobs in zip(self._weights, left, strict=True) if jobs)
-        return max(1, credit // active)
+        return max(1, credit // max(1, active))

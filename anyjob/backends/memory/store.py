@@ -8,7 +8,8 @@ import time
 from collections.abc import Collection, Sequence
 from typing import Self
 
-from anyjob.backends.memory.shelf import Expiring, Held, Members, Schedule, Scheduled, Series, Shelf
+from anyjob.backends.memory import steps
+from anyjob.backends.memory.shelf import Expiring, Series, Shelf
 from anyjob.backends.memory.space import Place, forked
 from anyjob.core.backend import CONTRACT
 from anyjob.core.clock import Clock
@@ -75,7 +76,7 @@ class MemoryStore(Store):
         _check_keys(keys)
         with shelf.lock:
             mono = shelf.clock.monotonic()
-            return [_entry(shelf.values.get(key, mono)) for key in keys]
+            return [steps.entry(shelf.values.get(key, mono)) for key in keys]
 
     def put(self, puts: Sequence[Put]) -> list[Written]:
         shelf = self._shelf()
@@ -84,14 +85,14 @@ class MemoryStore(Store):
             _check_put(put)
         with shelf.lock:
             mono = shelf.clock.monotonic()
-            return [_put(shelf, put, mono) for put in puts]
+            return [steps.put(shelf, put, mono) for put in puts]
 
     def delete(self, deletes: Sequence[Delete]) -> list[Written]:
         shelf = self._shelf()
         _check_keys([delete.key for delete in deletes])
         with shelf.lock:
             mono = shelf.clock.monotonic()
-            return [_delete(shelf, delete, mono) for delete in deletes]
+            return [steps.delete(shelf, delete, mono) for delete in deletes]
 
     def claim(self, claims: Sequence[ClaimRequest]) -> list[Claim]:
         shelf = self._shelf()
@@ -100,14 +101,14 @@ class MemoryStore(Store):
             check_seconds(claim.ttl, "the ttl of a claim", zero=False)
         with shelf.lock:
             mono = shelf.clock.monotonic()
-            return [_claim(shelf, claim, mono) for claim in claims]
+            return [steps.claim(shelf, claim, mono) for claim in claims]
 
     def unclaim(self, claims: Sequence[tuple[str, int]]) -> list[bool]:
         shelf = self._shelf()
         _check_keys([key for key, _ in claims])
         with shelf.lock:
             mono = shelf.clock.monotonic()
-            return [_unclaim(shelf, key, fence, mono) for key, fence in claims]
+            return [steps.unclaim(shelf, key, fence, mono) for key, fence in claims]
 
     def create_sets(self, sets: Sequence[tuple[str, int]]) -> list[bool]:
         shelf = self._shelf()
@@ -118,15 +119,17 @@ class MemoryStore(Store):
                     f"expected the size of set {name!r} to be an int >= 0, got {size!r}"
                 )
         with shelf.lock:
-            return [_create_set(shelf, name, size) for name, size in sets]
+            return [steps.create_set(shelf, name, size) for name, size in sets]
 
     def settle_members(self, members: Sequence[Member]) -> list[MemberSettled]:
         shelf = self._shelf()
         _check_keys([member.set for member in members])
         with shelf.lock:
             for member in members:
-                _check_member(shelf, member)
-            return [_settle_member(shelf.sets[member.set], member.ordinal) for member in members]
+                steps.check_member(shelf, member)
+            return [
+                steps.settle_member(shelf.sets[member.set], member.ordinal) for member in members
+            ]
 
     def increment(self, amounts: Sequence[tuple[str, int]]) -> list[int]:
         shelf = self._shelf()
@@ -147,7 +150,7 @@ class MemoryStore(Store):
                 raise InvalidOption(f"expected due to be seconds since the epoch, got {due!r}")
             _check_value(value)
         with shelf.lock:
-            return [_schedule(shelf, *entry) for entry in entries]
+            return [steps.schedule(shelf, *entry) for entry in entries]
 
     def take_due(self, set: str, limit: int, lease: float) -> list[Due]:
         shelf = self._shelf()
@@ -165,14 +168,14 @@ class MemoryStore(Store):
         shelf = self._shelf()
         _check_batch(taken)
         with shelf.lock:
-            return [_settle_due(shelf, due) for due in taken]
+            return [steps.settle_due(shelf, due) for due in taken]
 
     def unschedule(self, entries: Sequence[tuple[str, str]]) -> list[bool]:
         shelf = self._shelf()
         _check_batch(entries)
         with shelf.lock:
             mono = shelf.clock.monotonic()
-            return [_unschedule(shelf, set, id, mono) for set, id in entries]
+            return [steps.unschedule(shelf, set, id, mono) for set, id in entries]
 
     def append(self, points: Sequence[tuple[str, bytes]], keep: float) -> None:
         shelf = self._shelf()
@@ -211,108 +214,6 @@ class MemoryStore(Store):
         if self._pid != os.getpid():
             raise forked(repr(self))
         return shelf
-
-
-def _entry(held: Held | None) -> Entry | None:
-    return None if held is None else Entry(held.content, held.number)
-
-
-def _version(held: Held | None) -> int | None:
-    return None if held is None else held.number
-
-
-def _put(shelf: Shelf, put: Put, mono: float) -> Written:
-    present = shelf.values.get(put.key, mono)
-    if (put.if_absent and present is not None) or (
-        put.if_version is not None and put.if_version != _version(present)
-    ):
-        return Written(done=False, version=_version(present))
-    until = math.inf if put.ttl is None else mono + put.ttl
-    version = next(shelf.numbers)
-    shelf.values.set(put.key, Held(put.value, version, until))
-    return Written(done=True, version=version)
-
-
-def _delete(shelf: Shelf, delete: Delete, mono: float) -> Written:
-    present = shelf.values.get(delete.key, mono)
-    if delete.if_version is not None and delete.if_version != _version(present):
-        return Written(done=False, version=_version(present))
-    shelf.values.remove(delete.key)
-    return Written(done=True, version=None)
-
-
-def _claim(shelf: Shelf, request: ClaimRequest, mono: float) -> Claim:
-    present = shelf.claims.get(request.key, mono)
-    owner = request.owner.encode()
-    if present is not None and present.content != owner:
-        return Claim(
-            granted=False,
-            owner=present.content.decode(),
-            fence=present.number,
-            left=present.until - mono,
-        )
-    fence = next(shelf.numbers) if present is None else present.number
-    shelf.claims.set(request.key, Held(owner, fence, mono + request.ttl))
-    return Claim(granted=True, owner=request.owner, fence=fence, left=request.ttl)
-
-
-def _unclaim(shelf: Shelf, key: str, fence: int, mono: float) -> bool:
-    if _version(shelf.claims.get(key, mono)) != fence:
-        return False
-    shelf.claims.remove(key)
-    return True
-
-
-def _create_set(shelf: Shelf, name: str, size: int) -> bool:
-    if name in shelf.sets:
-        return False
-    shelf.sets[name] = Members(bytearray(size), size)
-    return True
-
-
-def _check_member(shelf: Shelf, member: Member) -> None:
-    members = shelf.sets.get(member.set)
-    if members is None:
-        raise InvalidOption(f"no set {member.set!r} was created")
-    if type(member.ordinal) is not int or not 0 <= member.ordinal < len(members.closed):
-        raise InvalidOption(
-            f"expected an ordinal of set {member.set!r} from 0 to {len(members.closed) - 1},"
-            f" got {member.ordinal!r}"
-        )
-
-
-def _settle_member(members: Members, ordinal: int) -> MemberSettled:
-    changed = not members.closed[ordinal]
-    if changed:
-        members.closed[ordinal] = 1
-        members.remaining -= 1
-    return MemberSettled(changed, members.remaining)
-
-
-def _schedule(shelf: Shelf, set: str, id: str, due: float, value: bytes) -> bool:
-    schedule = shelf.schedules.setdefault(set, Schedule())
-    if id in schedule.entries:
-        return False
-    schedule.add(Scheduled(id, due, value))
-    return True
-
-
-def _settle_due(shelf: Shelf, taken: Due) -> bool:
-    schedule = shelf.schedules.get(taken.set)
-    entry = None if schedule is None else schedule.entries.get(taken.id)
-    if schedule is None or entry is None or entry.token != taken.token:
-        return False
-    schedule.remove(entry)
-    return True
-
-
-def _unschedule(shelf: Shelf, set: str, id: str, mono: float) -> bool:
-    schedule = shelf.schedules.get(set)
-    entry = None if schedule is None else schedule.entries.get(id)
-    if schedule is None or entry is None or entry.until > mono:
-        return False
-    schedule.remove(entry)
-    return True
 
 
 def _sweep_page(shelf: Shelf, kept: Expiring) -> bool:
