@@ -68,25 +68,24 @@ def _names(value: Any) -> tuple[str, ...]:
     return tuple(dict.fromkeys(_name(name) for name in value))
 
 
-def _seconds(value: Any) -> float:
-    number = _number(value, float)
-    if number is None or not math.isfinite(number) or number < 0:
-        raise Wrong("seconds, 0 or more")
-    return float(number)
+def _seconds(least: int) -> Callable[[Any], float]:
+    def read(value: Any) -> float:
+        number = _number(value, float)
+        if number is None or not math.isfinite(number) or number < least:
+            raise Wrong(f"seconds, {least} or more")
+        return float(number)
+
+    return read
 
 
-def _positive_seconds(value: Any) -> float:
-    number = _number(value, float)
-    if number is None or not math.isfinite(number) or number <= 0:
-        raise Wrong("seconds, more than 0")
-    return float(number)
+def _whole(least: int) -> Callable[[Any], int]:
+    def read(value: Any) -> int:
+        number = _number(value, int)
+        if not isinstance(number, int) or number < least:
+            raise Wrong(f"a whole number, {least} or more")
+        return number
 
-
-def _count(value: Any) -> int:
-    number = _number(value, int)
-    if not isinstance(number, int) or number < 1:
-        raise Wrong("a whole number, 1 or more")
-    return number
+    return read
 
 
 def _number(value: Any, kind: type[int | float]) -> int | float | None:
@@ -137,14 +136,14 @@ def _keys() -> dict[str, Key]:
         "store": _url,
         "namespace": _name,
         "queues": _names,
-        "lease": _positive_seconds,
-        "max_redeliveries": _count,
-        "unknown_task_grace": _seconds,
-        "max_payload": _count,
-        "max_result": _count,
-        "worker.concurrency": _count,
-        "worker.grace": _seconds,
-        "worker.cancel_grace": _seconds,
+        "lease": _seconds(1),
+        "max_redeliveries": _whole(0),
+        "unknown_task_grace": _seconds(0),
+        "max_payload": _whole(1),
+        "max_result": _whole(1),
+        "worker.concurrency": _whole(1),
+        "worker.grace": _seconds(0),
+        "worker.cancel_grace": _seconds(0),
         "worker.log_level": _one_of("debug", "info", "warning", "error", "critical"),
         "worker.log_format": _one_of("text", "json"),
         "worker.queues": _names,
