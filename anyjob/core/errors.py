@@ -157,3 +157,12 @@ class ResultTimeout(ResultError, TimeoutError):
 
 class ResultNotKept(ResultError):
     """Raised when the job ended and its result is kept no longer, or no such job is known."""
+
+
+def shown(value: object) -> str:
+    """Return a value as a message shows it: its repr, at most 100 characters, whatever it is."""
+    try:
+        text = repr(value[:100] if isinstance(value, str | bytes) else value)
+    except Exception as error:  # user code: a repr may raise anything
+        text = f"<{type(value).__qualname__} whose repr raised {type(error).__qualname__}>"
+    return text if len(text) <= 100 else f"{text[:99]}…"

@@ -6,7 +6,7 @@ import difflib
 import re
 from collections.abc import Iterable
 
-from anyjob.core.errors import ConfigurationError
+from anyjob.core.errors import ConfigurationError, shown
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,79}")
 _TASK_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,199}")
@@ -20,7 +20,7 @@ def checked_name(name: str, what: str) -> str:
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise ConfigurationError(
             f"expected {what} to be 1 to 80 letters, digits, '_', '.' or '-', beginning with a"
-            f" letter or digit, got {_shown(name)}"
+            f" letter or digit, got {shown(name)}"
         )
     return name
 
@@ -30,7 +30,7 @@ def checked_task_name(name: str) -> str:
     if not isinstance(name, str) or not _TASK_NAME.fullmatch(name):
         raise ConfigurationError(
             "expected a task's name to be 1 to 200 letters, digits, '_', '.' or '-', beginning"
-            f" with a letter, digit or '_', got {_shown(name)}; pass name=..."
+            f" with a letter, digit or '_', got {shown(name)}; pass name=..."
         )
     return name
 
@@ -43,11 +43,8 @@ def is_task_name(name: str) -> bool:
 def suggestion(wrong: str, known: Iterable[str]) -> str:
     """Return "; did you mean 'x'?" or, with nothing close, the known names."""
     known = sorted(known)
-    close = difflib.get_close_matches(wrong, known, n=1)
+    # Comparing takes quadratic time, and no name of ours is longer.
+    close = difflib.get_close_matches(wrong[:200], known, n=1)
     if close:
         return f"; did you mean {close[0]!r}?"
     return f"; known: {', '.join(known)}" if known else ""
-
-
-def _shown(name: object) -> str:
-    return repr(name)[:100]

@@ -104,7 +104,7 @@ class Task(Generic[P, R]):
         """Do what `enqueue` does without blocking the event loop."""
         return await self._door.aenqueue(self.job(*args, **kwargs))
 
-    def using(  # noqa: PLR0913 - every option by name, so that a checker knows its type
+    def using(
         self,
         *,
         queue: str | UnsetType = UNSET,
