@@ -13,7 +13,7 @@ import msgspec
 from anyjob.core.capabilities import Need
 from anyjob.core.durations import instant, positive_seconds, seconds
 from anyjob.core.envelope import DEFAULT_PRIORITY
-from anyjob.core.errors import InvalidOption
+from anyjob.core.errors import InvalidOption, shown
 from anyjob.core.names import checked_name, suggestion
 from anyjob.core.retry import Retry
 
@@ -21,6 +21,8 @@ DEFAULT_QUEUE = "default"
 #: How long a result other than None is kept.
 DEFAULT_KEEP = 3600.0
 MAX_UNIQUE_KEY = 1024
+MAX_HEADER_NAME = 1024
+MAX_HEADER = 65_536
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,8 +62,9 @@ def checked(given: Mapping[str, Any], declared: Mapping[str, type]) -> dict[str,
 def merged(app: Mapping[str, Any], task: Mapping[str, Any], call: Mapping[str, Any]) -> Options:
     """Join checked options: what the call says goes before the task, the task before the app.
 
-    `delay` and `run_at` are two ways to say one thing: the nearer level replaces both. Raises
-    InvalidOption if one level says both.
+    `delay` and `run_at` are two ways to say one thing: the nearer level replaces both. A default
+    `unique_ttl` holds for the jobs that have a `unique_key`. Raises InvalidOption if one level says
+    both `delay` and `run_at`, or the call a `unique_ttl` for no key.
     """
     joined: dict[str, Any] = {}
     for level in (app, task, call):
@@ -73,8 +76,10 @@ def merged(app: Mapping[str, Any], task: Mapping[str, Any], call: Mapping[str, A
             joined.pop("delay", None)
             joined.pop("run_at", None)
         joined |= level
-    if joined.get("unique_ttl") is not None and joined.get("unique_key") is None:
-        raise InvalidOption("expected unique_ttl together with unique_key, got it alone")
+    if joined.get("unique_key") is None:
+        joined.pop("unique_ttl", None)
+        if call.get("unique_ttl") is not None:
+            raise InvalidOption("expected unique_ttl together with unique_key, got it alone")
     known = {name: joined.pop(name) for name in NAMES if name in joined}
     return Options(**known, extra=joined)
 
@@ -104,9 +109,22 @@ def _checked_one(name: str, value: Any, declared: Mapping[str, type]) -> Any:
 
 def _typed(name: str, value: Any, kind: type) -> Any:
     try:
-        return msgspec.convert(value, kind, strict=True)
-    except msgspec.ValidationError as error:
-        raise InvalidOption(f"expected {name} to be {kind}, got {value!r}") from error
+        converted: Any = msgspec.convert(value, kind, strict=True)
+        # It travels as JSON, and what comes back has to be the same.
+        travelled: Any = msgspec.json.decode(msgspec.json.encode(converted), type=kind)
+    except (msgspec.MsgspecError, TypeError, UnicodeError, RecursionError) as error:
+        raise InvalidOption(
+            f"expected {name} to be {_kind_name(kind)}, got {shown(value)}"
+        ) from error
+    if travelled != converted:
+        raise InvalidOption(
+            f"expected {name} to be a value that JSON can carry, got {shown(value)}"
+        )
+    return converted
+
+
+def _kind_name(kind: Any) -> str:
+    return kind.__name__ if type(kind) is type else str(kind)
 
 
 def _queue(value: Any) -> str:
@@ -116,7 +134,7 @@ def _queue(value: Any) -> str:
 def _priority(value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= 9:
         raise InvalidOption(
-            f"expected priority to be an int from 0 to 9, higher first, got {value!r}"
+            f"expected priority to be an int from 0 to 9, higher first, got {shown(value)}"
         )
     return value
 
@@ -124,7 +142,7 @@ def _priority(value: Any) -> int:
 def _retry(value: Any) -> Retry | None:
     if value is None or isinstance(value, Retry):
         return value
-    raise InvalidOption(f"expected retry to be a Retry or None, got {value!r}")
+    raise InvalidOption(f"expected retry to be a Retry or None, got {shown(value)}")
 
 
 def _timeout(value: Any) -> float | None:
@@ -150,15 +168,11 @@ def _expires(value: Any) -> float | datetime | None:
 def _unique_key(value: Any) -> str | None:
     if value is None:
         return None
-    if (
-        not isinstance(value, str)
-        or not value
-        or len(value.encode("utf-8", "replace")) > MAX_UNIQUE_KEY
-    ):
+    if not _is_text(value, MAX_UNIQUE_KEY) or not value:
         raise InvalidOption(
-            f"expected unique_key to be text of 1 to {MAX_UNIQUE_KEY} bytes, got {str(value)[:80]!r}"
+            f"expected unique_key to be text of 1 to {MAX_UNIQUE_KEY} bytes, got {shown(value)}"
         )
-    return value
+    return str(value)
 
 
 def _unique_ttl(value: Any) -> float | None:
@@ -166,11 +180,23 @@ def _unique_ttl(value: Any) -> float | None:
 
 
 def _headers(value: Any) -> dict[str, str]:
-    if not isinstance(value, Mapping) or not all(
-        isinstance(k, str) and isinstance(v, str) for k, v in value.items()
-    ):
-        raise InvalidOption(f"expected headers to map text to text, got {type(value).__name__}")
+    if not isinstance(value, Mapping):
+        raise InvalidOption(f"expected headers to map text to text, got {shown(value)}")
+    for name, text in value.items():
+        if not _is_text(name, MAX_HEADER_NAME) or not _is_text(text, MAX_HEADER):
+            raise InvalidOption(
+                f"expected headers to map text of at most {MAX_HEADER_NAME} bytes to text of at"
+                f" most {MAX_HEADER}, got {shown(name)}: {shown(text)}"
+            )
     return dict(value)
+
+
+def _is_text(value: Any, most: int) -> bool:
+    """Whether `value` is text of at most `most` bytes that UTF-8 can write."""
+    try:
+        return isinstance(value, str) and len(value.encode()) <= most
+    except UnicodeEncodeError:
+        return False
 
 
 def _keep(value: Any) -> float:
