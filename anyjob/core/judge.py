@@ -10,7 +10,6 @@ import msgspec
 from anyjob.core import settlement
 from anyjob.core.control import RetryLater
 from anyjob.core.durations import seconds
-from anyjob.core.errors import InvalidOption
 from anyjob.core.note import Run, noted, short
 from anyjob.core.outcome import (
     Buried,
@@ -96,9 +95,7 @@ def _policy(case: Case, error: BaseException) -> Retry | None:
         return None
     try:
         return case.retry.policy_for(error)
-    except (
-        Exception
-    ):  # user code: the predicate of the policy; without its answer there is no retry
+    except BaseException:  # user code: the predicate; without its answer there is no retry
         return None
 
 
@@ -106,12 +103,12 @@ def _wanted_delay(error: BaseException, now: float) -> float | None:
     """Return the delay that the error itself asks for, by RetryLater or by a `retry_after`
     attribute.
     """
-    wanted = error.after if isinstance(error, RetryLater) else getattr(error, "retry_after", None)
-    if wanted is None:
-        return None
     try:
-        return retry_after(wanted, now)
-    except InvalidOption:
+        wanted = (
+            error.after if isinstance(error, RetryLater) else getattr(error, "retry_after", None)
+        )
+        return None if wanted is None else retry_after(wanted, now)
+    except Exception:  # user code: a property may raise anything; a wish nobody can read is none
         return None
 
 

@@ -6,16 +6,20 @@ import random as random_module
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from email.utils import parsedate_to_datetime
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import msgspec
 
 from anyjob.core.durations import Duration, positive_seconds, seconds
-from anyjob.core.errors import InvalidOption
+from anyjob.core.errors import InvalidOption, shown
 
 Backoff = Literal["fixed", "linear", "exponential"]
 Jitter = bool | Literal["full", "equal"]
 Exceptions = type[BaseException] | tuple[type[BaseException], ...]
+
+MAX_ATTEMPTS = 1_000_000
+MAX_FACTOR = 100
+_LONGEST_HEADER = 64
 
 
 class Retry(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,31 +50,29 @@ class Retry(msgspec.Struct, frozen=True, kw_only=True):
     rules: Mapping[type[BaseException], Retry | None] = {}
 
     def __post_init__(self) -> None:
-        if isinstance(self.max_attempts, bool) or not isinstance(self.max_attempts, int):
+        _check_attempts(self.max_attempts)
+        if self.backoff not in get_args(Backoff):
             raise InvalidOption(
-                f"expected max_attempts to be an int >= 1, got {self.max_attempts!r}"
+                f"expected backoff to be 'fixed', 'linear' or 'exponential',"
+                f" got {shown(self.backoff)}"
             )
-        if self.max_attempts < 1:
+        if self.jitter not in ("full", "equal") and not isinstance(self.jitter, bool):
             raise InvalidOption(
-                f"expected max_attempts to be an int >= 1, got {self.max_attempts!r}"
+                f"expected jitter to be True, False, 'full' or 'equal', got {shown(self.jitter)}"
             )
-        if self.backoff not in ("fixed", "linear", "exponential"):
+        if not isinstance(self.factor, int | float) or not 1 <= self.factor <= MAX_FACTOR:
             raise InvalidOption(
-                f"expected backoff to be 'fixed', 'linear' or 'exponential', got {self.backoff!r}"
+                f"expected factor to be 1 to {MAX_FACTOR}, got {shown(self.factor)}"
             )
-        if self.jitter not in (True, False, "full", "equal"):
-            raise InvalidOption(
-                f"expected jitter to be True, False, 'full' or 'equal', got {self.jitter!r}"
-            )
-        if not isinstance(self.factor, int | float) or not 1 <= self.factor <= 100:
-            raise InvalidOption(f"expected factor to be 1 to 100, got {self.factor!r}")
         seconds(self.initial, "initial")
         positive_seconds(self.cap, "cap")
         if self.budget is not None:
             positive_seconds(self.budget, "budget")
-        for name in ("on", "never"):
-            _check_exceptions(getattr(self, name), name)
-        _check_exceptions(tuple(self.rules), "rules")
+        _check_exceptions(self.on, "on")
+        _check_exceptions(self.never, "never")
+        if self.when is not None and not callable(self.when):
+            raise InvalidOption(f"expected when to be callable or None, got {shown(self.when)}")
+        _check_rules(self.rules)
 
     def policy_for(self, error: BaseException) -> Retry | None:
         """Return the policy that holds for `error`, or None if it is not to be retried."""
@@ -133,11 +135,27 @@ class Retry(msgspec.Struct, frozen=True, kw_only=True):
         return msgspec.structs.replace(self, **portable)
 
 
+def _check_attempts(value: object) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= MAX_ATTEMPTS:
+        raise InvalidOption(
+            f"expected max_attempts to be an int from 1 to {MAX_ATTEMPTS}, got {shown(value)}"
+        )
+
+
 def _check_exceptions(value: object, name: str) -> None:
     kinds = value if isinstance(value, tuple) else (value,)
     for kind in kinds:
         if not (isinstance(kind, type) and issubclass(kind, BaseException)):
-            raise InvalidOption(f"expected {name} to name exception types, got {kind!r}")
+            raise InvalidOption(f"expected {name} to name exception types, got {shown(kind)}")
+
+
+def _check_rules(rules: object) -> None:
+    if not isinstance(rules, Mapping):
+        raise InvalidOption(f"expected rules to map exception types, got {shown(rules)}")
+    for kind, rule in rules.items():
+        _check_exceptions((kind,), "rules")
+        if rule is not None and not isinstance(rule, Retry):
+            raise InvalidOption(f"expected a rule to be a Retry or None, got {shown(rule)}")
 
 
 def retry_after(value: object, now: float) -> float:
@@ -150,18 +168,19 @@ def retry_after(value: object, now: float) -> float:
         value = _header(value)
     if isinstance(value, datetime):
         if value.utcoffset() is None:
-            raise InvalidOption(f"expected an aware datetime to retry at, got {value!r}")
-        return max(0.0, value.timestamp() - now)
+            raise InvalidOption(f"expected an aware datetime to retry at, got the naive {value!r}")
+        value = max(0.0, value.timestamp() - now)
     return seconds(value, "the time to retry after")
 
 
 def _header(text: str) -> float | datetime:
-    text = text.strip()
-    if text.isascii() and text.isdigit() and len(text) <= 12:
+    # An HTTP date has 29 characters; what is much longer is not worth parsing.
+    text = text[:_LONGEST_HEADER].strip()
+    if text.isascii() and text.isdigit():
         return float(text)
     try:
         return parsedate_to_datetime(text)
-    except ValueError as error:
+    except Exception as error:  # besides ValueError, the parser lets its own slips out
         raise InvalidOption(
-            f"expected Retry-After to be seconds or an HTTP date, got {text[:80]!r}"
+            f"expected Retry-After to be seconds or an HTTP date, got {shown(text)}"
         ) from error
