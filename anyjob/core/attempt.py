@@ -30,7 +30,17 @@ class Progress(msgspec.Struct, frozen=True, omit_defaults=True):
 class Attempt:
     """One run of a job. Any thread may read it; `cancelled` and `progress` are for the task."""
 
-    __slots__ = ("_report", "body", "cancelled", "clock", "deadline", "lease", "task")
+    __slots__ = (
+        "_report",
+        "body",
+        "clock",
+        "deadline",
+        "ending",
+        "lease",
+        "lease_deadline",
+        "started",
+        "task",
+    )
 
     def __init__(
         self,
@@ -48,9 +58,17 @@ class Attempt:
         #: `clock.monotonic()` at which the attempt has used up its timeout; None without one. Set
         #: when it begins.
         self.deadline: float | None = None
-        #: True once the attempt should stop: its time is over, its lease lost, or the worker stops
-        #: at once.
-        self.cancelled = False
+        #: `clock.monotonic()` until which the lease is surely ours; the worker moves it.
+        self.lease_deadline = 0.0
+        #: `clock.monotonic()` at which the task began.
+        self.started = 0.0
+        #: Why the attempt should stop; empty as long as it may go on.
+        self.ending = ""
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether the task should stop: its time is over, its lease lost, or the worker stops."""
+        return bool(self.ending)
 
     @property
     def id(self) -> str:
@@ -95,6 +113,12 @@ class Attempt:
     def enqueued_at(self) -> float:
         """Seconds since the epoch."""
         return self.body.enqueued_at
+
+    @property
+    def timeout(self) -> float | None:
+        """The seconds this attempt may take: the job's own over its task's; 0 on the wire is none."""
+        own = self.body.timeout
+        return self.task.options.timeout if own is None else own or None
 
     def remaining(self) -> float | None:
         """Return the seconds that are left of the timeout, at least 0; None without one."""

@@ -38,6 +38,8 @@ class AnyjobError(Exception):
 
     #: Whether the same call may succeed later without anybody changing anything.
     retryable: bool = False
+    #: What `enqueue_many` had answered before it raised this, in order.
+    stored: Sequence[Any] = ()
 
 
 class ConfigurationError(AnyjobError):

@@ -1,0 +1,588 @@
+"""The one place where registry, backend, store, middleware and configuration meet."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import threading
+from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping, Sequence
+from datetime import datetime
+from random import SystemRandom
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar, overload
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from anyjob.app.doctor import Report, examined
+from anyjob.app.plan import Planner
+from anyjob.app.results import Waiters, value_of, wait_for
+from anyjob.app.send import LOT, Publisher, lots_of, send
+from anyjob.backends.registry import backend_for, store_for
+from anyjob.config import Config, load
+from anyjob.core import options as options_module
+from anyjob.core.attempt import Progress
+from anyjob.core.backend import Backend, CancelResult, Counts, QueueSpec
+from anyjob.core.capabilities import Need
+from anyjob.core.clock import Clock, SystemClock
+from anyjob.core.draft import AnyDraft, Draft
+from anyjob.core.durations import Duration
+from anyjob.core.envelope import Duplicate, Envelope, Receipt, Rejected
+from anyjob.core.errors import (
+    AnyjobError,
+    ConfigurationError,
+    EnqueueRejected,
+    JobNotFound,
+    PayloadTooLarge,
+    UnsupportedCapability,
+)
+from anyjob.core.events import Event, Subscriber, Subscribers
+from anyjob.core.failpoints import arm
+from anyjob.core.ids import IdMaker
+from anyjob.core.job import Job
+from anyjob.core.middleware import Middleware
+from anyjob.core.names import checked_name
+from anyjob.core.options import DEFAULT_QUEUE
+from anyjob.core.retry import Retry
+from anyjob.core.state import State
+from anyjob.core.store import Store
+from anyjob.core.task import AsyncTask, Registry, SyncTask, Task
+from anyjob.core.view import JobView, edited, view
+from anyjob.core.wire import decode_body
+
+if TYPE_CHECKING:
+    from anyjob.worker import Worker
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class _Decorator(Protocol):
+    """What `task(...)` with options returns."""
+
+    @overload
+    def __call__(self, function: Callable[P, Coroutine[Any, Any, R]], /) -> AsyncTask[P, R]: ...  # type: ignore[overload-overlap]
+    @overload
+    def __call__(self, function: Callable[P, R], /) -> SyncTask[P, R]: ...
+
+
+class ViewPage(msgspec.Struct, frozen=True):
+    """A part of a listing; `cursor` leads to the next one and is None at the end."""
+
+    jobs: list[JobView]
+    cursor: str | None
+
+
+class _Opened(msgspec.Struct, frozen=True, eq=False):
+    """What an open app holds, and the process it belongs to."""
+
+    pid: int
+    backend: Backend
+    store: Store | None
+    planner: Planner
+    publisher: Publisher
+
+
+class App:
+    """An application's tasks, and its door to the backend that holds their jobs.
+
+    `url` names the backend; without it, and for everything not given here, `ANYJOB_*` variables are
+    read, then `anyjob.toml` or `[tool.anyjob]` of pyproject.toml. `store` names a store beside a
+    backend that has none of its own. `queues` exist beside those that tasks name. `defaults` are
+    options of every task that does not say otherwise. `middleware` is applied in its order, the
+    first outermost. `settings` are further keys of the configuration.
+
+    Nothing is read or opened before the first use; any thread may use an app, and after a fork the
+    child opens it anew.
+    """
+
+    def __init__(
+        self,
+        url: str | None = None,
+        *,
+        store: str | None = None,
+        namespace: str | None = None,
+        queues: Sequence[str] | None = None,
+        defaults: Mapping[str, Any] | None = None,
+        middleware: Sequence[Middleware] = (),
+        clock: Clock | None = None,
+        **settings: Any,
+    ) -> None:
+        self._arguments = {
+            "url": url,
+            "store": store,
+            "namespace": namespace,
+            "queues": queues,
+            **settings,
+        }
+        self._defaults = dict(defaults or {})
+        self._middleware = tuple(middleware)
+        self._declared_options = _declared_options(self._middleware)
+        self._clock = clock
+        self._config: Config | None = None
+        self._opened: _Opened | None = None
+        self._opening = threading.Lock()
+        self._waiters = Waiters(lambda: self._open().backend)
+        #: The registered tasks.
+        self.tasks = Registry()
+        self._subscribers = Subscribers(_subscriber_failed)
+
+    # Configuration
+
+    @property
+    def config(self) -> Config:
+        """The configuration, read on first use; raises ConfigurationError."""
+        if self._config is None:
+            self._config = load(**self._arguments)
+        return self._config
+
+    @property
+    def declared_options(self) -> Mapping[str, type]:
+        """The job options that middleware adds."""
+        return self._declared_options
+
+    @property
+    def defaults(self) -> Mapping[str, Any]:
+        """The options of every task that does not say otherwise, checked."""
+        return options_module.checked(
+            {**self.config.defaults, **self._defaults}, self._declared_options
+        )
+
+    @property
+    def backend(self) -> Backend:
+        """The backend, opened."""
+        return self._open().backend
+
+    # Registering
+
+    @overload
+    def task(self, function: Callable[P, Coroutine[Any, Any, R]], /) -> AsyncTask[P, R]: ...  # type: ignore[overload-overlap]
+    @overload
+    def task(self, function: Callable[P, R], /) -> SyncTask[P, R]: ...
+    @overload
+    def task(
+        self,
+        *,
+        name: str | None = None,
+        aliases: Sequence[str] = (),
+        queue: str | UnsetType = UNSET,
+        priority: int | UnsetType = UNSET,
+        retry: Retry | UnsetType | None = UNSET,
+        timeout: Duration | UnsetType | None = UNSET,
+        delay: Duration | UnsetType | None = UNSET,
+        expires: Duration | datetime | UnsetType | None = UNSET,
+        unique_key: str | UnsetType | None = UNSET,
+        unique_ttl: Duration | UnsetType | None = UNSET,
+        headers: Mapping[str, str] | UnsetType = UNSET,
+        keep: Duration | UnsetType = UNSET,
+        **extra: Any,
+    ) -> _Decorator: ...
+
+    def task(
+        self,
+        function: Any = None,
+        /,
+        *,
+        name: str | None = None,
+        aliases: Sequence[str] = (),
+        **options: Any,
+    ) -> Any:
+        """Register a function as a task; with or without options, which are those of `Task.using`.
+
+        `name` is what its jobs carry, the function's own unless given; `aliases` are names that its
+        jobs once carried. Raises InvalidOption, and ConfigurationError for a name that is taken.
+        """
+
+        def register(function: Callable[..., Any]) -> Task[..., Any]:
+            chosen = {key: value for key, value in options.items() if value is not UNSET}
+            kind: type[Task[..., Any]] = AsyncTask if _returns_coroutine(function) else SyncTask
+            task = kind(self, function, name=name, aliases=aliases, options=chosen)
+            self.tasks.add(task)
+            return task
+
+        return register if function is None else register(function)
+
+    def on(self, event: str, subscriber: Subscriber | None = None) -> Any:
+        """Subscribe to an event such as "job.dead", a family "job.*", or all "*"; also as a
+        decorator.
+
+        Subscribers run in a thread of the worker, one after the other; they watch and change
+        nothing. Raises ConfigurationError for an event that does not exist.
+        """
+
+        def add(subscriber: Subscriber) -> Subscriber:
+            self._subscribers.add(event, subscriber)
+            return subscriber
+
+        return add if subscriber is None else add(subscriber)
+
+    # Enqueuing
+
+    def enqueue(self, draft: Draft[R]) -> Job[R]:
+        """Store one job; as `Task.enqueue`."""
+        opened = self._open()
+        envelope = self._planned(opened, draft)
+        receipt = send(opened.backend, [envelope], draft.transaction)[0]
+        return self._job(draft, envelope, receipt)
+
+    async def aenqueue(self, draft: Draft[R]) -> Job[R]:
+        """Do what `enqueue` does without blocking the event loop, except for the very first call,
+        which opens the backend.
+        """
+        opened = self._open()
+        envelope = self._planned(opened, draft)
+        if draft.transaction is not None:
+            raise ConfigurationError(
+                "transaction= cannot be used from a coroutine; enqueue in the thread that owns the connection"
+            )
+        receipt = await opened.publisher.publish(envelope)
+        return self._job(draft, envelope, receipt)
+
+    def enqueue_many(self, drafts: Iterable[AnyDraft]) -> list[Job[Any] | Rejected]:
+        """Store jobs by lots, of any tasks; returns a Job, or the reason why not, for each, in
+        order.
+
+        Takes a generator as it comes: a lot is stored before the next one is drawn. Blocks. If the
+        backend fails midway, the error that is raised holds in `stored` what was answered before
+        it.
+        """
+        opened = self._open()
+        answers: list[Job[Any] | Rejected] = []
+        size = min(LOT, opened.backend.capabilities.max_batch)
+        for lot in lots_of(drafts, size):
+            try:
+                answers += self._store_lot(opened, lot)
+            except AnyjobError as error:
+                error.stored = answers
+                raise
+        return answers
+
+    async def aenqueue_many(self, drafts: Iterable[AnyDraft]) -> list[Job[Any] | Rejected]:
+        """Do what `enqueue_many` does without blocking the event loop."""
+        import asyncio
+
+        return await asyncio.to_thread(self.enqueue_many, drafts)
+
+    # Looking and acting
+
+    def get(self, id: str, queue: str = DEFAULT_QUEUE) -> Job[Any]:
+        """Return the handle of a stored job; raises JobNotFound."""
+        record = self.backend.get(checked_name(queue, "queue"), [id])[0]
+        if record is None:
+            raise _not_found(id, queue)
+        return Job(self, id, queue, view(record, self.config.max_payload).task)
+
+    def show(self, id: str, queue: str = DEFAULT_QUEUE) -> JobView:
+        """Return everything that is stored of a job; raises JobNotFound."""
+        record = self.backend.get(checked_name(queue, "queue"), [id])[0]
+        if record is None:
+            raise _not_found(id, queue)
+        return view(record, self.config.max_payload)
+
+    def browse(
+        self, queue: str, state: State, cursor: str | None = None, limit: int = 100
+    ) -> ViewPage:
+        """List jobs of one state, a page of up to `limit` (1 to 1000) at a time."""
+        page = self.backend.browse(checked_name(queue, "queue"), State(state), cursor, limit)
+        return ViewPage([view(r, self.config.max_payload) for r in page.records], page.cursor)
+
+    def counts(self, queue: str = DEFAULT_QUEUE) -> Counts:
+        """Count the ready, scheduled, leased and dead jobs of a queue."""
+        return self.backend.counts(checked_name(queue, "queue"))
+
+    def queues(self) -> set[str]:
+        """Name the queues that tasks, configuration or the backend know."""
+        return self._known_queues() | self.backend.queues()
+
+    def pause(self, queue: str) -> None:
+        """Stop deliveries of a queue within 5 s, on every worker, until `resume`."""
+        self.backend.pause(checked_name(queue, "queue"))
+
+    def resume(self, queue: str) -> None:
+        """Let a queue deliver again."""
+        self.backend.resume(checked_name(queue, "queue"))
+
+    def paused(self) -> set[str]:
+        """Name the paused queues."""
+        return self.backend.paused()
+
+    def purge(self, queue: str, states: Collection[State] = (State.READY, State.SCHEDULED)) -> int:
+        """Remove all waiting jobs of a queue; returns how many."""
+        return self.backend.purge(checked_name(queue, "queue"), states)
+
+    def cancel(self, ids: Sequence[str], queue: str = DEFAULT_QUEUE) -> list[CancelResult]:
+        """End waiting jobs as cancelled; says of each what became of it."""
+        keep = options_module.DEFAULT_KEEP
+        return self.backend.cancel(checked_name(queue, "queue"), ids, keep=keep)
+
+    def revive(
+        self,
+        queue: str,
+        ids: Sequence[str] | None,
+        *,
+        edit: Mapping[str, Mapping[str, Any]] | None = None,
+    ) -> int:
+        """Make dead jobs ready again, all with None; `edit` replaces arguments by job id and name.
+
+        Returns how many were revived. Raises JobNotFound for an edited id that is not there,
+        DecodeError for one that cannot be edited, and InvalidArguments if its task is known here
+        and would not take them.
+        """
+        bodies = {id: self._edited(queue, id, changes) for id, changes in (edit or {}).items()}
+        return self.backend.revive(checked_name(queue, "queue"), ids, edit=bodies or None)
+
+    def discard(self, queue: str, ids: Sequence[str] | None) -> int:
+        """Remove dead jobs, all with None; returns how many."""
+        return self.backend.discard(checked_name(queue, "queue"), ids)
+
+    def doctor(self) -> Report:
+        """Examine tasks, plan and backend; changes nothing."""
+        opened = self._open()
+        return examined(opened.backend, self.tasks, opened.planner.check, self.config.max_payload)
+
+    # Running
+
+    def worker(self, *, queues: Sequence[str] | None = None, **settings: Any) -> Worker:
+        """Return a worker for this app: `with jobs.worker():` runs it in threads of this process.
+
+        `queues` are those it serves, by default those of the tasks and of the configuration;
+        `settings` are those of `WorkerSettings`. Raises ConfigurationError.
+        """
+        from anyjob.app.work import worker_for
+
+        opened = self._open()
+        return worker_for(
+            config=self.config,
+            backend=opened.backend,
+            store=opened.store,
+            registry=self.tasks,
+            middleware=self._middleware,
+            subscribers=self._subscribers,
+            clock=self._clock or SystemClock(),
+            known_queues=self._known_queues(),
+            queues=queues,
+            settings=settings,
+        )
+
+    # Opening and closing
+
+    def open(self) -> None:
+        """Read the configuration, open backend and store, and check every task against them;
+        idempotent.
+
+        Raises ConfigurationError, UnsupportedCapability, BackendUnavailable or BackendCorrupt.
+        """
+        opened = self._open()
+        for task in self.tasks:
+            opened.planner.check(task, task.options)
+
+    def close(self) -> None:
+        """Give everything back; idempotent. The next use opens the app again."""
+        with self._opening:
+            opened, self._opened = self._opened, None
+        if opened is None or opened.pid != os.getpid():
+            return
+        opened.publisher.close()
+        if opened.store is not None:
+            opened.store.close()
+        opened.backend.close()
+
+    def __enter__(self) -> App:
+        self.open()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        url = self._config.backend if self._config is not None else "not read yet"
+        return f"<App {url} with {len(self.tasks)} tasks>"
+
+    # What job handles ask
+
+    def result_of(self, job: Job[Any], timeout: float | None) -> Any:
+        return value_of(wait_for(self.backend, job, timeout), self.tasks, job)
+
+    async def aresult_of(self, job: Job[Any], timeout: float | None) -> Any:
+        return value_of(await self._waiters.wait_for(job, timeout), self.tasks, job)
+
+    def status_of(self, job: Job[Any]) -> State:
+        record = self.backend.get(job.queue, [job.id])[0]
+        if record is None:
+            raise _not_found(job.id, job.queue)
+        return record.state
+
+    def progress_of(self, job: Job[Any]) -> Progress | None:
+        from anyjob.worker.house import progress_key
+
+        store = self._open().store
+        if store is None:
+            raise UnsupportedCapability("store", "progress needs a store; add store=...")
+        entry = store.get([progress_key(job.id)])[0]
+        return None if entry is None else msgspec.json.decode(entry.value, type=Progress)
+
+    def cancel_job(self, job: Job[Any]) -> bool:
+        result = self.cancel([job.id], job.queue)[0]
+        if result is CancelResult.UNKNOWN:
+            raise _not_found(job.id, job.queue)
+        return result is CancelResult.CANCELLED
+
+    # Inside
+
+    def _open(self) -> _Opened:
+        opened = self._opened
+        if opened is not None and opened.pid == os.getpid():
+            return opened
+        with self._opening:
+            # A fork while another thread held the lock is the one case this does not survive, as
+            # with any lock.
+            if self._opened is None or self._opened.pid != os.getpid():
+                self._opened = self._open_now()
+            return self._opened
+
+    def _open_now(self) -> _Opened:
+        config = self.config
+        if config.failpoint:
+            arm(config.failpoint)
+        clock = self._clock or SystemClock()
+        backend = backend_for(
+            config.backend.reveal(), namespace=config.namespace, clock=self._clock
+        )
+        backend.subscribe(self._report)
+        backend.open()
+        store = self._store(config, backend)
+        if store is not None:
+            store.open()
+        backend.declare([QueueSpec(queue) for queue in sorted(self._known_queues())])
+        _check_needs(self._middleware, backend)
+        chance = SystemRandom()
+        planner = Planner(
+            backend.capabilities,
+            self._middleware,
+            IdMaker(clock.time, chance.getrandbits),
+            clock,
+            config.max_payload,
+            self._known_queues,
+        )
+        publisher = Publisher(lambda lot: send(backend, lot), backend.capabilities.max_batch)
+        return _Opened(os.getpid(), backend, store, planner, publisher)
+
+    def _store(self, config: Config, backend: Backend) -> Store | None:
+        if config.store is None:
+            return backend.store()
+        return store_for(config.store.reveal(), namespace=config.namespace, clock=self._clock)
+
+    def _known_queues(self) -> set[str]:
+        return {DEFAULT_QUEUE, *self.config.queues, *self.tasks.queues()}
+
+    def _planned(self, opened: _Opened, draft: AnyDraft) -> Envelope:
+        envelope = opened.planner.envelope(draft)
+        if isinstance(envelope, Rejected):
+            raise EnqueueRejected(f"a job of task {draft.task.name!r} was rejected: {envelope.why}")
+        return envelope
+
+    def _store_lot(self, opened: _Opened, lot: list[AnyDraft]) -> list[Job[Any] | Rejected]:
+        """Store what can be planned of a lot; an item that cannot gives its reason."""
+        planned = [_planned_or_reason(opened.planner, draft) for draft in lot]
+        receipts: dict[int, Receipt] = {}
+        for transaction, places in _by_transaction(lot, planned):
+            envelopes = [planned[place] for place in places]
+            stored = send(opened.backend, envelopes, transaction)  # type: ignore[arg-type]
+            receipts.update(zip(places, stored, strict=True))
+        return [
+            envelope
+            if isinstance(envelope, Rejected)
+            else self._job_or_reason(draft, envelope, receipts[place])
+            for place, (draft, envelope) in enumerate(zip(lot, planned, strict=True))
+        ]
+
+    def _job(self, draft: Draft[R], envelope: Envelope, receipt: Receipt) -> Job[R]:
+        answer = self._job_or_reason(draft, envelope, receipt)
+        if isinstance(answer, Rejected):
+            raise EnqueueRejected(f"a job of task {draft.task.name!r} was rejected: {answer.why}")
+        return answer
+
+    def _job_or_reason(
+        self, draft: Draft[R], envelope: Envelope, receipt: Receipt
+    ) -> Job[R] | Rejected:
+        if isinstance(receipt, Rejected):
+            return receipt
+        # After a resend, the id that is there already is our own.
+        id = receipt.id if isinstance(receipt, Duplicate) else envelope.id
+        return Job(self, id, envelope.queue, draft.task.name, created=id == envelope.id)
+
+    def _edited(self, queue: str, id: str, changes: Mapping[str, Any]) -> bytes:
+        shown = self.show(id, queue)
+        if shown.body is None:
+            raise _not_found(id, queue)
+        body = edited(shown.body, changes, self.config.max_payload)
+        task = self.tasks.find(shown.task)
+        if task is not None:
+            task.signature.decode(decode_body(body, self.config.max_payload).args)
+        return body
+
+    def _report(self, name: str, facts: Mapping[str, Any]) -> None:
+        if self._subscribers.wants(name):
+            clock = self._clock or SystemClock()
+            self._subscribers.tell(Event(name, clock.time(), facts=facts))
+
+
+def _declared_options(middleware: Sequence[Middleware]) -> dict[str, type]:
+    """Join what middleware adds; raises ConfigurationError if a name is taken."""
+    declared: dict[str, type] = {}
+    for one in middleware:
+        for name, kind in one.options.items():
+            if name in declared or name in options_module.NAMES:
+                raise ConfigurationError(
+                    f"middleware {type(one).__name__} declares the option {name!r}, which is taken; rename it"
+                )
+            declared[name] = kind
+    return declared
+
+
+def _check_needs(middleware: Sequence[Middleware], backend: Backend) -> None:
+    for one in middleware:
+        for name in one.needs:
+            backend.capabilities.require(Need(name, name, f"middleware {type(one).__name__}"))
+
+
+def _planned_or_reason(planner: Planner, draft: AnyDraft) -> Envelope | Rejected:
+    try:
+        return planner.envelope(draft)
+    except (ConfigurationError, PayloadTooLarge) as error:
+        return Rejected(str(error))
+
+
+def _by_transaction(
+    lot: Sequence[AnyDraft], planned: Sequence[Envelope | Rejected]
+) -> list[tuple[Any, list[int]]]:
+    """Group the places of what is to be stored by the connection it is stored through."""
+    groups: dict[int, tuple[Any, list[int]]] = {}
+    for place, (draft, envelope) in enumerate(zip(lot, planned, strict=True)):
+        if not isinstance(envelope, Rejected):
+            transaction = draft.transaction
+            groups.setdefault(id(transaction), (transaction, []))[1].append(place)
+    return list(groups.values())
+
+
+def _returns_coroutine(function: Callable[..., Any]) -> bool:
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(
+        getattr(function, "__call__", None)  # noqa: B004 - asks whether a callable object's call is async
+    )
+
+
+def _not_found(id: str, queue: str) -> JobNotFound:
+    return JobNotFound(
+        f"no job {id!r} in queue {queue!r}; it may have ended, or stand in another queue"
+    )
+
+
+def _subscriber_failed(event: Event, error: BaseException) -> None:
+    import logging
+
+    logging.getLogger("anyjob").error("a subscriber of %s failed: %r", event.name, error)

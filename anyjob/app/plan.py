@@ -1,0 +1,135 @@
+"""From a draft to an envelope: middleware, options, checks against the backend, encoding. Stores
+nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from anyjob.core.capabilities import Capabilities, Planned, plan
+from anyjob.core.clock import Clock
+from anyjob.core.draft import AnyDraft
+from anyjob.core.envelope import Envelope, Rejected, Unique
+from anyjob.core.errors import ConfigurationError, PayloadTooLarge
+from anyjob.core.middleware import Middleware, overrides
+from anyjob.core.names import suggestion
+from anyjob.core.options import Options, needs_of
+from anyjob.core.task import Task
+from anyjob.core.wire import VERSION, Body, RetryOverride, encode_body
+
+
+class Planner:
+    """Plans drafts for one opened backend; any thread may call it."""
+
+    def __init__(
+        self,
+        capabilities: Capabilities,
+        middleware: Sequence[Middleware],
+        new_id: Callable[[], str],
+        clock: Clock,
+        max_payload: int,
+        queues: Callable[[], Collection[str]],
+    ) -> None:
+        self._capabilities = capabilities
+        self._enqueuing = [one for one in middleware if overrides(one, "enqueue")]
+        self._new_id = new_id
+        self._clock = clock
+        self._max_payload = min(max_payload, capabilities.max_payload)
+        self._queues = queues
+        self._checked: set[Task[..., Any]] = set()
+
+    def envelope(self, draft: AnyDraft) -> Envelope | Rejected:
+        """Return what to store, or why a middleware refuses it.
+
+        Raises InvalidArguments, InvalidOption, PayloadTooLarge, UnsupportedCapability, and
+        ConfigurationError for a queue that nobody declared.
+        """
+        for one in self._enqueuing:
+            changed = one.enqueue(draft)
+            if isinstance(changed, Rejected):
+                return changed
+            draft = changed
+        task = draft.task
+        options = task.options_for(draft.options)
+        if draft.options or task not in self._checked:
+            self.check(task, options)
+            if not draft.options:
+                self._checked.add(task)
+        payload = task.signature.encode(draft.arguments)
+        return self._envelope(task, options, draft.options, payload)
+
+    def check(self, task: Task[..., Any], options: Options) -> list[Planned]:
+        """Return how the backend meets what the options ask; raises for what it cannot."""
+        queues = self._queues()
+        if options.queue not in queues:
+            raise ConfigurationError(
+                f"task {task.name!r} wants queue {options.queue!r}, which nobody declared"
+                f"{suggestion(options.queue, queues)}; give a task that queue, or name it in queues=[...]"
+            )
+        asked_by = f"task {task.name!r}"
+        return plan(self._capabilities, needs_of(options, asked_by, self._clock.time()))
+
+    def _envelope(
+        self, task: Task[..., Any], options: Options, call: Mapping[str, Any], payload: bytes
+    ) -> Envelope:
+        now = self._clock.time()
+        job_id = self._new_id()
+        body = encode_body(
+            Body(
+                v=VERSION,
+                id=job_id,
+                task=task.name,
+                args=msgspec.Raw(payload),
+                queue=options.queue,
+                priority=options.priority,
+                enqueued_at=now,
+                delay=options.delay,
+                run_at=None if options.run_at is None else options.run_at.timestamp(),
+                expires=_expiry(options.expires, now),
+                unique_key=options.unique_key,
+                unique_ttl=options.unique_ttl,
+                headers=dict(options.headers),
+                **_overrides(options, call),
+            )
+        )
+        if len(body) > self._max_payload:
+            raise PayloadTooLarge(
+                f"a job of task {task.name!r} takes {len(body)} bytes, more than the {self._max_payload} that are"
+                " allowed; send a reference, or raise max_payload"
+            )
+        unique = None
+        if options.unique_key is not None:
+            unique = Unique(options.unique_key, options.unique_ttl)
+        due = options.delay or options.run_at
+        return Envelope(job_id, options.queue, body, options.priority, due, unique)
+
+
+def _expiry(expires: float | datetime | None, now: float) -> float | None:
+    if expires is None:
+        return None
+    return expires.timestamp() if isinstance(expires, datetime) else now + expires
+
+
+def _overrides(options: Options, call: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what travels only because this job says so: the rest is read from its task when it
+    runs.
+    """
+    if not call:
+        return {}
+    found: dict[str, Any] = {}
+    if "timeout" in call:
+        found["timeout"] = options.timeout or 0.0
+    if "keep" in call:
+        found["keep"] = options.keep
+    if "retry" in call:
+        found["retry"] = (
+            False if options.retry is None else RetryOverride(**options.retry.portable())
+        )
+    extra = {name: value for name, value in options.extra.items() if name in call}
+    if extra:
+        found["options"] = extra
+    return found

@@ -1,0 +1,78 @@
+"""From configuration and arguments to a worker."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from random import Random
+from typing import Any
+
+from anyjob.config import Config
+from anyjob.core.backend import Backend, QueueShare
+from anyjob.core.clock import Clock
+from anyjob.core.errors import ConfigurationError
+from anyjob.core.events import Subscribers
+from anyjob.core.middleware import Middleware
+from anyjob.core.names import checked_name, suggestion
+from anyjob.core.store import Store
+from anyjob.core.task import Registry
+from anyjob.worker import Worker, WorkerSettings
+from anyjob.worker.settings import default_name
+
+
+def worker_for(
+    *,
+    config: Config,
+    backend: Backend,
+    store: Store | None,
+    registry: Registry,
+    middleware: Sequence[Middleware],
+    subscribers: Subscribers,
+    clock: Clock,
+    known_queues: Collection[str],
+    queues: Sequence[str] | None,
+    settings: Mapping[str, Any],
+) -> Worker:
+    """Return a worker on an opened backend; raises ConfigurationError.
+
+    Every task is compiled first, so that a signature that cannot work is told at start, not at its
+    first job.
+    """
+    for task in registry:
+        task.signature  # noqa: B018 - compiles it, which is what may fail
+    return Worker(
+        backend=backend,
+        store=store,
+        registry=registry,
+        middleware=middleware,
+        subscribers=subscribers,
+        settings=_settings(config, known_queues, queues, settings),
+        clock=clock,
+        random=Random(),
+    )
+
+
+def _settings(
+    config: Config,
+    known_queues: Collection[str],
+    queues: Sequence[str] | None,
+    given: Mapping[str, Any],
+) -> WorkerSettings:
+    fields = set(WorkerSettings.__struct_fields__) - {"shares"}
+    for name in given:
+        if name not in fields:
+            raise ConfigurationError(f"no setting {name!r} of a worker{suggestion(name, fields)}")
+    chosen = {
+        "concurrency": config.worker.concurrency,
+        "grace": config.worker.grace,
+        "cancel_grace": config.worker.cancel_grace,
+        "lease": config.lease,
+        "max_redeliveries": config.max_redeliveries,
+        "unknown_task_grace": config.unknown_task_grace,
+        "max_payload": config.max_payload,
+        "max_result": config.max_result,
+        "name": default_name(),
+        **given,
+    }
+    names = queues or config.worker.queues or sorted(known_queues)
+    shares = tuple(QueueShare(checked_name(name, "queue")) for name in names)
+    return WorkerSettings(shares=shares, **chosen)

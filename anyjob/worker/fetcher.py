@@ -1,0 +1,182 @@
+"""The fetch thread: credit, fetch, decode, hand-off, a lot at a time."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from random import Random
+
+from anyjob.core.attempt import Attempt
+from anyjob.core.backend import Consumer
+from anyjob.core.clock import Clock
+from anyjob.core.errors import BackendError
+from anyjob.core.failpoints import reach
+from anyjob.core.outcome import Released
+from anyjob.core.settlement import Lease
+from anyjob.core.verdict import is_suspect
+from anyjob.worker.held import Held
+from anyjob.worker.intake import Intake
+from anyjob.worker.judgement import Judgement
+from anyjob.worker.outage import Outage
+from anyjob.worker.pace import Pace
+from anyjob.worker.settings import WorkerSettings
+
+#: The longest wait of one fetch; a wake-up that got lost costs no more than this.
+_LONGEST_POLL = 5.0
+_BURST_POLL = 0.05
+#: The share of a lease that we count on: the rest is for clocks that run apart and replies that are
+#: slow.
+SAFE_SHARE = 0.9
+
+
+class Fetcher:
+    """Fetches as many jobs as there is room for; `run` is the thread's whole life, the rest is for
+    other threads.
+    """
+
+    def __init__(
+        self,
+        consumer: Consumer,
+        held: Held,
+        intake: Intake,
+        judgement: Judgement,
+        pace: Pace,
+        submit: Callable[[list[Attempt]], None],
+        settings: WorkerSettings,
+        clock: Clock,
+        outage: Outage,
+        random: Random,
+    ) -> None:
+        self._consumer = consumer
+        self._held = held
+        self._intake = intake
+        self._judgement = judgement
+        self._pace = pace
+        self._submit = submit
+        self._settings = settings
+        self._clock = clock
+        self._outage = outage
+        self._random = random
+        self._poll = min(_LONGEST_POLL, settings.lease / 6)
+        if settings.burst:
+            self._poll = min(self._poll, _BURST_POLL)
+        self._room = threading.Event()
+        self._wants_room = False
+        self._low_water = 0
+        self._stopping = threading.Event()
+        self._suspect: Attempt | None = None
+        self._meeting_suspects = False
+        #: How many fetches in a row brought nothing.
+        self.empty_fetches = 0
+        #: Told of every attempt that came back after a lost lease.
+        self.on_reclaimed: Callable[[Attempt], None] = lambda _: None
+
+    def run(self) -> None:
+        """Fetch until `stop`."""
+        while not self._stopping.is_set():
+            credit = self._credit()
+            if credit > 0:
+                self._turn(credit)
+
+    def stop(self) -> None:
+        """Fetch nothing more; a waiting fetch ends at once."""
+        self._stopping.set()
+        self._consumer.stop()
+        self._room.set()
+
+    def on_room(self) -> None:
+        """Look again if the fetcher waits for room and there is some. Called at the end of every
+        job.
+        """
+        if self._wants_room and len(self._held.waiting) <= self._low_water:
+            self._wants_room = False
+            self._room.set()
+
+    def _credit(self) -> int:
+        """Return how many jobs may be fetched now, after waiting up to half a second for room."""
+        self._room.clear()
+        self._wants_room = True
+        credit = self._room_now()
+        if credit <= 0:
+            self._room.wait(0.5)
+            credit = self._room_now()
+        self._wants_room = False
+        return credit
+
+    def _room_now(self) -> int:
+        held = self._held
+        if self._is_alone():
+            return 0
+        buffer = self._pace.buffer()
+        # Refilled when half empty: a fetch a finished job would make each lot one job long.
+        self._low_water = buffer // 2
+        if len(held.waiting) > self._low_water:
+            return 0
+        taken = len(held.running) + sum(1 for stray in list(held.strays) if stray.task.is_async)
+        room = self._settings.concurrency - taken + buffer - len(held.waiting)
+        return min(room, 1) if self._meeting_suspects else room
+
+    def _is_alone(self) -> bool:
+        """Whether a suspect runs, beside which nothing may be fetched."""
+        suspect = self._suspect
+        if (
+            suspect is not None
+            and suspect not in self._held.waiting
+            and suspect not in self._held.running
+        ):
+            self._suspect = suspect = None
+        return suspect is not None
+
+    def _turn(self, credit: int) -> None:
+        # Taken before the request, because a slow reply must not make our lease look longer than
+        # the backend's.
+        asked = self._clock.monotonic()
+        try:
+            self._held.hand_over(self._consumer)
+            leases = self._consumer.fetch(credit, self._poll, self._limits())
+        except BackendError as error:
+            self._stopping.wait(self._outage.failed("fetch", error))
+            return
+        self._outage.ended("fetch")
+        self._pace.fetched(len(leases), credit, sum(len(lease.body) for lease in leases))
+        self.empty_fetches = 0 if leases else self.empty_fetches + 1
+        if leases:
+            reach("worker.fetch.after")
+            self._dispatch(leases, asked + SAFE_SHARE * self._settings.lease)
+
+    def _limits(self) -> dict[str, int] | None:
+        """Hold queues of long jobs to the free slots, so that none of theirs waits in the buffer."""
+        slow = [s.queue for s in self._settings.shares if self._pace.is_slow(s.queue)]
+        if not slow:
+            return None
+        free = max(0, self._settings.concurrency - len(self._held))
+        return dict.fromkeys(slow, free)
+
+    def _dispatch(self, leases: list[Lease], lease_deadline: float) -> None:
+        attempts = self._intake.take(leases, lease_deadline)
+        for attempt in attempts:
+            if attempt.redeliveries:
+                self.on_reclaimed(attempt)
+        if self._stopping.is_set():
+            self._release(attempts)
+            return
+        suspects = [attempt for attempt in attempts if is_suspect(attempt.lease)]
+        self._meeting_suspects = bool(suspects)
+        if suspects:
+            attempts = self._set_apart(suspects[0], attempts)
+        self._held.waiting.update(attempts)
+        self._held.lots.append((self._clock.monotonic(), attempts))
+        self._submit(attempts)
+
+    def _set_apart(self, suspect: Attempt, attempts: list[Attempt]) -> list[Attempt]:
+        """Release everything unbegun but the suspect: if it kills this process, it takes no
+        neighbour along.
+        """
+        self._suspect = suspect
+        self._release([attempt for attempt in attempts if attempt is not suspect])
+        self._release(self._held.take_back(list(self._held.waiting)))
+        return [suspect]
+
+    def _release(self, attempts: list[Attempt]) -> None:
+        for attempt in attempts:
+            self._judgement.settle(attempt, Released())

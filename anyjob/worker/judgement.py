@@ -1,0 +1,118 @@
+"""From an ended attempt to its settlement: the steps `judge` and the encoding of `settle`."""
+
+from __future__ import annotations
+
+from random import Random
+
+import msgspec
+
+from anyjob.core import settlement as settlements
+from anyjob.core.attempt import Attempt
+from anyjob.core.clock import Clock
+from anyjob.core.control import Bury, Discard, Snooze
+from anyjob.core.failpoints import reach
+from anyjob.core.judge import Case, settlement_for
+from anyjob.core.outcome import Buried, Discarded, Failed, Outcome, Snoozed, Succeeded
+from anyjob.core.result import encode_success
+from anyjob.core.retry import Retry
+from anyjob.core.settlement import Lease, Settlement
+from anyjob.core.wire import Body
+from anyjob.worker.held import LEASE_LOST, Finished, Held
+from anyjob.worker.log import Log
+from anyjob.worker.settings import WorkerSettings
+
+
+class Judgement:
+    """Decides what follows from outcomes. Any thread may call it."""
+
+    def __init__(
+        self, held: Held, settings: WorkerSettings, clock: Clock, random: Random, log: Log
+    ) -> None:
+        self._held = held
+        self._settings = settings
+        self._clock = clock
+        self._random = random
+        self._log = log
+
+    def conclude(self, attempt: Attempt, outcome: Outcome) -> bool:
+        """Take a running attempt's outcome; False, and nothing happens, if it was decided already."""
+        if not self._held.end(attempt):
+            self._held.strays.discard(attempt)
+            self._log.late(attempt, outcome)
+            return False
+        if attempt.ending == LEASE_LOST:
+            self._log.dropped(attempt, outcome)
+        else:
+            self.settle(attempt, outcome)
+        self._held.on_room()
+        return True
+
+    def settle(self, attempt: Attempt, outcome: Outcome) -> None:
+        """Judge an attempt that nobody else decides, and queue its settlement."""
+        if type(outcome) is Succeeded:
+            outcome = self._encoded(attempt, outcome)
+        body, options = attempt.body, attempt.task.options
+        case = Case(
+            lease=attempt.lease,
+            retry=options.retry if body.retry is None else _overridden(options.retry, body),
+            began=body.run_at or body.enqueued_at + (body.delay or 0.0),
+            keep=options.keep if body.keep is None else body.keep,
+            worker=self._settings.name,
+            now=self._clock.time(),
+        )
+        seconds = self._clock.monotonic() - attempt.started if attempt.started else 0.0
+        settlement = settlement_for(case, outcome, self._random)
+        _reach_failpoint(settlement)
+        self._held.finish(Finished(attempt.lease, attempt, outcome, settlement, seconds))
+
+    def settle_unrun(self, lease: Lease, outcome: Outcome) -> None:
+        """Judge a lease that never became an attempt."""
+        now = self._clock.time()
+        case = Case(lease, None, now, 0.0, self._settings.name, now)
+        settlement = settlement_for(case, outcome, self._random)
+        self._held.finish(Finished(lease, None, outcome, settlement, 0.0))
+
+    def _encoded(self, attempt: Attempt, outcome: Succeeded) -> Outcome:
+        if outcome.result is None:
+            return outcome
+        try:
+            result = attempt.task.signature.encode_result(outcome.result)
+        except (
+            Exception
+        ) as error:  # encoding calls foreign hooks; the effect has happened, so no retry
+            return Buried("result", error)
+        if len(result) > self._settings.max_result:
+            limit = self._settings.max_result
+            return Buried(
+                "result",
+                ValueError(
+                    f"expected a result of at most {limit} bytes, got {len(result)}; return a reference"
+                ),
+            )
+        return Succeeded(encode_success(result))
+
+
+def outcome_of(error: BaseException) -> Outcome:
+    """Return what an exception that left a task means."""
+    match error:
+        case Snooze():
+            return Snoozed(error.delay)
+        case Discard():
+            return Discarded(error.reason)
+        case Bury():
+            return Buried(error.reason, error)
+        case _:
+            return Failed(error)
+
+
+def _reach_failpoint(settlement: Settlement) -> None:
+    if type(settlement) is settlements.Retry:
+        reach("worker.retry.before")
+    elif type(settlement) is settlements.Bury:
+        reach("worker.bury.before")
+
+
+def _overridden(policy: Retry | None, body: Body) -> Retry | None:
+    if isinstance(body.retry, bool) or body.retry is None:
+        return policy if body.retry else None
+    return (policy or Retry()).overridden_by(msgspec.structs.asdict(body.retry))

@@ -1,0 +1,37 @@
+"""A backend that does not answer: how long to wait, and one report when it goes and comes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from random import Random
+
+from anyjob.core.errors import BackendError
+from anyjob.worker.log import Log
+
+_FIRST_WAIT = 0.1
+_LONGEST_WAIT = 5.0
+
+
+class Outage:
+    """Shared by the broker threads; each names what it was doing."""
+
+    def __init__(self, log: Log, tell: Callable[..., None], random: Random) -> None:
+        self._log = log
+        self._tell = tell
+        self._random = random
+        self._waits: dict[str, float] = {}
+
+    def failed(self, doing: str, error: BackendError) -> float:
+        """Note a failure and return the seconds to wait before trying again: growing, with jitter."""
+        if not self._waits:
+            self._tell("backend.down", error=str(error))
+        wait = min(_LONGEST_WAIT, self._waits.get(doing, _FIRST_WAIT / 2) * 2)
+        self._waits[doing] = wait
+        self._log.trouble("backend.down", "%s failed and is tried again: %s", doing, error)
+        return self._random.uniform(wait / 2, wait)
+
+    def ended(self, doing: str) -> None:
+        """Note that the backend answered."""
+        if self._waits and self._waits.pop(doing, None) is not None and not self._waits:
+            self._log.trouble("backend.up", "the backend answers again")
+            self._tell("backend.up")

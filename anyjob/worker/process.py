@@ -1,0 +1,70 @@
+"""A worker as a process of its own: logging, signals, exit code."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+from types import FrameType
+
+from anyjob.worker.log import JsonFormatter, TextFormatter
+from anyjob.worker.worker import Worker
+
+
+def set_up_logging(level: str, log_format: str) -> None:
+    """Write the log to stderr, as text or as one JSON object a line. `level` is a name of
+    `logging`'s.
+    """
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(JsonFormatter() if log_format == "json" else TextFormatter())
+    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+
+
+def serve(worker: Worker) -> int:
+    """Run a worker in the main thread until it ends, and return the process's exit code.
+
+    The first TERM or INT drains, the second cuts, the third ends the process at once. 0: all
+    finished; 1: some were cut, or the worker failed; 130 and 143: ended by a second INT or TERM.
+    """
+    signals = _Signals(worker)
+    before = {number: signal.signal(number, signals.receive) for number in _CODES}
+    try:
+        code = worker.run()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    return signals.code or code
+
+
+def leave(worker: Worker, code: int) -> None:
+    """End this process, also if user code that was given up still runs in one of its threads."""
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    if worker.has_strays:
+        os._exit(code)
+    sys.exit(code)
+
+
+#: What a second signal makes the exit code: 128 and its number, as shells do.
+_CODES = {signal.SIGTERM: 143, signal.SIGINT: 130}
+
+
+class _Signals:
+    """Counts signals; the handler only puts a word into the worker's inbox."""
+
+    def __init__(self, worker: Worker) -> None:
+        self._worker = worker
+        self._count = 0
+        self.code = 0
+
+    def receive(self, number: int, _: FrameType | None) -> None:
+        self._count += 1
+        if self._count == 1:
+            self._worker.drain()
+        elif self._count == 2:
+            self.code = _CODES[signal.Signals(number)]
+            self._worker.cut()
+        else:
+            os._exit(_CODES[signal.Signals(number)])
