@@ -1,0 +1,1 @@
+"""What anyjob reaches: `python -m benchmarks [names] [--quick]`, then `... report`."""
