@@ -7,10 +7,11 @@ of range are refused.
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 
+from anyjob.core.durations import MAX_INSTANT, MAX_SPAN
 from anyjob.core.errors import DecodeError, NewerVersion
 from anyjob.core.limits import MAX_PAYLOAD, check_limits
 
@@ -19,8 +20,10 @@ VERSION = 1
 _Name = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 _Queue = Annotated[str, msgspec.Meta(min_length=1, max_length=80)]
 _Key = Annotated[str, msgspec.Meta(min_length=1, max_length=1024)]
-_Instant = Annotated[float, msgspec.Meta(ge=0, le=1e11)]
-_Span = Annotated[float, msgspec.Meta(ge=0, le=1e10)]
+_VersionNumber = Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
+_Instant = Annotated[float, msgspec.Meta(ge=0, le=MAX_INSTANT)]
+_Span = Annotated[float, msgspec.Meta(ge=0, le=MAX_SPAN)]
+_PositiveSpan = Annotated[float, msgspec.Meta(gt=0, le=MAX_SPAN)]
 Headers = dict[
     Annotated[str, msgspec.Meta(max_length=1024)], Annotated[str, msgspec.Meta(max_length=65536)]
 ]
@@ -30,18 +33,18 @@ class RetryOverride(msgspec.Struct, frozen=True, omit_defaults=True):
     """The retry policy of one job, where it differs from its task's."""
 
     max_attempts: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
-    backoff: str
+    backoff: Literal["fixed", "linear", "exponential"]
     initial: _Span
     factor: Annotated[float, msgspec.Meta(ge=1, le=100)]
-    cap: Annotated[float, msgspec.Meta(gt=0, le=1e10)]
-    jitter: bool | str = True
-    budget: _Span | None = None
+    cap: _PositiveSpan
+    jitter: bool | Literal["full", "equal"] = True
+    budget: _PositiveSpan | None = None
 
 
 class Body(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """One job as it travels. Times in seconds since the epoch, spans in seconds."""
 
-    v: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
+    v: _VersionNumber
     id: Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
     task: _Name
     #: A JSON object, parameter name to value; an argument that was not passed is not in it.
@@ -55,8 +58,9 @@ class Body(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     #: After this instant it is not worth starting.
     expires: _Instant | None = None
     unique_key: _Key | None = None
-    unique_ttl: _Span | None = None
-    timeout: _Span | None = None
+    unique_ttl: _PositiveSpan | None = None
+    timeout: _PositiveSpan | None = None
+    #: False: none; True: the task's own.
     retry: RetryOverride | bool | None = None
     keep: _Span | None = None
     headers: Headers = {}
@@ -65,7 +69,7 @@ class Body(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
 
 
 class _Version(msgspec.Struct):
-    v: int
+    v: _VersionNumber
 
 
 _encoder = msgspec.json.Encoder(decimal_format="string")
@@ -84,9 +88,11 @@ def decode_body(message: bytes, max_bytes: int = MAX_PAYLOAD) -> Body:
     check_limits(message, max_bytes)
     try:
         body = _decoder.decode(message)
-    except (msgspec.MsgspecError, RecursionError, UnicodeError, ValueError) as error:
+    except (msgspec.MsgspecError, RecursionError, ValueError) as error:
         _refuse_newer(message)
-        raise DecodeError(f"expected a job in wire format {VERSION}, got {error}") from error
+        raise DecodeError(
+            f"expected a job in wire format {VERSION}, got: {str(error)[:200]}"
+        ) from error
     if body.v > VERSION:
         _refuse_newer(message)
     return body
@@ -95,7 +101,7 @@ def decode_body(message: bytes, max_bytes: int = MAX_PAYLOAD) -> Body:
 def _refuse_newer(message: bytes) -> None:
     try:
         version = _version_decoder.decode(message).v
-    except (msgspec.MsgspecError, RecursionError, UnicodeError, ValueError):
+    except (msgspec.MsgspecError, RecursionError, ValueError):
         return
     if version > VERSION:
         raise NewerVersion(
