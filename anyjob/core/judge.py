@@ -10,7 +10,7 @@ import msgspec
 from anyjob.core import settlement
 from anyjob.core.control import RetryLater
 from anyjob.core.durations import seconds
-from anyjob.core.note import Run, noted, short
+from anyjob.core.note import Run, bounded, noted, short
 from anyjob.core.outcome import (
     Buried,
     Cancelled,
@@ -25,6 +25,8 @@ from anyjob.core.outcome import (
 from anyjob.core.result import encode_end
 from anyjob.core.retry import Retry, retry_after
 from anyjob.core.settlement import Lease, Settlement
+
+_MAX_REASON = 200
 
 
 class Case(msgspec.Struct, frozen=True):
@@ -60,9 +62,8 @@ def settlement_for(case: Case, outcome: Outcome, random: Random) -> Settlement:
         case Buried(reason, error, ran):
             return _bury(case, reason, error, ran=ran)
         case Discarded(reason):
-            return settlement.End(
-                lease=lease, state="cancelled", outcome=encode_end(reason), keep=case.keep
-            )
+            end = encode_end(bounded(reason, _MAX_REASON))
+            return settlement.End(lease=lease, state="cancelled", outcome=end, keep=case.keep)
         case Cancelled():
             return settlement.End(lease=lease, state="cancelled", keep=case.keep)
         case Expired():
@@ -115,7 +116,7 @@ def _wanted_delay(error: BaseException, now: float) -> float | None:
 def _bury(case: Case, reason: str, error: BaseException | None, *, ran: bool = True) -> Settlement:
     return settlement.Bury(
         lease=case.lease,
-        reason=reason[:200],
+        reason=bounded(reason, _MAX_REASON),
         ran=ran,
         note=_note(case, "dead", error),
         keep=case.keep,

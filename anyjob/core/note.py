@@ -14,6 +14,8 @@ _MAX_MESSAGE = 1000
 _MAX_TRACEBACK = 5000
 _MAX_FRAMES = 20
 _MAX_CHAIN = 5
+_MAX_MEMBERS = 5
+_MAX_SHORT = 300
 
 
 class Run(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -48,35 +50,55 @@ def read_note(data: bytes) -> Note:
         return Note()
     try:
         return _decoder.decode(data)
-    except (msgspec.MsgspecError, RecursionError, UnicodeError):
+    except (msgspec.MsgspecError, RecursionError, ValueError):
         return Note()
 
 
 def noted(past: bytes, run: Run, error: BaseException | None) -> bytes:
-    """Return the note that follows `past` after `run`, at most MAX_NOTE bytes: old runs go first,
-    then traceback.
+    """Return the note that follows `past` after `run`, at most MAX_NOTE bytes.
+
+    Where it would be longer, old runs go first, then the beginning of the traceback. Without an
+    error the last one is kept.
     """
-    history = (*read_note(past).history, run)[-_MAX_HISTORY:]
-    note = Note(history) if error is None else Note(history, *described(error))
+    note = read_note(past)
+    history = (*note.history, _bounded_run(run))[-_MAX_HISTORY:]
+    if error is None:
+        note = msgspec.structs.replace(note, history=history)
+    else:
+        note = Note(history, *described(error))
     data = _encoder.encode(note)
-    while len(data) > MAX_NOTE and len(note.history) > 1:
-        note = msgspec.structs.replace(note, history=note.history[1:])
-        data = _encoder.encode(note)
     while len(data) > MAX_NOTE:
-        note = msgspec.structs.replace(
-            note,
-            traceback=note.traceback[len(note.traceback) // 2 + 1 :],
-            message=note.message[:200],
-        )
+        note = _shortened(note)
         data = _encoder.encode(note)
     return data
+
+
+def _shortened(note: Note) -> Note:
+    if len(note.history) > 1:
+        return msgspec.structs.replace(note, history=note.history[1:])
+    if note.traceback:
+        half = len(note.traceback) // 2 + 1
+        return msgspec.structs.replace(
+            note, traceback=note.traceback[half:], message=note.message[:200]
+        )
+    # Only a past that was no note of ours comes so far.
+    return Note(note.history)
+
+
+def _bounded_run(run: Run) -> Run:
+    return msgspec.structs.replace(
+        run,
+        ended=bounded(run.ended, 20),
+        error=bounded(run.error, _MAX_SHORT),
+        worker=bounded(run.worker, 100),
+    )
 
 
 def described(error: BaseException) -> tuple[str, str, str]:
     """Return type name, message and traceback of an error, each bounded; a raising `__str__` is
     survived.
     """
-    return type(error).__qualname__[:200], text_of(error), _traceback_of(error)
+    return bounded(type(error).__qualname__, 200), text_of(error), _traceback_of(error)
 
 
 def text_of(error: BaseException) -> str:
@@ -85,7 +107,7 @@ def text_of(error: BaseException) -> str:
         text = str(error)
     except BaseException as second:  # user code: __str__ may raise anything, SystemExit included
         text = f"(its __str__ raised {type(second).__qualname__})"
-    return _clean(text[:_MAX_MESSAGE])
+    return bounded(text, _MAX_MESSAGE)
 
 
 def _traceback_of(error: BaseException) -> str:
@@ -96,22 +118,33 @@ def _traceback_of(error: BaseException) -> str:
         seen.add(id(current))
         frames = traceback.extract_tb(current.__traceback__, limit=-_MAX_FRAMES)
         part = "".join(traceback.format_list(frames))
-        lines.insert(0, f"{part}{type(current).__qualname__}: {text_of(current)}\n")
+        lines.insert(0, f"{part}{_line_of(current)}\n{_members_of(current)}")
         current = current.__cause__ or (
             None if current.__suppress_context__ else current.__context__
         )
-    return _clean("\n".join(lines)[-_MAX_TRACEBACK:])
+    return bounded("\n".join(lines)[-_MAX_TRACEBACK:], _MAX_TRACEBACK)
 
 
-def _clean(text: str) -> str:
-    # Lone surrogates cannot be encoded; they are replaced, so that no error text stops a
-    # settlement.
-    return text.encode("utf-8", "replace").decode("utf-8")
+def _line_of(error: BaseException) -> str:
+    return f"{type(error).__qualname__}: {text_of(error)}"
+
+
+def _members_of(error: BaseException) -> str:
+    """Return the first errors of a group, one line each: its own text does not tell them."""
+    if not isinstance(error, BaseExceptionGroup):
+        return ""
+    return "".join(f"  | {short(member)}\n" for member in error.exceptions[:_MAX_MEMBERS])
 
 
 def short(error: BaseException) -> str:
     """Return an error as one bounded line."""
-    return " ".join(f"{type(error).__qualname__}: {text_of(error)}".split())[:300]
+    return bounded(" ".join(_line_of(error).split()), _MAX_SHORT)
+
+
+def bounded(text: str, most: int) -> str:
+    """Return the first `most` characters of a text, as UTF-8 can write them."""
+    # Lone surrogates are replaced, so that no text stops a settlement.
+    return text[:most].encode("utf-8", "replace").decode("utf-8")
 
 
 def as_plain(note: Note) -> dict[str, Any]:

@@ -35,5 +35,5 @@ def decode_end(data: bytes) -> Ended:
     """Return what was stored; raises DecodeError."""
     try:
         return _decoder.decode(data)
-    except (msgspec.MsgspecError, RecursionError, UnicodeError) as error:
+    except (msgspec.MsgspecError, RecursionError, ValueError) as error:
         raise DecodeError(f"expected the outcome of a job, got {error}") from error
