@@ -97,7 +97,7 @@ class Signature:
     def call(self, arguments: msgspec.Struct) -> Any:
         """Call the function with decoded arguments and return what it returns."""
         if self._by_position:
-            return self._function(*[getattr(arguments, name) for name in self._names])
+            return self._function(*msgspec.structs.astuple(arguments))
         given = {
             name: value
             for name in self._names

@@ -51,8 +51,14 @@ class Judgement:
         """Judge an attempt that nobody else decides, and queue its settlement."""
         if type(outcome) is Succeeded:
             outcome = self._encoded(attempt, outcome)
+        settlement = settlement_for(self._case(attempt), outcome, self._random)
+        _reach_failpoint(settlement)
+        seconds = self._clock.monotonic() - attempt.started if attempt.started else 0.0
+        self._held.finish(Finished(attempt.lease, attempt, outcome, settlement, seconds))
+
+    def _case(self, attempt: Attempt) -> Case:
         body, options = attempt.body, attempt.task.options
-        case = Case(
+        return Case(
             lease=attempt.lease,
             retry=options.retry if body.retry is None else _overridden(options.retry, body),
             began=body.run_at or body.enqueued_at + (body.delay or 0.0),
@@ -60,10 +66,6 @@ class Judgement:
             worker=self._settings.name,
             now=self._clock.time(),
         )
-        seconds = self._clock.monotonic() - attempt.started if attempt.started else 0.0
-        settlement = settlement_for(case, outcome, self._random)
-        _reach_failpoint(settlement)
-        self._held.finish(Finished(attempt.lease, attempt, outcome, settlement, seconds))
 
     def settle_unrun(self, lease: Lease, outcome: Outcome) -> None:
         """Judge a lease that never became an attempt."""

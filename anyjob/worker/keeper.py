@@ -31,6 +31,8 @@ _FLUSH_DEADLINE = 5.0
 _LONGEST_BUFFERED = 0.5
 _IDLE_BEAT = 1.0
 _BUSY_BEAT = 0.1
+#: A job that waits though a slot sleeps is helped to it this soon.
+_WAITING_BEAT = 0.02
 #: An extension that failed is tried again so soon.
 _EXTEND_AGAIN = 1.0
 
@@ -70,6 +72,8 @@ class Keeper:
         self._flush_at = 0.0
         #: Cancels a coroutine; set by the worker once it has a loop.
         self.on_cancel: Callable[[Attempt, str], None] = lambda *_: None
+        #: Called now and then while something waits: a slot may sleep that could run it.
+        self.on_busy: Callable[[], None] = lambda: None
         #: Told of each attempt that keeps its slot though it was judged.
         self.on_stray: Callable[[Attempt], None] = lambda _: None
 
@@ -111,7 +115,9 @@ class Keeper:
     def _longest_sleep(self) -> float:
         """Return how long nothing will need a beat unless somebody calls."""
         now = self._clock.monotonic()
-        if self._held.waiting or any(a.deadline is not None for a in list(self._held.running)):
+        if self._held.waiting:
+            return _WAITING_BEAT
+        if any(a.deadline is not None for a in list(self._held.running)):
             return _BUSY_BEAT
         if not self._held.is_settled:
             return max(0.0, self._flush_at - now)
@@ -125,6 +131,7 @@ class Keeper:
             self._extend(now)
         self._limit(now)
         self._give_back(now)
+        self.on_busy()
 
     def _settle(self) -> None:
         if self._held.is_settled or self._clock.monotonic() < self._flush_at:

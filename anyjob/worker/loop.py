@@ -108,7 +108,8 @@ class LoopSlots:
 
     async def _attempt(self, attempt: Attempt) -> None:
         try:
-            if attempt.clock.monotonic() > attempt.lease_deadline:
+            attempt.started = now = attempt.clock.monotonic()
+            if now > attempt.lease_deadline:
                 attempt.ending = LEASE_LOST
                 self._judgement.conclude(attempt, Released())
             else:

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from contextvars import Context
 from typing import ParamSpec, TypeVar
 
 import msgspec
 
 from anyjob.core.attempt import Attempt, enter
-from anyjob.core.clock import Clock
 from anyjob.core.errors import InvalidArguments, TimeLimitExceeded
 from anyjob.core.failpoints import reach
 from anyjob.core.middleware import Around, Middleware, overrides, step_in, step_out
@@ -27,10 +25,9 @@ Entered = list[tuple[Middleware, Around]]
 class Run:
     """Runs attempts through the middleware; any thread may call it."""
 
-    def __init__(self, middleware: Sequence[Middleware], clock: Clock) -> None:
+    def __init__(self, middleware: Sequence[Middleware]) -> None:
         self._around = [one for one in middleware if overrides(one, "around")]
         self._blocking = any(one.blocking for one in self._around)
-        self._clock = clock
 
     def sync(self, attempt: Attempt) -> Outcome:
         """Run an attempt of a sync task here; returns its outcome, raises nothing."""
@@ -65,12 +62,11 @@ class Run:
         return outcome
 
     def _begin(self, attempt: Attempt) -> msgspec.Struct:
-        """Decode the arguments and start the clocks; raises InvalidArguments."""
+        """Decode the arguments and set the deadline; raises InvalidArguments."""
         reach("worker.run.before")
-        attempt.started = now = self._clock.monotonic()
         timeout = attempt.timeout
         if timeout is not None:
-            attempt.deadline = now + timeout
+            attempt.deadline = attempt.started + timeout
         return attempt.task.signature.decode(attempt.body.args)
 
     def _call(self, attempt: Attempt, arguments: msgspec.Struct) -> Outcome:
@@ -142,8 +138,3 @@ def time_limit(attempt: Attempt, cause: BaseException | None = None) -> TimeLimi
     )
     error.__cause__ = cause
     return error
-
-
-def run_in(context: Context, run: Run, attempt: Attempt) -> Outcome:
-    """Run a sync attempt in a copy of `context`, so that no job sees another's variables."""
-    return context.copy().run(run.sync, attempt)

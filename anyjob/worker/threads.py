@@ -1,8 +1,9 @@
-"""Slots for sync tasks: threads, started as needed."""
+"""Slots for sync tasks: threads, started and woken as needed."""
 
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Sequence
 from contextvars import Context, copy_context
 from queue import SimpleQueue
@@ -12,82 +13,119 @@ from anyjob.core.outcome import Released
 from anyjob.worker.gate import Gate
 from anyjob.worker.held import LEASE_LOST, Held
 from anyjob.worker.judgement import Judgement
-from anyjob.worker.run import Run, run_in
+from anyjob.worker.pace import Pace
+from anyjob.worker.run import Run
 
 
 class ThreadSlots:
-    """Up to `limit` daemon threads that take attempts from one queue.
+    """Up to `limit` daemon threads that take attempts from one line.
 
-    `submit`, `replace` and `stop` are called by the worker's own threads. A thread whose attempt
-    was judged without it is replaced at once; it ends by itself when its task does.
+    One thread is woken for a lot, and each wakes the next before it begins a job that is worth the
+    waking: where jobs end sooner than a thread wakes, one thread runs them all, because more would
+    only contend for the interpreter. `help_out` wakes one more where that guess was wrong.
+
+    A thread whose attempt was judged without it is replaced at once; it ends by itself when its
+    task does. Any thread may call.
     """
 
-    def __init__(self, limit: int, held: Held, run: Run, judgement: Judgement, gate: Gate) -> None:
+    def __init__(
+        self, limit: int, held: Held, run: Run, judgement: Judgement, gate: Gate, pace: Pace
+    ) -> None:
         self._limit = limit
         self._held = held
         self._run = run
         self._judgement = judgement
         self._gate = gate
-        self._queue: SimpleQueue[Attempt | None] = SimpleQueue()
+        self._pace = pace
+        self._line: deque[Attempt] = deque()
+        #: A token wakes one thread; True to work, False to end.
+        self._tokens: SimpleQueue[bool] = SimpleQueue()
+        self._sleeping: set[threading.Thread] = set()
         self._starting = threading.Lock()
         self._threads: set[threading.Thread] = set()
-        #: What each busy thread runs.
-        self._busy: set[Attempt] = set()
+        self._lost = 0
         self._context: Context = copy_context()
 
     def submit(self, attempts: Sequence[Attempt]) -> None:
-        """Queue attempts, in order; each is begun by the next free thread."""
-        for attempt in attempts:
-            self._queue.put(attempt)
-        self._grow()
+        """Line up attempts, in order; each is begun by the next free thread."""
+        self._line.extend(attempts)
+        self._wake_one()
+
+    def help_out(self) -> None:
+        """Wake one more thread if anything still waits in line."""
+        if self._line:
+            self._wake_one()
 
     def replace(self) -> None:
-        """Start a thread in place of one that cannot be ended."""
+        """Give the place of a thread that cannot be ended to a new one."""
+        with self._starting:
+            self._lost += 1
         self._start()
 
     def stop(self) -> None:
         """Let every thread end after what it is running."""
         for _ in range(len(self._threads)):
-            self._queue.put(None)
+            self._tokens.put(False)
 
     def join(self, timeout: float) -> None:
-        """Wait up to `timeout` seconds in all for the threads to end."""
-        for thread in list(self._threads):
-            if timeout > 0:
-                thread.join(min(timeout, 0.5))
+        """Wait up to `timeout` seconds for each of the threads that sleep or are about to."""
+        for thread in list(self._sleeping):
+            thread.join(timeout)
 
-    def _grow(self) -> None:
-        wanted = self._queue.qsize() + len(self._busy)
-        while len(self._threads) < min(self._limit, wanted):
+    def _wake_one(self) -> None:
+        if self._sleeping:
+            self._tokens.put(True)
+        elif len(self._threads) < self._limit + self._lost:
             self._start()
 
     def _start(self) -> None:
         with self._starting:
-            thread = threading.Thread(
-                target=self._work, name=f"anyjob-slot-{len(self._threads) + 1}", daemon=True
-            )
+            name = f"anyjob-slot-{len(self._threads) + 1}"
+            thread = threading.Thread(target=self._live, name=name, daemon=True)
             self._threads.add(thread)
         thread.start()
 
-    def _work(self) -> None:
+    def _live(self) -> None:
+        me = threading.current_thread()
         try:
-            while (attempt := self._queue.get()) is not None:
-                if not self._work_on(attempt):
-                    break
+            while self._work_off_the_line():
+                self._sleeping.add(me)
+                # Looked at again after lying down: what came in between woke nobody.
+                awake = bool(self._line) or self._tokens.get()
+                self._sleeping.discard(me)
+                if not awake:
+                    return
         finally:
-            self._threads.discard(threading.current_thread())
+            self._threads.discard(me)
+
+    def _work_off_the_line(self) -> bool:
+        """Run what waits; False if this thread's place was given to another meanwhile."""
+        line = self._line
+        while line:
+            try:
+                attempt = line.popleft()
+            except IndexError:
+                return True
+            if line and not self._pace.is_quick(attempt.lease.queue):
+                self._wake_one()
+            if not self._work_on(attempt):
+                with self._starting:
+                    self._lost -= 1
+                return False
+        return True
 
     def _work_on(self, attempt: Attempt) -> bool:
-        """Run one attempt; False if this thread's place was given to another meanwhile."""
+        """Run one attempt; False if it was judged without us, and another has our place."""
         self._gate.acquire(blocking=True)
-        self._busy.add(attempt)
         try:
             if not self._held.begin(attempt):
                 return True
-            if attempt.clock.monotonic() > attempt.lease_deadline:
+            attempt.started = now = attempt.clock.monotonic()
+            if now > attempt.lease_deadline:
                 attempt.ending = LEASE_LOST
                 return self._judgement.conclude(attempt, Released())
-            return self._judgement.conclude(attempt, run_in(self._context, self._run, attempt))
+            # A copy, so that no job sees another's variables.
+            outcome = self._context.copy().run(self._run.sync, attempt)
+            return self._judgement.conclude(attempt, outcome)
         finally:
-            self._busy.discard(attempt)
             self._gate.release()

@@ -83,9 +83,9 @@ class Worker:
         self._house = House(backend, store, clock, outage, log, after.tell)
         report: Callable[[Attempt, Progress], None] = self._house.report
         intake = Intake(registry, middleware, settings, clock, judgement, report, log)
-        run = Run(middleware, clock)
+        run = Run(middleware)
         gate = _gate(registry, settings.concurrency, lambda: self._loop.pump_soon())
-        self._threads = ThreadSlots(settings.concurrency, held, run, judgement, gate)
+        self._threads = ThreadSlots(settings.concurrency, held, run, judgement, gate, pace)
         self._loop = LoopSlots(settings.concurrency, held, run, judgement, gate)
         self._consumer = consumer = backend.consume(
             settings.shares, lease=settings.lease, worker=settings.name
@@ -110,6 +110,7 @@ class Worker:
         self._fetcher.on_reclaimed = after.reclaimed
         self._keeper.on_cancel = self._loop.cancel
         self._keeper.on_stray = self._replace
+        self._keeper.on_busy = self._threads.help_out
 
     def run(self) -> int:
         """Work until drained, cut, or done with a burst; returns the exit code: 0 all finished, 1
