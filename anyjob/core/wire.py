@@ -59,7 +59,8 @@ class Body(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     expires: _Instant | None = None
     unique_key: _Key | None = None
     unique_ttl: _PositiveSpan | None = None
-    timeout: _PositiveSpan | None = None
+    #: What one attempt may take; 0: no limit, whatever the task says.
+    timeout: _Span | None = None
     #: False: none; True: the task's own.
     retry: RetryOverride | bool | None = None
     keep: _Span | None = None

@@ -15,7 +15,7 @@ from anyjob.core.retry import MAX_ATTEMPTS, MAX_FACTOR, Retry
 from anyjob.core.wire import VERSION, Body, RetryOverride, decode_body, encode_body
 
 GOLDEN = Path(__file__).parent / "golden"
-READABLE = ["v1-minimal", "v1-no-arguments", "v1-full", "v1-run-at", "v1-types"]
+READABLE = ["v1-minimal", "v1-no-arguments", "v1-no-timeout", "v1-full", "v1-run-at", "v1-types"]
 REFUSED = sorted(path.stem for path in (GOLDEN / "refused").glob("*.json"))
 
 
@@ -126,7 +126,7 @@ bodies = st.builds(
     expires=st.none() | instants,
     unique_key=st.none() | st.text(st.characters(exclude_categories=["Cs"]), min_size=1),
     unique_ttl=st.none() | positive_spans,
-    timeout=st.none() | positive_spans,
+    timeout=st.none() | spans,
     retry=st.none() | st.booleans() | overrides,
     keep=st.none() | spans,
     headers=st.dictionaries(texts, texts),
