@@ -8,11 +8,12 @@ from typing import Any
 import msgspec
 
 from anyjob.core.backend import JobRecord
-from anyjob.core.errors import DecodeError
+from anyjob.core.errors import DecodeError, InvalidArguments, PayloadTooLarge
+from anyjob.core.limits import check_limits
 from anyjob.core.note import Note, read_note
 from anyjob.core.result import decode_end
 from anyjob.core.state import State
-from anyjob.core.wire import Body, decode_body
+from anyjob.core.wire import decode_body
 
 
 class JobView(msgspec.Struct, frozen=True):
@@ -102,11 +103,32 @@ def _from_outcome(record: JobRecord) -> dict[str, Any]:
 
 
 def edited(body: bytes, arguments: Mapping[str, Any], max_bytes: int) -> bytes:
-    """Return a body with some of its arguments replaced, everything else as it was; raises
-    DecodeError.
+    """Return a body with some of its arguments replaced, everything else byte for byte as it was.
+
+    Fields that this release does not know stay too. Raises DecodeError for what is no job,
+    InvalidArguments for a value that JSON cannot carry, and PayloadTooLarge if it came out longer
+    than `max_bytes`.
     """
-    decoded: Body = decode_body(body, max_bytes)
-    args = {**msgspec.json.decode(decoded.args), **arguments}
-    return msgspec.json.encode(
-        msgspec.structs.replace(decoded, args=msgspec.Raw(msgspec.json.encode(args)))
-    )
+    decode_body(body, max_bytes)
+    try:
+        fields = _fields.decode(body)
+        args = _fields.decode(fields["args"])
+    except (msgspec.MsgspecError, ValueError) as error:
+        raise DecodeError(f"expected arguments by name, got {error}") from error
+    args |= {name: _encoded(name, value) for name, value in arguments.items()}
+    fields["args"] = msgspec.Raw(msgspec.json.encode(args))
+    message = msgspec.json.encode(fields)
+    if len(message) > max_bytes:
+        raise PayloadTooLarge(f"expected a job of at most {max_bytes} bytes, got {len(message)}")
+    check_limits(message, max_bytes)
+    return message
+
+
+def _encoded(name: str, value: Any) -> msgspec.Raw:
+    try:
+        return msgspec.Raw(msgspec.json.encode(value))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InvalidArguments(f"argument {name!r} cannot be stored: {error}") from error
+
+
+_fields = msgspec.json.Decoder(dict[str, msgspec.Raw])
