@@ -55,6 +55,7 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 R = TypeVar("R")
+SubscriberT = TypeVar("SubscriberT", bound=Subscriber)
 
 
 class _Decorator(Protocol):
@@ -202,6 +203,11 @@ class App:
 
         return register if function is None else register(function)
 
+    @overload
+    def on(self, event: str, subscriber: SubscriberT) -> SubscriberT: ...
+    @overload
+    def on(self, event: str) -> Callable[[SubscriberT], SubscriberT]: ...
+
     def on(self, event: str, subscriber: Subscriber | None = None) -> Any:
         """Subscribe to an event such as "job.dead", a family "job.*", or all "*"; also as a
         decorator.
@@ -210,7 +216,7 @@ class App:
         nothing. Raises ConfigurationError for an event that does not exist.
         """
 
-        def add(subscriber: Subscriber) -> Subscriber:
+        def add(subscriber: SubscriberT) -> SubscriberT:
             self._subscribers.add(event, subscriber)
             return subscriber
 
@@ -460,11 +466,10 @@ class App:
             store.open()
         backend.declare([QueueSpec(queue) for queue in sorted(self._known_queues())])
         _check_needs(self._middleware, backend)
-        chance = SystemRandom()
         planner = Planner(
             backend.capabilities,
             self._middleware,
-            IdMaker(clock.time, chance.getrandbits),
+            IdMaker(SystemRandom().getrandbits),
             clock,
             config.max_payload,
             self._known_queues,
@@ -514,7 +519,7 @@ class App:
             return receipt
         # After a resend, the id that is there already is our own.
         id = receipt.id if isinstance(receipt, Duplicate) else envelope.id
-        return Job(self, id, envelope.queue, draft.task.name, created=id == envelope.id)
+        return Job(self, id, envelope.queue, draft.task.name, id == envelope.id)
 
     def _edited(self, queue: str, id: str, changes: Mapping[str, Any]) -> bytes:
         shown = self.show(id, queue)

@@ -29,7 +29,7 @@ class Planner:
         self,
         capabilities: Capabilities,
         middleware: Sequence[Middleware],
-        new_id: Callable[[], str],
+        new_id: Callable[[float], str],
         clock: Clock,
         max_payload: int,
         queues: Callable[[], Collection[str]],
@@ -77,7 +77,7 @@ class Planner:
         self, task: Task[..., Any], options: Options, call: Mapping[str, Any], payload: bytes
     ) -> Envelope:
         now = self._clock.time()
-        job_id = self._new_id()
+        job_id = self._new_id(now)
         body = encode_body(
             Body(
                 v=VERSION,
@@ -87,13 +87,7 @@ class Planner:
                 queue=options.queue,
                 priority=options.priority,
                 enqueued_at=now,
-                delay=options.delay,
-                run_at=None if options.run_at is None else options.run_at.timestamp(),
-                expires=_expiry(options.expires, now),
-                unique_key=options.unique_key,
-                unique_ttl=options.unique_ttl,
-                headers=dict(options.headers),
-                **_overrides(options, call),
+                **_rare(options, call, now),
             )
         )
         if len(body) > self._max_payload:
@@ -108,9 +102,24 @@ class Planner:
         return Envelope(job_id, options.queue, body, options.priority, due, unique)
 
 
-def _expiry(expires: float | datetime | None, now: float) -> float | None:
-    if expires is None:
-        return None
+def _rare(options: Options, call: Mapping[str, Any], now: float) -> dict[str, Any]:
+    """Return the fields that most jobs do not have."""
+    found = _overrides(options, call) if call else {}
+    if options.delay is not None:
+        found["delay"] = options.delay
+    if options.run_at is not None:
+        found["run_at"] = options.run_at.timestamp()
+    if options.expires is not None:
+        found["expires"] = _expiry(options.expires, now)
+    if options.unique_key is not None:
+        found["unique_key"] = options.unique_key
+        found["unique_ttl"] = options.unique_ttl
+    if options.headers:
+        found["headers"] = dict(options.headers)
+    return found
+
+
+def _expiry(expires: float | datetime, now: float) -> float:
     return expires.timestamp() if isinstance(expires, datetime) else now + expires
 
 
@@ -118,8 +127,6 @@ def _overrides(options: Options, call: Mapping[str, Any]) -> dict[str, Any]:
     """Return what travels only because this job says so: the rest is read from its task when it
     runs.
     """
-    if not call:
-        return {}
     found: dict[str, Any] = {}
     if "timeout" in call:
         found["timeout"] = options.timeout or 0.0

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 R = TypeVar("R")
 
 
-class Draft(msgspec.Struct, Generic[R], frozen=True):
+class Draft(msgspec.Struct, Generic[R], frozen=True, gc=False):
     """A task with bound arguments and the options of this one job; nothing is stored yet."""
 
     task: Task[..., R]

@@ -21,7 +21,7 @@ class Unique(msgspec.Struct, frozen=True, gc=False):
     ttl: float | None = None
 
 
-class Envelope(msgspec.Struct, frozen=True):
+class Envelope(msgspec.Struct, frozen=True, gc=False):
     """What never changes of a job, as its backend sees it."""
 
     #: A UUID in canonical text.

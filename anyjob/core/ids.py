@@ -5,34 +5,30 @@ from __future__ import annotations
 from collections.abc import Callable
 from itertools import count
 
-_COUNTER_BITS = 42
-_VERSION = 0x7 << 76
-_VARIANT = 0b10 << 62
+_COUNTER_BITS = 48
 
 
 class IdMaker:
     """Makes ids that grow within one process; any thread may call it.
 
-    `now` gives wall seconds, `random_bits(n)` n random bits: both are handed in, so that a test can
-    repeat them. An id is the millisecond, a growing 42-bit number that starts at random for each
-    maker, and 32 random bits that belong to the maker.
+    An id is the millisecond, 26 random bits that belong to the maker, and a growing 48-bit number
+    that starts at random. `random_bits(n)` gives n random bits and is handed in, so that a test can
+    repeat them.
     """
 
-    def __init__(self, now: Callable[[], float], random_bits: Callable[[int], int]) -> None:
-        self._now = now
-        # The counter starts in the lower half, so that it cannot overflow in a process's life.
+    def __init__(self, random_bits: Callable[[int], int]) -> None:
+        version_group = 0x7000 | random_bits(12)
+        variant_group = 0x8000 | random_bits(14)
+        self._own = f"{version_group:04x}-{variant_group:04x}"
+        # It starts in the lower half, so that it cannot overflow in a process's life.
         self._count = count(random_bits(_COUNTER_BITS - 1))
-        self._tail = random_bits(32)
+        self._millisecond = (-1, "")
 
-    def __call__(self) -> str:
-        number = next(self._count)
-        value = (
-            (int(self._now() * 1000) & 0xFFFF_FFFF_FFFF) << 80
-            | _VERSION
-            | (number >> 30 & 0xFFF) << 64
-            | _VARIANT
-            | (number & 0x3FFF_FFFF) << 32
-            | self._tail
-        )
-        text = f"{value:032x}"
-        return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+    def __call__(self, now: float) -> str:
+        """Return the next id, made at `now` in seconds since the epoch."""
+        millisecond = int(now * 1000) & 0xFFFF_FFFF_FFFF
+        known, text = self._millisecond
+        if known != millisecond:
+            text = f"{millisecond >> 16:08x}-{millisecond & 0xFFFF:04x}-{self._own}"
+            self._millisecond = (millisecond, text)
+        return f"{text}-{next(self._count):012x}"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
+import msgspec
+
 from anyjob.core.durations import Duration, seconds
 from anyjob.core.state import State
 
@@ -23,21 +25,16 @@ class JobDoor(Protocol):
     def cancel_job(self, job: Job[Any]) -> bool: ...
 
 
-class Job(Generic[R_co]):
+class Job(msgspec.Struct, Generic[R_co], frozen=True, eq=False, gc=False):
     """A stored job. Equal to another handle of the same job; any thread may use it."""
 
-    __slots__ = ("_door", "created", "id", "queue", "task")
-
-    def __init__(
-        self, door: JobDoor, id: str, queue: str, task: str, *, created: bool = True
-    ) -> None:
-        self._door = door
-        self.id = id
-        self.queue = queue
-        #: The task's name; empty where the handle was made from an id alone.
-        self.task = task
-        #: False if the unique key was held and this is the holder.
-        self.created = created
+    _door: JobDoor
+    id: str
+    queue: str
+    #: The task's name; empty where the handle was made from an id alone.
+    task: str = ""
+    #: False if the unique key was held and this is the holder.
+    created: bool = True
 
     def result(self, timeout: Duration | None = None) -> R_co:
         """Wait until the job succeeded and return what its task returned, typed by its return hint.

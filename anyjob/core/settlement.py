@@ -23,7 +23,7 @@ class Verdict(StrEnum):
     UNDECODABLE = "undecodable"
 
 
-class Lease(msgspec.Struct, frozen=True, eq=False):
+class Lease(msgspec.Struct, frozen=True, eq=False, gc=False):
     """A right to run one job until a time. Two leases are never equal."""
 
     id: str

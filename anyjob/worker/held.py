@@ -14,7 +14,7 @@ from anyjob.core.outcome import Outcome
 from anyjob.core.settlement import Lease, Settled, Settlement
 
 
-class Finished(msgspec.Struct, frozen=True, eq=False):
+class Finished(msgspec.Struct, frozen=True, eq=False, gc=False):
     """An ended attempt on its way to the backend."""
 
     lease: Lease
