@@ -6,6 +6,7 @@ import os
 import tempfile
 from pathlib import Path
 
+from benchmarks import tasks
 from benchmarks.machine import turns_per_second
 from benchmarks.memory_enqueue import scaled
 from benchmarks.result import Result
@@ -44,21 +45,19 @@ def side(task: str, seconds: float) -> dict[str, float]:
     """Drain a trial, then as many jobs as fill the time."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "slots"
-        os.environ["BENCH_SLOTS"] = str(path)
-        os.environ["ANYJOB_BACKEND"] = "memory://"
+        os.environ[tasks.SLOTS] = str(path)
         trial = _drain(path, task, TRIAL)
         turns = turns_per_second()
         rate = _drain(path, task, max(TRIAL, int(1.1 * trial * seconds)))
     return {"rate": rate, "turns": (turns + turns_per_second()) / 2}
 
 
-def _drain(path: Path, task: str, count: int) -> float:
-    from benchmarks import tasks
-
+def _drain(path: Path, name: str, count: int) -> float:
     slots = make(path, count)
     tasks.slots.cache_clear()
-    job = getattr(tasks, task).job
-    tasks.jobs.enqueue_many(job(number) for number in range(count))
-    with tasks.jobs.worker():
+    app = tasks.application("memory://")
+    task = tasks.task(app, name)
+    app.enqueue_many(task.job(number) for number in range(count))
+    with app.worker():
         slots.wait_for(count, timeout=300)
     return slots.rate(0, count)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import time
 
 from benchmarks.machine import REFERENCE_TURNS, turns_per_second
 from benchmarks.result import Result, Target
 from benchmarks.settings import Settings
 from benchmarks.sides import Side, alternate, column
+from benchmarks.tasks import application, task
 
 #: Stored, then purged outside the measured time, so that memory stays small.
 LOT = 50_000
@@ -30,16 +30,15 @@ def measure(settings: Settings) -> list[Result]:
 
 def side(seconds: float) -> dict[str, float]:
     """Enqueue lots until the measured time is spent."""
-    os.environ["ANYJOB_BACKEND"] = "memory://"
-    from benchmarks.tasks import jobs, noop
-
+    app = application("memory://")
+    noop = task(app, "noop")
     turns = turns_per_second()
     stored, spent = 0, 0.0
     while spent < seconds:
         began = time.perf_counter()
-        jobs.enqueue_many(noop.job(number) for number in range(LOT))
+        app.enqueue_many(noop.job(number) for number in range(LOT))
         spent += time.perf_counter() - began
-        stored += jobs.purge("default")
+        stored += app.purge("default")
     return {"rate": stored / spent, "turns": (turns + turns_per_second()) / 2}
 
 
