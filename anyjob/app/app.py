@@ -163,6 +163,8 @@ class App:
     @overload
     def task(
         self,
+        function: None = None,
+        /,
         *,
         name: str | None = None,
         aliases: Sequence[str] = (),
@@ -182,7 +184,6 @@ class App:
     def task(
         self,
         function: Any = None,
-        /,
         *,
         name: str | None = None,
         aliases: Sequence[str] = (),
