@@ -39,8 +39,9 @@ send_receipt.enqueue(42, priority=9)  # error: an option is no argument
 resize.enqueue(b"", 640, 480)  # error: one argument too many
 fetch_rates.enqueue(1)  # error: the wrong type
 send_receipt.using(delay=60).enqueue("42")  # error: the same behind using()
-send_receipt.using(prioriti=9)  # error: no such option
 send_receipt.using(priority="high")  # error: an option of the wrong type
+send_receipt.using(run_at="tomorrow")  # error: the same
+send_receipt.using(9)  # error: options are named
 
 send_receipt.job(42)
 send_receipt.job("42")  # error: the wrong type
