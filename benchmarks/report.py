@@ -43,7 +43,7 @@ def report(lines: Sequence[Line]) -> str:
 
 def amount(value: float) -> str:
     """A figure as people read it: three digits, thousands apart."""
-    if value == 0 or abs(value) >= 1000:
+    if value == 0 or abs(value) >= 999.5:
         return f"{value:,.0f}".replace(",", " ")
     return f"{value:.3g}"
 

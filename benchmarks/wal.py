@@ -19,10 +19,15 @@ _FRAME = struct.Struct(">6I")
 def commits_of(database: Path, act: Callable[[], object]) -> int:
     """How many commits `act` makes. Raises RuntimeError if the log was begun anew meanwhile.
 
-    A reader holds its snapshot all along, so that no checkpoint lets the log begin anew.
+    A reader holds its snapshot all along, so that no checkpoint lets the log begin anew. It writes
+    a number that is there already first: who reads a log that is copied to the database as a whole
+    reads the database alone, and holds up nothing.
     """
     reader = sqlite3.connect(database, isolation_level=None)
     try:
+        reader.execute("PRAGMA wal_autocheckpoint=0")
+        (version,) = reader.execute("PRAGMA user_version").fetchone()
+        reader.execute(f"PRAGMA user_version={version}")
         reader.execute("BEGIN")
         reader.execute("SELECT count(*) FROM sqlite_schema").fetchone()
         log = database.with_name(f"{database.name}-wal")

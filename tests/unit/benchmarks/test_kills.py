@@ -1,0 +1,51 @@
+"""What is lost and what runs twice is read from the journal, and judged by when the kill was."""
+
+from pathlib import Path
+
+from benchmarks.journal import Journal
+from benchmarks.kills import Kill, results
+
+VICTIM, SURVIVOR = 1, 2
+KILL = Kill(VICTIM, at=10.0)
+
+
+def journal(folder: Path, *lines: str) -> Journal:
+    path = folder / "journal"
+    path.write_text("".join(f"{line}\n" for line in lines))
+    return Journal.read(path)
+
+
+def figures(journal: Journal, enqueued: int) -> dict[str, float]:
+    return {result.figure: result.value for result in results(journal, enqueued, [KILL])}
+
+
+def test_a_job_that_was_cut_and_ran_again_is_neither_lost_nor_one_too_many(tmp_path: Path) -> None:
+    found = journal(tmp_path, "S 0 1 9.9", "S 0 2 13.5", "E 0 2 13.6")
+
+    assert figures(found, 1) == {"lost": 0, "twice": 0, "twice_without_a_kill": 0, "back": 3.5}
+
+
+def test_a_job_that_never_ended_is_lost(tmp_path: Path) -> None:
+    found = journal(tmp_path, "S 0 1 9.9", "S 1 2 9.9", "E 1 2 10.1")
+
+    assert figures(found, 3)["lost"] == 2
+
+
+def test_a_job_that_ended_just_before_the_kill_may_run_again(tmp_path: Path) -> None:
+    found = journal(tmp_path, "S 0 1 9.9", "E 0 1 9.95", "S 0 2 13.5", "E 0 2 13.6")
+
+    assert figures(found, 1)["twice"] == 0
+
+
+def test_a_job_that_ended_long_before_the_kill_and_ran_again_is_one_too_many(
+    tmp_path: Path,
+) -> None:
+    found = journal(tmp_path, "S 0 1 8.0", "E 0 1 8.1", "S 0 2 13.5", "E 0 2 13.6")
+
+    assert figures(found, 1)["twice"] == 1
+
+
+def test_a_job_that_a_living_worker_ran_twice_is_told_apart(tmp_path: Path) -> None:
+    found = journal(tmp_path, "S 0 2 1.0", "E 0 2 1.1", "S 0 3 2.0", "E 0 3 2.1")
+
+    assert figures(found, 1)["twice_without_a_kill"] == 1
