@@ -1,0 +1,73 @@
+"""What the journal of a run says: each check yields a line for each thing amiss."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from examples.shop.corrections import corrected
+from examples.shop.evidence import Evidence
+from examples.shop.figures import median_wait
+from examples.shop.orders import Plan
+from examples.shop.supplier import FIRST_WAIT
+
+
+def every_job_is_done(evidence: Evidence) -> Iterator[str]:
+    for story in evidence.history.stories.values():
+        if story.has_failed:
+            yield f"{story.job.task} of {story.job.about}: dead: {story.runs[-1].error}"
+        elif story.is_lost:
+            yield f"{story.job.task} of {story.job.about}: lost after {len(story.runs)} runs"
+    for job in evidence.history.strangers:
+        yield f"job {job}: ran although this run never handed it in"
+
+
+def supplier_was_asked_again(evidence: Evidence) -> Iterator[str]:
+    """Some orders found it closed, and each next attempt waited twice as long as the last."""
+    asked = evidence.history.of_task("frames")
+    if asked and not any(story.retried for story in asked):
+        yield "frames: no order was retried, as if the supplier had never been closed"
+    for story in asked:
+        for run, following in zip(story.runs, story.runs[1:], strict=False):
+            if following.attempt == run.attempt or run.ended is None:
+                continue
+            wait = FIRST_WAIT * 2 ** (run.attempt - 1)
+            if following.started - run.ended < wait:
+                yield f"frames of {story.job.about}: retried before {wait} s had passed"
+
+
+def nothing_was_early(evidence: Evidence) -> Iterator[str]:
+    for story in evidence.history.stories.values():
+        if story.wait is not None and story.wait < 0:
+            yield f"{story.job.task} of {story.job.about}: started {-story.wait:.3f} s early"
+
+
+def letters_were_revived(evidence: Evidence) -> Iterator[str]:
+    """Every misspelt address, and nothing else, led to a dead letter that was revived."""
+    misspelt = {order.id for order in evidence.orders if order.email != corrected(order.email)}
+    stories = evidence.history.stories.values()
+    revived = {story.job.about for story in stories if story.revivals}
+    yield from (f"order {id}: its dead letter was not revived" for id in misspelt - revived)
+    yield from (f"order {id}: had a dead letter, and why?" for id in revived - misspelt)
+
+
+def killed_worker_lost_nothing(evidence: Evidence) -> Iterator[str]:
+    """What a killed worker had begun, another process finished."""
+    if not evidence.asked.processes:
+        return
+    held = [
+        (killed.pid, story)
+        for killed in evidence.history.killed
+        for story, _ in evidence.history.held_by(killed.pid)
+    ]
+    if not held:
+        yield "no worker was killed while it held jobs"
+    for pid, story in held:
+        if not any(run.succeeded and run.pid != pid for run in story.runs):
+            yield f"{story.job.task} of {story.job.about}: unfinished since worker {pid} was killed"
+
+
+def premium_went_first(evidence: Evidence) -> Iterator[str]:
+    stories = evidence.history.stories.values()
+    premium, free = median_wait(stories, Plan.PREMIUM), median_wait(stories, Plan.FREE)
+    if premium > free:
+        yield f"premium orders waited {premium:.2f} s (median), free ones {free:.2f} s"
