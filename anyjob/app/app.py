@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import inspect
 import os
 import threading
 from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping, Sequence
 from datetime import datetime
-from random import SystemRandom
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar, overload
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from anyjob.app.doctor import Report, examined
 from anyjob.app.plan import Planner
 from anyjob.app.results import Waiters, value_of, wait_for
 from anyjob.app.send import LOT, Publisher, lots_of, send
 from anyjob.backends.registry import backend_for, store_for
-from anyjob.config import Config, load
 from anyjob.core import options as options_module
 from anyjob.core.attempt import Progress
 from anyjob.core.backend import Backend, CancelResult, Counts, QueueSpec
@@ -46,11 +42,13 @@ from anyjob.core.options import DEFAULT_QUEUE
 from anyjob.core.retry import Retry
 from anyjob.core.state import State
 from anyjob.core.store import Store
-from anyjob.core.task import AsyncTask, Registry, SyncTask, Task
+from anyjob.core.task import AsyncTask, Registry, SyncTask, Task, is_async
 from anyjob.core.view import JobView, edited, view
 from anyjob.core.wire import decode_body
 
 if TYPE_CHECKING:
+    from anyjob.app.doctor import Report
+    from anyjob.config import Config
     from anyjob.worker import Worker
 
 P = ParamSpec("P")
@@ -134,6 +132,8 @@ class App:
     def config(self) -> Config:
         """The configuration, read on first use; raises ConfigurationError."""
         if self._config is None:
+            from anyjob.config import load
+
             self._config = load(**self._arguments)
         return self._config
 
@@ -184,6 +184,7 @@ class App:
     def task(
         self,
         function: Any = None,
+        /,
         *,
         name: str | None = None,
         aliases: Sequence[str] = (),
@@ -197,7 +198,7 @@ class App:
 
         def register(function: Callable[..., Any]) -> Task[..., Any]:
             chosen = {key: value for key, value in options.items() if value is not UNSET}
-            kind: type[Task[..., Any]] = AsyncTask if _returns_coroutine(function) else SyncTask
+            kind: type[Task[..., Any]] = AsyncTask if is_async(function) else SyncTask
             task = kind(self, function, name=name, aliases=aliases, options=chosen)
             self.tasks.add(task)
             return task
@@ -240,7 +241,8 @@ class App:
         envelope = self._planned(opened, draft)
         if draft.transaction is not None:
             raise ConfigurationError(
-                "transaction= cannot be used from a coroutine; enqueue in the thread that owns the connection"
+                "transaction= cannot be used from a coroutine; enqueue in the thread that owns the"
+                " connection"
             )
         receipt = await opened.publisher.publish(envelope)
         return self._job(draft, envelope, receipt)
@@ -344,6 +346,8 @@ class App:
 
     def doctor(self) -> Report:
         """Examine tasks, plan and backend; changes nothing."""
+        from anyjob.app.doctor import examined
+
         opened = self._open()
         return examined(opened.backend, self.tasks, opened.planner.check, self.config.max_payload)
 
@@ -413,18 +417,22 @@ class App:
     # What job handles ask
 
     def result_of(self, job: Job[Any], timeout: float | None) -> Any:
+        """Do the work of `Job.result`."""
         return value_of(wait_for(self.backend, job, timeout), self.tasks, job)
 
     async def aresult_of(self, job: Job[Any], timeout: float | None) -> Any:
+        """Do the work of `Job.aresult`."""
         return value_of(await self._waiters.wait_for(job, timeout), self.tasks, job)
 
     def status_of(self, job: Job[Any]) -> State:
+        """Do the work of `Job.status`."""
         record = self.backend.get(job.queue, [job.id])[0]
         if record is None:
             raise _not_found(job.id, job.queue)
         return record.state
 
     def progress_of(self, job: Job[Any]) -> Progress | None:
+        """Do the work of `Job.progress`; raises UnsupportedCapability without a store."""
         from anyjob.worker.house import progress_key
 
         store = self._open().store
@@ -434,6 +442,7 @@ class App:
         return None if entry is None else msgspec.json.decode(entry.value, type=Progress)
 
     def cancel_job(self, job: Job[Any]) -> bool:
+        """Do the work of `Job.cancel`."""
         result = self.cancel([job.id], job.queue)[0]
         if result is CancelResult.UNKNOWN:
             raise _not_found(job.id, job.queue)
@@ -453,6 +462,8 @@ class App:
             return self._opened
 
     def _open_now(self) -> _Opened:
+        from random import SystemRandom
+
         config = self.config
         if config.failpoint:
             arm(config.failpoint)
@@ -545,7 +556,8 @@ def _declared_options(middleware: Sequence[Middleware]) -> dict[str, type]:
         for name, kind in one.options.items():
             if name in declared or name in options_module.NAMES:
                 raise ConfigurationError(
-                    f"middleware {type(one).__name__} declares the option {name!r}, which is taken; rename it"
+                    f"middleware {type(one).__name__} declares the option {name!r}, which is taken;"
+                    " rename it"
                 )
             declared[name] = kind
     return declared
@@ -574,12 +586,6 @@ def _by_transaction(
             transaction = draft.transaction
             groups.setdefault(id(transaction), (transaction, []))[1].append(place)
     return list(groups.values())
-
-
-def _returns_coroutine(function: Callable[..., Any]) -> bool:
-    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(
-        getattr(function, "__call__", None)  # noqa: B004 - asks whether a callable object's call is async
-    )
 
 
 def _not_found(id: str, queue: str) -> JobNotFound:

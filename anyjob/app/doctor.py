@@ -102,7 +102,8 @@ def _unknown_tasks(backend: Backend, registry: Registry, max_payload: int) -> li
                 Finding(
                     "task-unknown",
                     "warning",
-                    f"queue {queue!r} holds jobs of tasks that this app lacks: {', '.join(unknown[:10])}",
+                    f"queue {queue!r} holds jobs of tasks that this app lacks:"
+                    f" {', '.join(unknown[:10])}",
                     "they are buried once the workers' unknown_task_grace is over",
                     "deploy the tasks, or give them aliases=[...]",
                 )

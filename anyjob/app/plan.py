@@ -68,7 +68,8 @@ class Planner:
         if options.queue not in queues:
             raise ConfigurationError(
                 f"task {task.name!r} wants queue {options.queue!r}, which nobody declared"
-                f"{suggestion(options.queue, queues)}; give a task that queue, or name it in queues=[...]"
+                f"{suggestion(options.queue, queues)}; give a task that queue, or name it in"
+                " queues=[...]"
             )
         asked_by = f"task {task.name!r}"
         return plan(self._capabilities, needs_of(options, asked_by, self._clock.time()))
@@ -92,8 +93,8 @@ class Planner:
         )
         if len(body) > self._max_payload:
             raise PayloadTooLarge(
-                f"a job of task {task.name!r} takes {len(body)} bytes, more than the {self._max_payload} that are"
-                " allowed; send a reference, or raise max_payload"
+                f"a job of task {task.name!r} takes {len(body)} bytes, more than the"
+                f" {self._max_payload} that are allowed; send a reference, or raise max_payload"
             )
         unique = None
         if options.unique_key is not None:

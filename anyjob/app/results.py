@@ -52,7 +52,8 @@ def value_of(record: JobRecord, registry: Registry, job: Job[Any]) -> Any:
             note = read_note(record.note)
             error = f"{note.type}: {note.message}" if note.type else ""
             raise JobDead(
-                f"{_named(job)} is dead ({record.reason}){': ' + error if error else ''}; see `anyjob dead show {job.id}`",
+                f"{_named(job)} is dead ({record.reason}){': ' + error if error else ''};"
+                f" see `anyjob dead show {job.id}`",
                 reason=record.reason or "",
                 error=error,
             )
@@ -72,8 +73,8 @@ def not_done(job: Job[Any], record: JobRecord | None, timeout: float | None) -> 
 def _known(record: JobRecord | None, job: Job[Any]) -> JobRecord:
     if record is None:
         raise ResultNotKept(
-            f"{_named(job)} is not known in queue {job.queue!r}: it was purged, discarded, or its end is kept no longer;"
-            " ask earlier, or keep it longer with keep=..."
+            f"{_named(job)} is not known in queue {job.queue!r}: it was purged, discarded, or its"
+            " end is kept no longer; ask earlier, or keep it longer with keep=..."
         )
     return record
 

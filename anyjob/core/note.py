@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import traceback
 from typing import Any
 
 import msgspec
@@ -111,6 +110,8 @@ def text_of(error: BaseException) -> str:
 
 
 def _traceback_of(error: BaseException) -> str:
+    import traceback
+
     lines: list[str] = []
     seen: set[int] = set()
     current: BaseException | None = error

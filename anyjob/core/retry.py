@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import random as random_module
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from email.utils import parsedate_to_datetime
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import msgspec
 
 from anyjob.core.durations import Duration, positive_seconds, seconds
 from anyjob.core.errors import InvalidOption, shown
+
+if TYPE_CHECKING:
+    from random import Random
 
 Backoff = Literal["fixed", "linear", "exponential"]
 Jitter = bool | Literal["full", "equal"]
@@ -85,7 +86,7 @@ class Retry(msgspec.Struct, frozen=True, kw_only=True):
             return None
         return self
 
-    def wait_after(self, attempt: int, random: random_module.Random) -> float:
+    def wait_after(self, attempt: int, random: Random) -> float:
         """Return the seconds to wait after the failed attempt number `attempt`, jitter included."""
         wait = min(self._plain_wait(attempt), seconds(self.cap, "cap"))
         if self.jitter is False:
@@ -174,6 +175,9 @@ def retry_after(value: object, now: float) -> float:
 
 
 def _header(text: str) -> float | datetime:
+    # It costs a program that imports us as much as everything else, and few jobs ask for it.
+    from email.utils import parsedate_to_datetime
+
     # An HTTP date has 29 characters; what is much longer is not worth parsing.
     text = text[:_LONGEST_HEADER].strip()
     if text.isascii() and text.isdigit():

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Generic, ParamSpec, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Protocol, TypeVar
 
 from msgspec import UNSET, UnsetType
 
 from anyjob.core import options as options_module
-from anyjob.core.arguments import Signature
 from anyjob.core.draft import Draft
 from anyjob.core.durations import Duration
 from anyjob.core.errors import ConfigurationError, TaskNotFound
@@ -18,6 +16,9 @@ from anyjob.core.job import Job
 from anyjob.core.names import checked_task_name, suggestion
 from anyjob.core.options import Options
 from anyjob.core.retry import Retry
+
+if TYPE_CHECKING:
+    from anyjob.core.arguments import Signature
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -52,7 +53,7 @@ class Task(Generic[P, R]):
         self.function = function
         self.name = checked_task_name(name if name is not None else _own_name(function))
         self.aliases = tuple(checked_task_name(alias) for alias in aliases)
-        self.is_async = _is_async(function)
+        self.is_async = is_async(function)
         _refuse_generators(function, self.name)
         #: The options given at decoration, checked.
         self.given = options_module.checked(options, door.declared_options)
@@ -69,6 +70,8 @@ class Task(Generic[P, R]):
         ConfigurationError.
         """
         if self._signature is None:
+            from anyjob.core.arguments import Signature
+
             self._signature = Signature(self.function, self.name)
         return self._signature
 
@@ -262,13 +265,18 @@ def _own_name(function: Callable[..., Any]) -> str:
     return str(name)
 
 
-def _is_async(function: Callable[..., Any]) -> bool:
+def is_async(function: Callable[..., Any]) -> bool:
+    """Whether calling `function` gives a coroutine."""
+    import inspect
+
     return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(
         getattr(function, "__call__", None)  # noqa: B004 - asks whether a callable object's call is async
     )
 
 
 def _refuse_generators(function: Callable[..., Any], name: str) -> None:
+    import inspect
+
     if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
         raise ConfigurationError(
             f"task {name!r} is a generator; a task returns its result, it does not yield"

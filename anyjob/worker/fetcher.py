@@ -145,7 +145,7 @@ class Fetcher:
             self._dispatch(leases, asked + SAFE_SHARE * self._settings.lease)
 
     def _limits(self) -> dict[str, int] | None:
-        """Hold queues of long jobs to the free slots, so that none of theirs waits in the buffer."""
+        """Hold queues of long jobs to the free slots, so that none of theirs is buffered."""
         slow = [s.queue for s in self._settings.shares if self._pace.is_slow(s.queue)]
         if not slow:
             return None

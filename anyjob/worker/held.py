@@ -62,7 +62,7 @@ class Held:
         return True
 
     def take_back(self, attempts: Iterable[Attempt]) -> list[Attempt]:
-        """Remove those attempts that still wait and return them: they are the caller's to settle."""
+        """Remove those attempts that still wait and return them; the caller settles them."""
         taken = []
         for attempt in attempts:
             try:
@@ -86,7 +86,7 @@ class Held:
         self.on_finished()
 
     def hand_over(self, consumer: Consumer) -> int:
-        """Give everything finished to the consumer, so that it leaves with its next fetch or flush."""
+        """Give everything finished to the consumer: it leaves with its next fetch or flush."""
         with self._handing_over:
             lot = [self._finished.popleft() for _ in range(len(self._finished))]
             for finished in lot:

@@ -95,7 +95,8 @@ class Intake:
             return Buried("unknown task", ran=False)
         self._log.trouble(
             "task.unknown",
-            "no task %r is registered here; its jobs go back for other workers and are buried in %.0f s",
+            "no task %r is registered here; its jobs go back for other workers"
+            " and are buried in %.0f s",
             name,
             self._settings.unknown_task_grace - waited,
         )

@@ -35,7 +35,7 @@ class Judgement:
         self._log = log
 
     def conclude(self, attempt: Attempt, outcome: Outcome) -> bool:
-        """Take a running attempt's outcome; False, and nothing happens, if it was decided already."""
+        """Take a running attempt's outcome; False, without effect, if it was decided already."""
         if not self._held.end(attempt):
             self._held.strays.discard(attempt)
             self._log.late(attempt, outcome)
@@ -88,7 +88,8 @@ class Judgement:
             return Buried(
                 "result",
                 ValueError(
-                    f"expected a result of at most {limit} bytes, got {len(result)}; return a reference"
+                    f"expected a result of at most {limit} bytes, got {len(result)};"
+                    " return a reference"
                 ),
             )
         return Succeeded(encode_success(result))

@@ -41,7 +41,8 @@ class Log:
         """An outcome whose lease is no longer ours."""
         late = attempt.clock.monotonic() - attempt.lease_deadline
         LOGGER.warning(
-            "lease on job %s was lost; another worker may be running it, so this outcome is dropped: %s",
+            "lease on job %s was lost; another worker may be running it,"
+            " so this outcome is dropped: %s",
             attempt.id,
             _shown(outcome),
             extra={

@@ -51,7 +51,7 @@ class LoopSlots:
             self._loop.call_soon_threadsafe(self._pump)
 
     def stop(self) -> None:
-        """Let the loop end once nothing runs on it any more, at the latest when the process does."""
+        """Let the loop end; what still runs on it is cancelled."""
         if self._loop is not None:
             self._loop.call_soon_threadsafe(self._loop.stop)
 

@@ -22,7 +22,7 @@ class Outage:
         self._waits: dict[str, float] = {}
 
     def failed(self, doing: str, error: BackendError) -> float:
-        """Note a failure and return the seconds to wait before trying again: growing, with jitter."""
+        """Note a failure; return the seconds to wait before trying again, growing, with jitter."""
         if not self._waits:
             self._tell("backend.down", error=str(error))
         wait = min(_LONGEST_WAIT, self._waits.get(doing, _FIRST_WAIT / 2) * 2)

@@ -1,4 +1,4 @@
-"""One attempt, step by step: validate, enter, run, leave. The same steps for both colours of task."""
+"""One attempt, step by step: validate, enter, run, leave; the same for sync and async tasks."""
 
 from __future__ import annotations
 

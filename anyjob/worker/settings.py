@@ -16,7 +16,7 @@ from anyjob.core.verdict import MAX_REDELIVERIES
 
 
 class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """What a worker does and how long it waits. Raises ConfigurationError for a value out of range."""
+    """What a worker does and how long it waits; raises ConfigurationError where out of range."""
 
     shares: tuple[QueueShare, ...]
     #: How many jobs run at once, sync and async together.

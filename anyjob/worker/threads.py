@@ -16,6 +16,9 @@ from anyjob.worker.judgement import Judgement
 from anyjob.worker.pace import Pace
 from anyjob.worker.run import Run
 
+_WORK = "work"
+_END = "end"
+
 
 class ThreadSlots:
     """Up to `limit` daemon threads that take attempts from one line.
@@ -38,8 +41,8 @@ class ThreadSlots:
         self._gate = gate
         self._pace = pace
         self._line: deque[Attempt] = deque()
-        #: A token wakes one thread; True to work, False to end.
-        self._tokens: SimpleQueue[bool] = SimpleQueue()
+        #: A token wakes one thread.
+        self._tokens: SimpleQueue[str] = SimpleQueue()
         self._sleeping: set[threading.Thread] = set()
         self._starting = threading.Lock()
         self._threads: set[threading.Thread] = set()
@@ -65,7 +68,7 @@ class ThreadSlots:
     def stop(self) -> None:
         """Let every thread end after what it is running."""
         for _ in range(len(self._threads)):
-            self._tokens.put(False)
+            self._tokens.put(_END)
 
     def join(self, timeout: float) -> None:
         """Wait up to `timeout` seconds for each of the threads that sleep or are about to."""
@@ -74,7 +77,7 @@ class ThreadSlots:
 
     def _wake_one(self) -> None:
         if self._sleeping:
-            self._tokens.put(True)
+            self._tokens.put(_WORK)
         elif len(self._threads) < self._limit + self._lost:
             self._start()
 
@@ -91,9 +94,9 @@ class ThreadSlots:
             while self._work_off_the_line():
                 self._sleeping.add(me)
                 # Looked at again after lying down: what came in between woke nobody.
-                awake = bool(self._line) or self._tokens.get()
+                token = _WORK if self._line else self._tokens.get()
                 self._sleeping.discard(me)
-                if not awake:
+                if token is _END:
                     return
         finally:
             self._threads.discard(me)

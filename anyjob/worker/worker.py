@@ -137,7 +137,7 @@ class Worker:
 
     @property
     def exit_code(self) -> int:
-        """0 if every job that was begun has finished, 1 if some were cut or a thread of ours died."""
+        """0 if every job that was begun has finished, 1 if some were cut or the worker failed."""
         return 1 if self._was_cut or self._has_failed else 0
 
     @property
