@@ -10,7 +10,7 @@ import msgspec
 from anyjob.core.attempt import Attempt, Progress
 from anyjob.core.backend import Backend
 from anyjob.core.clock import Clock
-from anyjob.core.errors import BackendError
+from anyjob.core.errors import BackendError, UnsupportedCapability
 from anyjob.core.store import Put, Store
 from anyjob.worker.log import Log
 from anyjob.worker.outage import Outage
@@ -62,7 +62,15 @@ class House:
         self._stopping.set()
 
     def report(self, attempt: Attempt, progress: Progress) -> None:
-        """Note a job's progress; the newest is written within a second. Any thread may call."""
+        """Note a job's progress; the newest is written within a second. Any thread may call.
+
+        Raises UnsupportedCapability without a store.
+        """
+        if self._store is None:
+            raise UnsupportedCapability(
+                "store",
+                f"task {attempt.task.name!r} reports progress, which needs a store; add store=...",
+            )
         self._progress[attempt.id] = progress
 
     def _turn(self) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from anyjob.core.attempt import Attempt, Progress
 from anyjob.core.clock import Clock
@@ -119,7 +119,7 @@ class Intake:
     def _admitted(self, attempts: list[Attempt]) -> list[Attempt]:
         for one in self._admitting:
             try:
-                refused = one.admit(attempts)
+                refused = _outcomes(one.admit(attempts))
             except Exception as error:  # user code: fail closed, the lot waits and uses no attempt
                 self._log.trouble(
                     "admit.failed",
@@ -142,6 +142,13 @@ _OUTCOMES: dict[Verdict, Outcome] = {
     Verdict.CANCELLED: Cancelled(),
     Verdict.UNDECODABLE: Buried("undecodable", ran=False),
 }
+
+
+def _outcomes(refused: Mapping[Attempt, Outcome]) -> dict[Attempt, Outcome]:
+    for outcome in refused.values():
+        if not isinstance(outcome, Outcome):
+            raise TypeError(f"expected admit() to map attempts to outcomes, got {outcome!r}")
+    return dict(refused)
 
 
 def _growing(waited: float) -> float:

@@ -12,12 +12,20 @@ from anyjob.core.clock import Clock
 from anyjob.core.control import Bury, Discard, Snooze
 from anyjob.core.failpoints import reach
 from anyjob.core.judge import Case, settlement_for
-from anyjob.core.outcome import Buried, Discarded, Failed, Outcome, Snoozed, Succeeded
+from anyjob.core.outcome import (
+    Buried,
+    Discarded,
+    Failed,
+    Outcome,
+    Released,
+    Snoozed,
+    Succeeded,
+)
 from anyjob.core.result import encode_success
 from anyjob.core.retry import Retry
 from anyjob.core.settlement import Lease, Settlement
 from anyjob.core.wire import Body
-from anyjob.worker.held import LEASE_LOST, Finished, Held
+from anyjob.worker.held import LEASE_LOST, STOPPING, Finished, Held
 from anyjob.worker.log import Log
 from anyjob.worker.settings import WorkerSettings
 
@@ -33,16 +41,20 @@ class Judgement:
         self._clock = clock
         self._random = random
         self._log = log
+        #: Whether some running attempt was ended and released because the worker stops.
+        self.has_cut = False
 
     def conclude(self, attempt: Attempt, outcome: Outcome) -> bool:
         """Take a running attempt's outcome; False, without effect, if it was decided already."""
         if not self._held.end(attempt):
             self._held.strays.discard(attempt)
             self._log.late(attempt, outcome)
+            self._held.on_room()
             return False
         if attempt.ending == LEASE_LOST:
             self._log.dropped(attempt, outcome)
         else:
+            self.has_cut |= attempt.ending == STOPPING and type(outcome) is Released
             self.settle(attempt, outcome)
         self._held.on_room()
         return True

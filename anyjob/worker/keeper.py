@@ -144,6 +144,9 @@ class Keeper:
             self._flush_at = self._clock.monotonic() + self._outage.failed("settle", error)
             return
         reach("worker.settle.after")
+        if not settled:
+            # What left with a fetch that is still under way has no answer yet.
+            self._flush_at = self._clock.monotonic() + _LINGER
         unknown = [one.settlement for one in settled if one.answer is Answer.UNKNOWN]
         answers = self._held.answered(s for s in settled if s.answer is not Answer.UNKNOWN)
         if unknown:

@@ -99,14 +99,16 @@ class LoopSlots:
 
     def _begin(self, attempt: Attempt) -> None:
         loop = asyncio.get_running_loop()
-        task = loop.create_task(self._attempt(attempt), context=self._context.copy())
-        self._tasks[attempt] = task
-        timeout = attempt.timeout
-        if timeout is not None:
-            timer = loop.call_later(timeout, self._cancel, attempt, TIME_LIMIT)
-            task.add_done_callback(lambda _: timer.cancel())
+        self._tasks[attempt] = loop.create_task(
+            self._attempt(attempt), context=self._context.copy()
+        )
 
     async def _attempt(self, attempt: Attempt) -> None:
+        timeout = attempt.timeout
+        timer = None
+        if timeout is not None:
+            loop = asyncio.get_running_loop()
+            timer = loop.call_later(timeout, self._cancel, attempt, TIME_LIMIT)
         try:
             attempt.started = now = attempt.clock.monotonic()
             if now > attempt.lease_deadline:
@@ -115,13 +117,24 @@ class LoopSlots:
             else:
                 self._judgement.conclude(attempt, await self._run.coroutine(attempt))
         finally:
-            del self._tasks[attempt]
-            self._gate.release()
-            if self._pending:
-                self._pump()
+            if timer is not None:
+                timer.cancel()
+            self._leave(attempt)
+
+    def _leave(self, attempt: Attempt) -> None:
+        """Give the slot of an attempt to the next."""
+        del self._tasks[attempt]
+        self._gate.release()
+        if self._pending:
+            self._pump()
 
     def _cancel(self, attempt: Attempt, reason: str) -> None:
         task = self._tasks.get(attempt)
-        if task is not None:
-            attempt.ending = attempt.ending or reason
-            task.cancel()
+        if task is None:
+            return
+        attempt.ending = attempt.ending or reason
+        task.cancel()
+        if not attempt.started:
+            # Cancelled before its first step, so not one line of it will ever run.
+            self._judgement.conclude(attempt, Released())
+            self._leave(attempt)

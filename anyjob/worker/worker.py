@@ -75,7 +75,6 @@ class Worker:
         self._ended = threading.Event()
         self._begun = False
         self._thread: threading.Thread | None = None
-        self._was_cut = False
         self._has_failed = False
         outage = Outage(log, after.tell, random)
         pace = Pace(clock.monotonic())
@@ -84,7 +83,7 @@ class Worker:
         report: Callable[[Attempt, Progress], None] = self._house.report
         intake = Intake(registry, middleware, settings, clock, judgement, report, log)
         run = Run(middleware)
-        gate = _gate(registry, settings.concurrency, lambda: self._loop.pump_soon())
+        gate = _gate(registry, settings.concurrency, self._gate_opened)
         self._threads = ThreadSlots(settings.concurrency, held, run, judgement, gate, pace)
         self._loop = LoopSlots(settings.concurrency, held, run, judgement, gate)
         self._consumer = consumer = backend.consume(
@@ -138,7 +137,7 @@ class Worker:
     @property
     def exit_code(self) -> int:
         """0 if every job that was begun has finished, 1 if some were cut or the worker failed."""
-        return 1 if self._was_cut or self._has_failed else 0
+        return 1 if self._judgement.has_cut or self._has_failed else 0
 
     @property
     def has_strays(self) -> bool:
@@ -228,7 +227,10 @@ class Worker:
         """Wait for the running jobs; False once the grace period is over or a cut was asked for."""
         deadline = self._clock.monotonic() + grace
         while not self._held.is_idle:
-            if self._heard(_TICK) == "cut" or self._clock.monotonic() >= deadline:
+            word = self._heard(_TICK)
+            if word == "drain":
+                deadline = min(deadline, self._clock.monotonic() + self.settings.grace)
+            if word == "cut" or self._clock.monotonic() >= deadline:
                 return self._held.is_idle
         return True
 
@@ -241,17 +243,17 @@ class Worker:
         deadline = self._clock.monotonic() + _CUT_PATIENCE
         while self._held.running and self._clock.monotonic() < deadline:
             self._heard(_TICK)
-            self._was_cut = True
         for attempt in list(self._held.running):
             self._held.strays.add(attempt)
-            if self._held.end(attempt):
-                self._was_cut = True
-                self._release([attempt])
+            self._judgement.conclude(attempt, Released())
         self._keeper.nudge()
 
     def _release(self, attempts: Sequence[Attempt]) -> None:
         for attempt in attempts:
             self._judgement.settle(attempt, Released())
+
+    def _gate_opened(self) -> None:
+        self._loop.pump_soon()
 
     def _submit(self, attempts: list[Attempt]) -> None:
         """Hand a lot to its slots, by colour."""
