@@ -7,120 +7,156 @@ same hints first: what is accepted can be run.
 
 from __future__ import annotations
 
+import functools
 import inspect
-import math
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from types import GenericAlias
 from typing import Any
 
 import msgspec
 
+from anyjob.core.codec import decoder_of, encode_value, is_plain, is_untyped
 from anyjob.core.errors import ConfigurationError, InvalidArguments
-from anyjob.core.limits import check_limits
+from anyjob.core.limits import MAX_ARGUMENT_CONTAINERS, MAX_ARGUMENT_DEPTH, check_limits
 
-_POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-_VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+_Parameter = inspect.Parameter
+_POSITIONAL = (_Parameter.POSITIONAL_ONLY, _Parameter.POSITIONAL_OR_KEYWORD)
+_VARIADIC = (_Parameter.VAR_POSITIONAL, _Parameter.VAR_KEYWORD)
+_SCALARS = frozenset({type(None), bool, int, float, str, msgspec.UnsetType})
 
 
 class Signature:
-    """How one function is called from stored arguments; immutable once made, any thread may use it."""
+    """How one function is called from stored arguments; immutable, any thread may use it."""
 
     def __init__(self, function: Callable[..., Any], task: str) -> None:
         """Compile `function`'s signature; `task` names it in errors. Raises ConfigurationError."""
         self._function = function
         self._task = task
-        self._signature = inspect.signature(function)
+        self._signature = _signature(function, task)
         parameters = list(self._signature.parameters.values())
         hints = _hints(function, task)
-        self._hints = hints
-        self._names = tuple(p.name for p in parameters)
-        self._variadic = any(p.kind in _VARIADIC for p in parameters)
-        self._positional_only = tuple(p.name for p in parameters if p.kind is p.POSITIONAL_ONLY)
-        self._star = next((p.name for p in parameters if p.kind is p.VAR_POSITIONAL), None)
-        self._stars = next((p.name for p in parameters if p.kind is p.VAR_KEYWORD), None)
-        self._by_position = not self._variadic and all(
-            p.kind in _POSITIONAL and p.default is p.empty for p in parameters
-        )
+        self._plan_call(parameters)
+        self._untyped = tuple(p.name for p in parameters if is_untyped(hints.get(p.name, Any)))
         self._struct = _struct(parameters, hints, task)
-        self._encoder = msgspec.json.Encoder(enc_hook=_encode_foreign, decimal_format="string")
         try:
-            self._decoder = msgspec.json.Decoder(self._struct, dec_hook=_decode_foreign)
+            self._decoder = decoder_of(self._struct)
         except TypeError as error:
             raise ConfigurationError(
                 f"task {task!r} has type hints that cannot be decoded: {error}"
             ) from error
-        returns = hints.get("return", Any)
-        self._result_decoder: msgspec.json.Decoder[Any] = _result_decoder(returns)
+        self._result_decoder = _result_decoder(hints.get("return", Any))
+
+    def _plan_call(self, parameters: Sequence[_Parameter]) -> None:
+        kinds = {p.kind: p.name for p in parameters}
+        self._star = kinds.get(_Parameter.VAR_POSITIONAL)
+        self._stars = kinds.get(_Parameter.VAR_KEYWORD)
+        plain = [p for p in parameters if p.kind not in _VARIADIC]
+        # The struct binds faster than `inspect`, and like the function where all may be named.
+        self._bind_by_struct = len(plain) == len(parameters) and not any(
+            p.kind is p.POSITIONAL_ONLY for p in plain
+        )
+        #: Whether every stored argument is passed by position, as it stands in the struct.
+        self._all_in_order = self._bind_by_struct and all(
+            p.kind in _POSITIONAL and p.default is p.empty for p in plain
+        )
+        # Before *args a place cannot be left out, so there an absent argument is its default.
+        by_place = [
+            p
+            for p in plain
+            if p.kind is p.POSITIONAL_ONLY or (self._star and p.kind in _POSITIONAL)
+        ]
+        self._by_place = tuple((p.name, p.default) for p in by_place)
+        self._by_name = tuple(p.name for p in plain if p not in by_place)
+        self._all_by_name = not by_place and len(plain) == len(parameters)
+        self._nameable = frozenset(p.name for p in plain if p.kind is not p.POSITIONAL_ONLY)
 
     def bind(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> msgspec.Struct:
         """Return the arguments as one value; raises InvalidArguments for missing and extra ones."""
         try:
-            if self._variadic:
-                return self._struct(**self._bound(args, kwargs))
-            return self._struct(*args, **kwargs)
+            if self._bind_by_struct:
+                return self._struct(*args, **kwargs)
+            return self._struct(**self._signature.bind(*args, **kwargs).arguments)
         except TypeError as error:
             raise InvalidArguments(
-                f"task {self._task!r} takes {self._signature}: {_lower(str(error))}"
+                f"task {self._task!r} takes {self._signature}: {_lower(error)}"
             ) from error
-
-    def _bound(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
-        return dict(self._signature.bind(*args, **kwargs).arguments)
 
     def encode(self, arguments: msgspec.Struct) -> bytes:
         """Return the arguments as JSON, checked against the type hints; raises InvalidArguments."""
         try:
-            payload = self._encoder.encode(arguments)
+            payload = encode_value(arguments)
             self._decoder.decode(payload)
-            if b"null" in payload:
-                _refuse_nan(arguments)
-            if payload.count(b"[") + payload.count(b"{") > 32:
-                check_limits(payload, len(payload))
+            if payload.count(b"[") + payload.count(b"{") > MAX_ARGUMENT_DEPTH:
+                check_limits(
+                    payload,
+                    len(payload),
+                    depth=MAX_ARGUMENT_DEPTH,
+                    containers=MAX_ARGUMENT_CONTAINERS,
+                )
         except RecursionError as error:
             raise InvalidArguments(
                 f"task {self._task!r} was given arguments nested too deeply"
             ) from error
         except Exception as error:  # encoding calls foreign hooks, such as a Pydantic model's
             raise InvalidArguments(
-                f"task {self._task!r} was given arguments that do not fit its type hints: {_lower(str(error))}"
+                f"task {self._task!r} was given arguments that do not fit its type hints:"
+                f" {_lower(error)}"
             ) from error
+        for name in self._untyped:
+            value = getattr(arguments, name)
+            if type(value) not in _SCALARS and not is_plain(value):
+                raise InvalidArguments(
+                    f"task {self._task!r} was given a {type(value).__qualname__} for {name!r}, and"
+                    " without a type hint it would come back as something else; annotate the"
+                    " parameter, or pass what JSON has: text, numbers, lists, dicts by text"
+                )
         return payload
 
     def decode(self, payload: msgspec.Raw | bytes) -> msgspec.Struct:
         """Return the arguments in a stored payload; raises InvalidArguments."""
         try:
-            return self._decoder.decode(payload)
+            arguments: msgspec.Struct = self._decoder.decode(payload)
         except Exception as error:  # decoding calls foreign hooks, such as a Pydantic model's
             raise InvalidArguments(
-                f"task {self._task!r} cannot take the stored arguments: {_lower(str(error))}"
+                f"task {self._task!r} cannot take the stored arguments: {_lower(error)}"
             ) from error
+        if self._stars is not None:
+            self._refuse_twice(getattr(arguments, self._stars))
+        return arguments
+
+    def _refuse_twice(self, extra: Mapping[str, Any] | msgspec.UnsetType) -> None:
+        """Raise InvalidArguments if **kwargs hold a parameter that has a place of its own."""
+        if isinstance(extra, Mapping) and (twice := self._nameable & extra.keys()):
+            raise InvalidArguments(
+                f"task {self._task!r} cannot take the stored arguments: {min(twice)!r} stands in"
+                f" {self._stars!r} too"
+            )
 
     def call(self, arguments: msgspec.Struct) -> Any:
         """Call the function with decoded arguments and return what it returns."""
-        if self._by_position:
+        if self._all_in_order:
             return self._function(*msgspec.structs.astuple(arguments))
-        given = {
+        named = {
             name: value
-            for name in self._names
+            for name in self._by_name
             if (value := getattr(arguments, name)) is not msgspec.UNSET
         }
-        positional = [given.pop(name) for name in self._positional_only if name in given]
+        if self._all_by_name:
+            return self._function(**named)
+        positional = [
+            default if (value := getattr(arguments, name)) is msgspec.UNSET else value
+            for name, default in self._by_place
+        ]
         if self._star is not None:
-            positional = [given.pop(n) for n in self._names_before_star(given)] + list(
-                given.pop(self._star, ())
-            )
-        named = given.pop(self._stars, {}) if self._stars is not None else {}
-        return self._function(*positional, **given, **named)
-
-    def _names_before_star(self, given: Mapping[str, Any]) -> list[str]:
-        before = self._names[: self._names.index(str(self._star))]
-        return [name for name in before if name in given]
+            positional += getattr(arguments, self._star) or ()
+        if self._stars is not None:
+            named |= getattr(arguments, self._stars) or {}
+        return self._function(*positional, **named)
 
     def encode_result(self, result: Any) -> bytes:
         """Return a result as JSON; raises whatever its encoding raises."""
-        payload = self._encoder.encode(result)
-        if b"null" in payload:
-            _refuse_nan(result)
-        return payload
+        return encode_value(result)
 
     def decode_result(self, payload: bytes) -> Any:
         """Return a stored result under the function's return hint; raises InvalidArguments."""
@@ -128,17 +164,29 @@ class Signature:
             return self._result_decoder.decode(payload)
         except Exception as error:  # decoding calls foreign hooks, such as a Pydantic model's
             raise InvalidArguments(
-                f"the stored result of task {self._task!r} does not fit its return hint: {_lower(str(error))}"
+                f"the stored result of task {self._task!r} does not fit its return hint:"
+                f" {_lower(error)}"
             ) from error
 
 
+def _signature(function: Callable[..., Any], task: str) -> inspect.Signature:
+    try:
+        return inspect.signature(function)
+    except (TypeError, ValueError) as error:
+        raise ConfigurationError(
+            f"task {task!r} has no signature that can be read: {error}; wrap it in a function"
+        ) from error
+
+
 def _hints(function: Callable[..., Any], task: str) -> dict[str, Any]:
-    target = inspect.unwrap(function)
-    if not inspect.isfunction(target) and not inspect.ismethod(target):
-        target = getattr(target, "__call__", target)  # noqa: B004 - the hints of a callable object
+    target: Any = inspect.unwrap(function)
+    while isinstance(target, functools.partial):
+        target = inspect.unwrap(target.func)
+    if not inspect.isroutine(target):
+        target = type(target).__call__
     try:
         return typing.get_type_hints(target, include_extras=True)
-    except (NameError, TypeError, AttributeError) as error:
+    except Exception as error:  # evaluates annotations, which are user code
         raise ConfigurationError(
             f"the type hints of task {task!r} cannot be resolved: {error}; import the names it uses"
             " at run time, outside `if TYPE_CHECKING`"
@@ -146,34 +194,30 @@ def _hints(function: Callable[..., Any], task: str) -> dict[str, Any]:
 
 
 def _struct(
-    parameters: list[inspect.Parameter], hints: dict[str, Any], task: str
+    parameters: Sequence[_Parameter], hints: Mapping[str, Any], task: str
 ) -> type[msgspec.Struct]:
-    """Build the Struct whose constructor binds like the function: positional fields, then
-    keyword-only ones.
+    """Build the Struct whose constructor binds like the function.
+
+    Positional fields come first, in the order of the function, then keyword-only ones.
     """
+    variadic = any(p.kind in _VARIADIC for p in parameters)
     positional: list[Any] = []
     named: list[Any] = []
     for parameter in parameters:
-        hint = hints.get(parameter.name, Any)
-        if parameter.kind is parameter.VAR_POSITIONAL:
-            named.append((parameter.name, tuple[hint, ...], msgspec.UNSET))
-        elif parameter.kind is parameter.VAR_KEYWORD:
-            named.append((parameter.name, dict[str, hint], msgspec.UNSET))
-        elif parameter.kind in _POSITIONAL and not _has_variadic(parameters):
-            positional.append(_field(parameter, hint))
-        else:
-            named.append(_field(parameter, hint))
+        in_order = parameter.kind in _POSITIONAL and not variadic
+        (positional if in_order else named).append(_field(parameter, hints))
     name = f"Arguments_of_{task.replace('.', '_').replace('-', '_')}"
     base = msgspec.defstruct(name, positional)
     return msgspec.defstruct(name, named, bases=(base,), kw_only=True, forbid_unknown_fields=True)
 
 
-def _has_variadic(parameters: list[inspect.Parameter]) -> bool:
-    return any(p.kind in _VARIADIC for p in parameters)
-
-
-def _field(parameter: inspect.Parameter, hint: Any) -> Any:
+def _field(parameter: _Parameter, hints: Mapping[str, Any]) -> Any:
     # UNSET stands for "not passed": msgspec leaves such a field out when it encodes.
+    hint = hints.get(parameter.name, Any)
+    if parameter.kind is parameter.VAR_POSITIONAL:
+        return (parameter.name, GenericAlias(tuple, (hint, ...)), msgspec.UNSET)
+    if parameter.kind is parameter.VAR_KEYWORD:
+        return (parameter.name, GenericAlias(dict, (str, hint)), msgspec.UNSET)
     if parameter.default is parameter.empty:
         return (parameter.name, hint)
     return (parameter.name, hint, msgspec.UNSET)
@@ -181,45 +225,12 @@ def _field(parameter: inspect.Parameter, hint: Any) -> Any:
 
 def _result_decoder(hint: Any) -> msgspec.json.Decoder[Any]:
     try:
-        return msgspec.json.Decoder(Any if hint is None else hint, dec_hook=_decode_foreign)
+        return decoder_of(hint)
     except TypeError:
         # A hint that JSON cannot carry typed, such as a union of two models, gives the plain value.
         return msgspec.json.Decoder()
 
 
-def _encode_foreign(value: Any) -> Any:
-    # Pydantic's models, known by what they offer: the library itself is never imported here.
-    if hasattr(value, "__pydantic_validator__"):
-        return value.model_dump(mode="json")
-    raise NotImplementedError(f"objects of type {type(value).__qualname__!r} cannot be stored")
-
-
-def _decode_foreign(kind: type, value: Any) -> Any:
-    if hasattr(kind, "__pydantic_validator__"):
-        return kind.model_validate(value)  # type: ignore[attr-defined]
-    raise NotImplementedError(f"objects of type {kind.__qualname__!r} cannot be read back")
-
-
-def _refuse_nan(value: Any) -> None:
-    """Raise ValueError if `value` holds a float that JSON has no number for; msgspec would write
-    null.
-    """
-    if isinstance(value, float):
-        if not math.isfinite(value):
-            raise ValueError(f"{value!r} has no place in JSON")
-    elif isinstance(value, msgspec.Struct):
-        for name in value.__struct_fields__:
-            _refuse_nan(getattr(value, name))
-    elif isinstance(value, Mapping):
-        for item in value.values():
-            _refuse_nan(item)
-    elif isinstance(value, list | tuple | set | frozenset):
-        for item in value:
-            _refuse_nan(item)
-    elif hasattr(value, "__dataclass_fields__"):
-        for name in value.__dataclass_fields__:
-            _refuse_nan(getattr(value, name))
-
-
-def _lower(text: str) -> str:
+def _lower(error: BaseException) -> str:
+    text = str(error)
     return text[:1].lower() + text[1:300]
