@@ -1,0 +1,212 @@
+"""`anyjob dead`: look at dead letters, revive and discard them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import click
+
+from anyjob.app import App
+from anyjob.cli.clean import counted
+from anyjob.cli.confirm import agreed
+from anyjob.cli.failure import NotDone
+from anyjob.cli.found import by_queue, first_jobs, jobs_named, pages, queues_named
+from anyjob.cli.jobs import listed
+from anyjob.cli.lookup import Where
+from anyjob.cli.one_job import show_jobs
+from anyjob.cli.options import of_app, of_destruction, of_listing, queue_option
+from anyjob.cli.output import Column, Format, Listing, show
+from anyjob.cli.progress import Progress
+from anyjob.cli.session import Session
+from anyjob.cli.shapes import DEAD_COLUMNS, summary
+from anyjob.cli.values import changes_for
+from anyjob.core.state import State
+from anyjob.core.view import JobView
+
+_DONE = (Column("queue"), Column("jobs", "number"))
+#: Takes a queue and ids of dead jobs there, returns how many it did something to.
+Deed = Callable[[str, Sequence[str]], int]
+
+
+@click.command()
+@queue_option(help="Only dead letters of these queues.", multiple=True)
+@click.option(
+    "--limit",
+    type=click.IntRange(min=1),
+    default=100,
+    show_default=True,
+    help="At most so many of each queue.",
+)
+@of_listing
+@of_app
+def ls(
+    *,
+    queues: tuple[str, ...],
+    limit: int,
+    where: Where,
+    session: Session,
+    format: Format | None,
+) -> None:
+    """List dead letters, the oldest first."""
+    with where.opened() as app:
+        found = listed(app, queues, [State.DEAD], limit, session)
+    items = [summary(job) for job in found]
+    show(Listing("dead", DEAD_COLUMNS, items, empty="no dead letters"), format, session)
+
+
+@click.command("show")
+@click.argument("ids", metavar="ID...", nargs=-1, required=True)
+@queue_option(help="The queue to look in; every one unless given.")
+@of_listing
+@of_app
+def show_(
+    *,
+    ids: tuple[str, ...],
+    queue: str | None,
+    where: Where,
+    session: Session,
+    format: Format | None,
+) -> None:
+    """Show all that is known of dead letters, with traceback and history."""
+    with where.opened() as app:
+        found = _dead_named(app, ids, queue)
+    show_jobs("dead", found, format, session)
+
+
+@click.command()
+@click.argument("ids", metavar="[ID...]", nargs=-1)
+@click.option("--all", "every", is_flag=True, help="All dead letters of the queues named by -q.")
+@queue_option(help="The queues to look in; every one unless given.", multiple=True)
+@click.option(
+    "--edit",
+    "edits",
+    metavar="NAME=VALUE|JSON",
+    multiple=True,
+    help="Replace arguments of the named jobs, by one name=value or a JSON object.",
+)
+@of_destruction
+@of_listing
+@of_app
+def revive(
+    *,
+    ids: tuple[str, ...],
+    every: bool,
+    queues: tuple[str, ...],
+    edits: tuple[str, ...],
+    yes: bool,
+    dry_run: bool,
+    where: Where,
+    session: Session,
+    format: Format | None,
+) -> None:
+    """Make dead letters ready again: both counters begin anew, the history stays.
+
+    Jobs that are named by id are revived without a question.
+    """
+    if edits and every:
+        raise click.UsageError("--edit goes with ids, not with --all; name the jobs")
+    with where.opened() as app:
+        asked = _Asked(app, ids, queues, every=every)
+        changes = {job.id: changes_for(app, job, edits) for job in asked.jobs} if edits else None
+        if not asked.agreed("revive", session, yes=yes or bool(ids), dry_run=dry_run):
+            return
+
+        def deed(queue: str, ids: Sequence[str]) -> int:
+            return app.revive(queue, ids, edit=changes)
+
+        items = asked.done(deed, "reviving", session)
+    show(Listing("revived", _DONE, items), format, session)
+    asked.complain(items, "revived: another job holds their unique key, or they are dead no longer")
+
+
+@click.command()
+@click.argument("ids", metavar="[ID...]", nargs=-1)
+@click.option("--all", "every", is_flag=True, help="All dead letters of the queues named by -q.")
+@queue_option(help="The queues to look in; every one unless given.", multiple=True)
+@of_destruction
+@of_listing
+@of_app
+def discard(
+    *,
+    ids: tuple[str, ...],
+    every: bool,
+    queues: tuple[str, ...],
+    yes: bool,
+    dry_run: bool,
+    where: Where,
+    session: Session,
+    format: Format | None,
+) -> None:
+    """Remove dead letters for good."""
+    with where.opened() as app:
+        asked = _Asked(app, ids, queues, every=every)
+        if not asked.agreed("discard", session, yes=yes, dry_run=dry_run):
+            return
+        items = asked.done(app.discard, "discarding", session)
+    show(Listing("discarded", _DONE, items), format, session)
+    asked.complain(items, "discarded: they are dead no longer")
+
+
+class _Asked:
+    """The dead letters a verb was asked to do something to: those named, or all of some queues."""
+
+    def __init__(self, app: App, ids: Sequence[str], queues: Sequence[str], *, every: bool) -> None:
+        if bool(ids) == every:
+            raise click.UsageError("name the jobs by id, or say --all")
+        self._app = app
+        self._every = every
+        if every:
+            self._queues = queues_named(app, queues)
+            self._counts = {queue: app.counts(queue).dead for queue in self._queues}
+            self.jobs = [j for q in self._queues for j in first_jobs(app, q, [State.DEAD])]
+        else:
+            self.jobs = _dead_named(app, ids, *_one(queues))
+            self._counts = {q: len(named) for q, named in by_queue(self.jobs).items()}
+
+    def agreed(self, verb: str, session: Session, *, yes: bool, dry_run: bool) -> bool:
+        count = sum(self._counts.values())
+        named = ", ".join(map(repr, sorted(q for q, n in self._counts.items() if n)))
+        what = f"{verb} {counted(count, 'dead letter')}" + (f" of {named}" if named else "")
+        return agreed(what, count, self.jobs, session, yes=yes, dry_run=dry_run)
+
+    def done(self, deed: Deed, doing: str, session: Session) -> list[dict[str, Any]]:
+        """Do it page by page; returns how many it was done to by queue."""
+        done = dict.fromkeys(self._counts, 0)
+        with Progress(doing, sum(self._counts.values()), session) as progress:
+            for queue, ids in self._pages():
+                count = deed(queue, ids)
+                done[queue] += count
+                progress.add(count)
+        return [{"queue": queue, "jobs": count} for queue, count in done.items()]
+
+    def complain(self, items: Sequence[dict[str, Any]], what: str) -> None:
+        """Raise NotDone if named jobs were left out; with --all, others may be at them too."""
+        done, asked = sum(item["jobs"] for item in items), sum(self._counts.values())
+        if done < asked and not self._every:
+            raise NotDone(f"{asked - done} of {asked} jobs were not {what}; anyjob dead ls")
+
+    def _pages(self) -> Iterator[tuple[str, list[str]]]:
+        if not self._every:
+            yield from by_queue(self.jobs).items()
+            return
+        # Not more than there were: a revived job may die again while we go on.
+        for queue, count in self._counts.items():
+            for page in pages(self._app, queue, State.DEAD, count):
+                yield queue, [job.id for job in page]
+
+
+def _one(queues: Sequence[str]) -> tuple[str | None]:
+    if len(queues) > 1:
+        raise click.UsageError(
+            "jobs named by id are looked for in one queue or in all; give -q once"
+        )
+    return (queues[0] if queues else None,)
+
+
+def _dead_named(app: App, ids: Sequence[str], queue: str | None) -> list[JobView]:
+    found = jobs_named(app, ids, queue)
+    for job in found:
+        if job.state is not State.DEAD:
+            raise NotDone(f"job {job.id!r} is not dead but {job.state}; anyjob jobs show {job.id}")
+    return found

@@ -1,0 +1,111 @@
+"""An error as three lines: what was asked, what stands in the way, what to type. And its code."""
+
+from __future__ import annotations
+
+import shlex
+import signal
+import traceback
+from collections.abc import Sequence
+
+import click
+
+from anyjob.cli.clean import one_line
+from anyjob.cli.session import Session
+from anyjob.config.url import redact
+from anyjob.core.errors import (
+    AnyjobError,
+    BackendError,
+    ConfigurationError,
+    InvalidArguments,
+    InvalidOption,
+    JobNotFound,
+    ResultTimeout,
+    TaskNotFound,
+    UnsupportedCapability,
+)
+
+FAILED = 1
+USAGE = 2
+UNREACHABLE = 3
+CONFIGURATION = 4
+NOT_FOUND = 5
+UNSUPPORTED = 6
+TIMED_OUT = 7
+INTERRUPTED = 128 + signal.SIGINT
+
+
+class NotDone(AnyjobError):
+    """Raised when a verb did not do what was asked and no other error says why."""
+
+
+class NotFound(AnyjobError):
+    """Raised when what was named is not there."""
+
+
+class AppNotLoaded(ConfigurationError):
+    """Raised when the application cannot be imported or is none."""
+
+
+#: The nearest class wins.
+_CODES: dict[type[BaseException], int] = {
+    click.UsageError: USAGE,
+    InvalidArguments: USAGE,
+    InvalidOption: USAGE,
+    UnsupportedCapability: UNSUPPORTED,
+    ConfigurationError: CONFIGURATION,
+    BackendError: UNREACHABLE,
+    TaskNotFound: NOT_FOUND,
+    JobNotFound: NOT_FOUND,
+    NotFound: NOT_FOUND,
+    ResultTimeout: TIMED_OUT,
+    click.Abort: INTERRUPTED,
+    KeyboardInterrupt: INTERRUPTED,
+}
+#: What to do where the error itself doesn't say.
+_ADVICE = {
+    USAGE: "{command} --help",
+    UNREACHABLE: "see that it runs and that its address is right, then: anyjob doctor",
+    NOT_FOUND: "anyjob jobs ls, anyjob queues ls or anyjob tasks ls show what is there",
+    TIMED_OUT: "wait longer, or look later with: anyjob jobs show ID",
+}
+
+
+def explain(error: BaseException, arguments: Sequence[str], session: Session) -> int:
+    """Tell the person about an error; returns the exit code."""
+    if isinstance(error, SystemExit):
+        return error.code if isinstance(error.code, int) else FAILED
+    code = code_of(error)
+    if session.verbose:
+        session.say(redact("".join(traceback.format_exception(error))).rstrip())
+    if code == INTERRUPTED:
+        session.say("anyjob: interrupted")
+        return code
+    problem, advice = _problem_and_advice(error, code, session)
+    session.say(f"asked: anyjob {redact(one_line(shlex.join(arguments)))}")
+    session.say(f"error: {problem}")
+    session.say(f"to do: {advice}")
+    return code
+
+
+def code_of(error: BaseException) -> int:
+    """Return the exit code of an error."""
+    for kind in type(error).__mro__:
+        if kind in _CODES:
+            return _CODES[kind]
+    return FAILED
+
+
+def _problem_and_advice(error: BaseException, code: int, session: Session) -> tuple[str, str]:
+    if isinstance(error, click.ClickException):
+        message = error.format_message()
+    elif isinstance(error, AnyjobError | OSError):
+        message = str(error)
+    else:
+        message = f"{type(error).__qualname__}: {error}"
+    message = redact(one_line(message)).rstrip(".")
+    problem, separator, advice = message.rpartition("; ")
+    if separator:
+        return problem, advice
+    command = getattr(getattr(error, "ctx", None), "command_path", "anyjob")
+    missing = "see the traceback above" if session.verbose else "-v shows the traceback"
+    return message, _ADVICE.get(code, missing).format(command=command)

@@ -1,0 +1,127 @@
+"""`anyjob queues`: look at queues, pause, resume and purge them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from anyjob.app import App
+from anyjob.cli.clean import counted
+from anyjob.cli.confirm import agreed
+from anyjob.cli.found import first_jobs, queues_named
+from anyjob.cli.lookup import Where
+from anyjob.cli.options import of_app, of_destruction, of_listing, queue_option
+from anyjob.cli.output import Column, Format, Listing, show
+from anyjob.cli.progress import Progress
+from anyjob.cli.session import Session
+from anyjob.core.state import State
+
+_COLUMNS = (
+    Column("queue"),
+    Column("ready", "number"),
+    Column("scheduled", "number"),
+    Column("leased", "number"),
+    Column("dead", "number"),
+    Column("oldest_ready_s", "span", "oldest ready"),
+    Column("paused"),
+)
+_PAUSED = (Column("queue"), Column("paused"))
+
+
+@click.command()
+@queue_option(help="Only these queues.", multiple=True)
+@of_listing
+@of_app
+def ls(*, queues: tuple[str, ...], where: Where, session: Session, format: Format | None) -> None:
+    """List queues and how many jobs wait in them."""
+    with where.opened() as app:
+        paused = app.paused()
+        items = [_item(app, queue, paused) for queue in queues_named(app, queues)]
+    show(Listing("queues", _COLUMNS, items), format, session)
+
+
+def _item(app: App, queue: str, paused: set[str]) -> dict[str, Any]:
+    counts = app.counts(queue)
+    age = counts.oldest_ready_age
+    return {
+        "queue": queue,
+        "ready": counts.ready,
+        "scheduled": counts.scheduled,
+        "leased": counts.leased,
+        "dead": counts.dead,
+        "oldest_ready_s": None if age is None else round(age, 3),
+        "paused": queue in paused,
+    }
+
+
+@click.command()
+@click.argument("names", metavar="QUEUE...", nargs=-1, required=True)
+@of_listing
+@of_app
+def pause(*, names: tuple[str, ...], where: Where, session: Session, format: Format | None) -> None:
+    """Stop deliveries of queues within 5 s, on every worker, until they are resumed.
+
+    Running jobs go on, and jobs can still be enqueued.
+    """
+    with where.opened() as app:
+        found = queues_named(app, names)
+        for queue in found:
+            app.pause(queue)
+    items = [{"queue": queue, "paused": True} for queue in found]
+    show(Listing("paused", _PAUSED, items), format, session)
+
+
+@click.command()
+@click.argument("names", metavar="QUEUE...", nargs=-1, required=True)
+@of_listing
+@of_app
+def resume(
+    *, names: tuple[str, ...], where: Where, session: Session, format: Format | None
+) -> None:
+    """Let queues deliver again."""
+    with where.opened() as app:
+        found = queues_named(app, names)
+        for queue in found:
+            app.resume(queue)
+    items = [{"queue": queue, "paused": False} for queue in found]
+    show(Listing("resumed", _PAUSED, items), format, session)
+
+
+@click.command()
+@click.argument("name", metavar="QUEUE")
+@click.option(
+    "--state",
+    "states",
+    type=click.Choice([State.READY.value, State.SCHEDULED.value]),
+    multiple=True,
+    help="Only jobs in this state; both unless given.",
+)
+@of_destruction
+@of_listing
+@of_app
+def purge(
+    *,
+    name: str,
+    states: tuple[str, ...],
+    yes: bool,
+    dry_run: bool,
+    where: Where,
+    session: Session,
+    format: Format | None,
+) -> None:
+    """Remove the waiting jobs of a queue for good. Running and dead ones stay."""
+    chosen = [State(state) for state in states] or [State.READY, State.SCHEDULED]
+    with where.opened() as app:
+        (queue,) = queues_named(app, [name])
+        counts = app.counts(queue)
+        count = sum(getattr(counts, state.value) for state in chosen)
+        what = f"purge {counted(count, 'waiting job')} of queue {queue!r}"
+        first = first_jobs(app, queue, chosen)
+        if not agreed(what, count, first, session, yes=yes, dry_run=dry_run):
+            return
+        with Progress(f"purging {queue!r}", count, session) as progress:
+            purged = app.purge(queue, chosen)
+            progress.add(purged)
+    items = [{"queue": queue, "jobs": purged}]
+    show(Listing("purged", (Column("queue"), Column("jobs", "number")), items), format, session)

@@ -1,0 +1,44 @@
+"""What one call of the command line knows of its surroundings."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, Literal, TextIO
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+Color = Literal["auto", "always", "never"]
+
+
+class Session:
+    """The choices that hold for every verb, and where its words go."""
+
+    def __init__(self) -> None:
+        self.verbose = False
+        self.color: Color = "auto"
+
+    def say(self, text: str) -> None:
+        """Write a line for the person, never data, to stderr."""
+        print(text, file=sys.stderr, flush=True)  # noqa: T201 - this is the one place for it
+
+    @property
+    def can_ask(self) -> bool:
+        """Whether somebody is there to answer."""
+        return sys.stdin.isatty() and sys.stderr.isatty()
+
+    def console(self, stream: TextIO) -> Console:
+        """Return a rich console; NO_COLOR and FORCE_COLOR hold unless `--color` says otherwise."""
+        from rich.console import Console
+
+        return Console(
+            file=stream,
+            # What goes to a file is not cut to the width of a terminal that isn't there.
+            width=None if stream.isatty() or "COLUMNS" in os.environ else 240,
+            force_terminal=True if self.color == "always" else None,
+            color_system=None if self.color == "never" else "auto",
+            highlight=False,
+            markup=False,
+            emoji=False,
+        )
