@@ -8,8 +8,8 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 
 from anyjob.backends.memory.settling import apply, release
-from anyjob.backends.memory.shares import LowEnd, Ring
 from anyjob.backends.memory.space import Space
+from anyjob.backends.shares import LowEnd, Ring
 from anyjob.core.backend import Consumer, QueueShare
 from anyjob.core.errors import InvalidOption, Misuse
 from anyjob.core.seam import check_seconds, check_settlements

@@ -11,7 +11,7 @@ from itertools import count
 
 from anyjob.backends.memory.job import DEAD, LEASED, READY, SCHEDULED, Job
 from anyjob.backends.memory.line import Line
-from anyjob.backends.memory.shares import LowEnd
+from anyjob.backends.shares import LowEnd
 from anyjob.core.envelope import ACCEPTED, PRIORITIES, Accepted, Duplicate, Envelope
 from anyjob.core.settlement import Lease
 from anyjob.core.state import State
@@ -169,17 +169,22 @@ class Queue:
 
     def reap(self, wall: float, mono: float, most: float = math.inf) -> int:
         """Take lapsed leases back, at least a lot and about `most`; returns how many."""
-        lots, reaped = self._lots, 0
-        while lots and lots[0][0] <= mono and reaped < most:
+        lots, lapsed = self._lots, 0
+        returned: list[list[Job]] = [[] for _ in self.lines]
+        while lots and lots[0][0] <= mono and lapsed < most:
             _, _, jobs = heappop(lots)
             self._in_lots -= len(jobs)
             for job in jobs:
                 if job.state is LEASED and job.until <= mono:
                     del self.leased[job.id]
+                    job.state = READY
+                    job.ready_at = wall - (mono - job.until)
                     job.redeliveries += 1
-                    self.put_back(job, wall - (mono - job.until))
-                    reaped += 1
-        return reaped
+                    returned[job.priority].append(job)
+                    lapsed += 1
+        if lapsed:
+            self._return_all(returned, lapsed)
+        return lapsed
 
     def advance(self, wall: float, mono: float) -> None:
         """Bring every state up to the present."""
@@ -300,6 +305,13 @@ class Queue:
     def _pick_low(self, start: int) -> list[Job]:
         line = next((line for line in self.lines[start:] if line.head() is not None), None)
         return [] if line is None else line.take(1)
+
+    def _return_all(self, returned: list[list[Job]], jobs: int) -> None:
+        for line, back in zip(self.lines, returned, strict=True):
+            if back:
+                line.put_back_all(back)
+        self.ready += jobs
+        self._on_ready()
 
     def _remember_lot(self, until: float, jobs: list[Job]) -> None:
         if not jobs:

@@ -265,3 +265,20 @@ def test_a_wait_for_an_end_is_over_when_the_backend_closes() -> None:
 
     assert not waiter.is_alive()
     backend.close()
+
+
+def test_a_crowd_of_lapsed_jobs_comes_back_in_order_page_by_page(
+    backend: MemoryBackend, clock: FakeClock
+) -> None:
+    names = [f"{n:05}" for n in range(5 * SLACK)]
+    consumer = consume(backend)
+    for start in range(0, len(names), SLACK):
+        add(backend, *names[start : start + SLACK])
+    while consumer.fetch(700, 0):
+        clock.advance(0.001)
+
+    clock.advance(30)
+    while backend.maintain(0) == 0.0:
+        pass
+
+    assert [name for _ in names if (got := ids(consumer.fetch(1, 0))) for name in got] == names

@@ -5,7 +5,7 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from anyjob.backends.memory.shares import LowEnd, Ring
+from anyjob.backends.shares import LowEnd, Ring
 from anyjob.core.backend import QueueShare
 
 
