@@ -66,7 +66,7 @@ from anyjob.core.settlement import (
     Settlement,
     Verdict,
 )
-from anyjob.core.state import MOVES, TERMINAL, WAITING, State
+from anyjob.core.state import TERMINAL, WAITING, State
 from anyjob.core.store import (
     MAX_KEY,
     Claim,
@@ -91,7 +91,6 @@ __all__ = [
     "MAX_NOTE",
     "MAX_PAGE",
     "MAX_UNIQUE_KEY",
-    "MOVES",
     "PRIORITIES",
     "TERMINAL",
     "WAITING",

@@ -24,14 +24,3 @@ class State(StrEnum):
 TERMINAL = frozenset({State.SUCCEEDED, State.DEAD, State.CANCELLED, State.EXPIRED})
 #: What has not been started and may be cancelled or purged.
 WAITING = frozenset({State.SCHEDULED, State.READY})
-
-#: From each state, the states a job may move to. A dead job moves only when a person revives it.
-MOVES: dict[State, frozenset[State]] = {
-    State.SCHEDULED: frozenset({State.READY, State.CANCELLED}),
-    State.READY: frozenset({State.LEASED, State.CANCELLED}),
-    State.LEASED: TERMINAL | WAITING,
-    State.DEAD: frozenset({State.READY}),
-    State.SUCCEEDED: frozenset(),
-    State.CANCELLED: frozenset(),
-    State.EXPIRED: frozenset(),
-}

@@ -29,7 +29,7 @@ PROMISED = {
     " check_states",
     settlement: "MAX_NOTE Abandon Answer Bury Complete End Lease Release Retry Settled Settlement"
     " Verdict",
-    state: "MOVES TERMINAL WAITING State",
+    state: "TERMINAL WAITING State",
     store: "MAX_KEY Claim ClaimRequest Delete Due Entry Member MemberSettled Point Put Store"
     " StoreCapabilities Written",
 }
