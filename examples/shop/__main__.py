@@ -10,7 +10,7 @@ from pathlib import Path
 from msgspec import MsgspecError
 from rich.console import Console
 
-from anyjob import AnyjobError
+from anyjob import BackendError, ConfigurationError
 from examples.shop.backend import UnknownBackend, choose
 from examples.shop.demo import run
 from examples.shop.errors import ShopError
@@ -22,6 +22,14 @@ from examples.shop.verify import problems
 from examples.shop.work import UnusableFolder, clear, gather
 
 HERE = Path(__file__).parent
+WRONG_INPUT = (
+    UnknownBackend,
+    UnusableFolder,
+    OrderError,
+    ConfigurationError,
+    OSError,
+    MsgspecError,
+)
 
 
 def main() -> int:
@@ -29,13 +37,11 @@ def main() -> int:
     options = arguments().parse_args()
     console = Console(width=None if sys.stdout.isatty() else 100)
     try:
-        if options.check is None:
-            work_through(options, console)
-        return judge(options.check or options.out, console)
-    except OSError as error:
-        print(f"examples.shop: {error.filename}: {error.strerror}", file=sys.stderr)
-        return 2
-    except (UnknownBackend, UnusableFolder, OrderError, MsgspecError) as error:
+        if options.check is not None:
+            return judge(options.check, console)
+        cut_short = work_through(options, console)
+        return judge(options.out, console, *cut_short)
+    except WRONG_INPUT as error:
         print(f"examples.shop: {error}", file=sys.stderr)
         return 2
     except Interrupted as interrupted:
@@ -43,23 +49,25 @@ def main() -> int:
         return 128 + interrupted.signal
 
 
-def work_through(options: argparse.Namespace, console: Console) -> None:
-    """Do all the work; what goes wrong on the way is told, and left to be judged by its results."""
+def work_through(options: argparse.Namespace, console: Console) -> list[str]:
+    """Do all the work, and return what cut it short, if anything did."""
     out = options.out.resolve()
     backend = choose(options.backend, out)
     work = gather(options.photos.resolve(), options.orders, out)
     clear(out)
-    note_input(out, backend, work.photos, options.orders)
+    note_input(work, backend, options.orders)
     try:
         with interruption() as asked:
             run(work, backend, console, asked)
-    except (AnyjobError, ShopError) as error:
-        print(f"examples.shop: {type(error).__name__}: {error}", file=sys.stderr)
+    except (BackendError, ShopError) as error:
+        return [f"{type(error).__name__}: {error}"]
+    return []
 
 
-def judge(out: Path, console: Console) -> int:
+def judge(out: Path, console: Console, *known: str) -> int:
+    """Show the results in a folder, and return 1 if anything is amiss or was `known` to be."""
     evidence = Evidence.of(out)
-    wrong = problems(evidence)
+    wrong = [*known, *problems(evidence)]
     show(evidence, wrong, console)
     return 1 if wrong else 0
 

@@ -41,6 +41,7 @@ class Day:
             self._kill_one(workers, count)
             self._mind_letters(CommandLine())
             self._finish(count)
+            workers.close()
 
     def in_this_program(self) -> None:
         """With a worker in threads of this process, which nobody can kill alone."""
@@ -52,7 +53,7 @@ class Day:
             self._finish(count)
 
     def _hand_in(self) -> int:
-        count = hand_in(self._work.photos, self._work.orders, self._journal)
+        count = hand_in(list(self._work.photos), self._work.orders, self._journal)
         self._shown.say(f"{count} jobs handed in")
         return count
 

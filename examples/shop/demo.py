@@ -26,7 +26,7 @@ def run(work: Work, backend: Chosen, console: Console, interruption: Interruptio
         frame_maker(work.out / "supplier") as supplier,
         display(console) as shown,
     ):
-        settings = Settings(work.out, work.photos[0].parent, smtp, supplier)
+        settings = Settings(work.out, next(iter(work.photos)).parent, smtp, supplier)
         os.environ.update(settings.as_environment() | {"SHOP_BACKEND": backend.url})
         # The tasks are told of their backend while they are imported, so not before.
         from examples.shop.day import Day

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Self
 
 import msgspec
-from PIL import Image
 
 from examples.shop.backend import Chosen
 from examples.shop.history import History
 from examples.shop.journal import Journal
 from examples.shop.orders import Order, read_orders
+from examples.shop.work import Work
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,14 +44,9 @@ class Evidence:
         return cls(out, asked, read_orders(out / "orders.csv"), history)
 
 
-def note_input(out: Path, backend: Chosen, photos: list[Path], orders: Path) -> None:
+def note_input(work: Work, backend: Chosen, orders: Path) -> None:
     """Keep what a run was given, so that the input may change or vanish afterwards."""
-    sizes = {photo.name: _size(photo) for photo in photos}
+    sizes = {photo.name: size for photo, size in work.photos.items()}
     asked = Asked(backend=backend.name, processes=backend.processes, photos=sizes)
-    (out / "asked.json").write_bytes(msgspec.json.format(msgspec.json.encode(asked)))
-    shutil.copyfile(orders, out / "orders.csv")
-
-
-def _size(photo: Path) -> tuple[int, int]:
-    with Image.open(photo) as image:
-        return image.size
+    (work.out / "asked.json").write_bytes(msgspec.json.format(msgspec.json.encode(asked)))
+    shutil.copyfile(orders, work.out / "orders.csv")

@@ -18,6 +18,12 @@ def find_photos(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
 
 
+def size_of(photo: Path) -> tuple[int, int]:
+    """Return width and height in pixels as the photograph is to be seen; raises OSError."""
+    with Image.open(photo) as image:
+        return ImageOps.exif_transpose(image).size
+
+
 def thumbnail_path(out: Path, photo: str, size: str) -> Path:
     return out / "thumbnails" / size / photo
 

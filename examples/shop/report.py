@@ -15,15 +15,19 @@ from examples.shop.orders import Plan
 COLUMNS = (
     "enqueued", "done", "retried", "dead", "run twice", "lost", "p50 wait", "p95 wait", "jobs/s",
 )  # fmt: skip
+#: One cause may have many effects; the first ones tell enough.
+MOST_PROBLEMS = 20
 
 
 def show(evidence: Evidence, problems: list[str], console: Console) -> None:
-    """Print the table, what else was seen, and all problems."""
+    """Print the table, what else was seen, and the first problems."""
     console.print(table_of(evidence))
     for line in remarks(evidence):
         console.print(Text(line), soft_wrap=True)
-    for problem in problems:
+    for problem in problems[:MOST_PROBLEMS]:
         console.print(Text(f"amiss: {problem}", style="red"), soft_wrap=True)
+    if len(problems) > MOST_PROBLEMS:
+        console.print(Text(f"amiss: {len(problems) - MOST_PROBLEMS} things more", style="red"))
     console.print("[bold red]FAILED[/]" if problems else "[bold green]all is well[/]")
 
 

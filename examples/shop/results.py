@@ -8,7 +8,7 @@ from email import message_from_bytes, policy
 from email.message import EmailMessage
 from pathlib import Path
 
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from examples.shop.corrections import corrected
 from examples.shop.evidence import Evidence
@@ -26,11 +26,14 @@ def thumbnails(evidence: Evidence) -> Iterator[str]:
                 with Image.open(path) as image:
                     image.load()
                     sides = image.size
-            except (OSError, UnidentifiedImageError) as error:
-                yield f"thumbnail {path.relative_to(evidence.out)}: {error}"
+            except FileNotFoundError:
+                yield f"thumbnail {size}/{photo}: missing"
+                continue
+            except OSError as error:
+                yield f"thumbnail {size}/{photo}: {error}"
                 continue
             if max(sides) != min(longest, max(original)):
-                yield f"thumbnail {path.relative_to(evidence.out)}: is {sides[0]} x {sides[1]}"
+                yield f"thumbnail {size}/{photo}: is {sides[0]} x {sides[1]}"
 
 
 def invoices(evidence: Evidence) -> Iterator[str]:
@@ -65,7 +68,8 @@ def due(order: Order) -> list[Mail]:
 
 def recipient_of(path: Path) -> str:
     message = message_from_bytes(path.read_bytes(), EmailMessage, policy=policy.default)
-    return ", ".join(address.addr_spec for address in message["To"].addresses)
+    to = message["To"]
+    return ", ".join(address.addr_spec for address in to.addresses) if to else "nobody"
 
 
 def frames(evidence: Evidence) -> Iterator[str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from examples.shop.corrections import corrected
 from examples.shop.orders import Order, read_orders
-from examples.shop.photos import find_photos
+from examples.shop.photos import find_photos, size_of
 
 
 class UnusableFolder(Exception):
@@ -19,7 +19,8 @@ class UnusableFolder(Exception):
 class Work:
     """The input of one run."""
 
-    photos: list[Path]
+    #: Each with its width and height in pixels.
+    photos: dict[Path, tuple[int, int]]
     orders: list[Order]
     out: Path
 
@@ -34,7 +35,7 @@ def gather(photos: Path, orders: Path, out: Path) -> Work:
     found = find_photos(photos)
     if not found:
         raise UnusableFolder(f"{photos} has no photographs; name a folder that has some")
-    return Work(found, read_orders(orders), out)
+    return Work({photo: size_of(photo) for photo in found}, read_orders(orders), out)
 
 
 def clear(out: Path) -> None:

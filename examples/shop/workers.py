@@ -77,7 +77,13 @@ class Workers:
         process.kill()
         process.wait()
 
-    def stop(self) -> None:
+    def close(self) -> None:
+        """Stop all processes; raises WorkerDied if one did not end as it should."""
+        codes = [process.returncode for process in self.stop()]
+        if any(codes):
+            raise WorkerDied(f"the workers ended with exit codes {codes}, which should be 0")
+
+    def stop(self) -> list[subprocess.Popen[bytes]]:
         """Ask all processes to finish what they run, and kill those that don't in time."""
         for process in self._processes:
             process.terminate()
@@ -88,7 +94,8 @@ class Workers:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
-        self._processes.clear()
+        stopped, self._processes = self._processes, []
+        return stopped
 
     def _start(self, number: int) -> subprocess.Popen[bytes]:
         with self._log(number).open("wb") as log:
