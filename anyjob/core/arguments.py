@@ -69,18 +69,30 @@ class Signature:
         self._by_place = tuple((p.name, p.default) for p in by_place)
         self._by_name = tuple(p.name for p in plain if p not in by_place)
         self._all_by_name = not by_place and len(plain) == len(parameters)
-        self._nameable = frozenset(p.name for p in plain if p.kind is not p.POSITIONAL_ONLY)
+        self._placed_only = frozenset(p.name for p in plain if p.kind is p.POSITIONAL_ONLY)
+        self._nameable = frozenset(p.name for p in plain) - self._placed_only
 
     def bind(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> msgspec.Struct:
         """Return the arguments as one value; raises InvalidArguments for missing and extra ones."""
         try:
             if self._bind_by_struct:
                 return self._struct(*args, **kwargs)
-            return self._struct(**self._signature.bind(*args, **kwargs).arguments)
+            return self._struct(**self._bound(args, kwargs))
         except TypeError as error:
             raise InvalidArguments(
                 f"task {self._task!r} takes {self._signature}: {_lower(error)}"
             ) from error
+
+    def _bound(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+        if self._stars is None:
+            return dict(self._signature.bind(*args, **kwargs).arguments)
+        # **kwargs take the name of a positional-only parameter too; `bind` of Python 3.11 does not.
+        apart = {name: value for name, value in kwargs.items() if name in self._placed_only}
+        others = {name: value for name, value in kwargs.items() if name not in apart}
+        bound = dict(self._signature.bind(*args, **others).arguments)
+        if apart:
+            bound[self._stars] = bound.get(self._stars, {}) | apart
+        return bound
 
     def encode(self, arguments: msgspec.Struct) -> bytes:
         """Return the arguments as JSON, checked against the type hints; raises InvalidArguments."""

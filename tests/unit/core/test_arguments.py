@@ -14,7 +14,7 @@ from uuid import UUID
 import msgspec
 import pydantic
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from anyjob.core.arguments import Signature
@@ -258,6 +258,7 @@ named_numbers = st.dictionaries(st.sampled_from(["a", "b", "c", "d", "e", "x"]),
 
 
 @given(st.sampled_from(FUNCTIONS), numbers, named_numbers)
+@example(everything, [0], {"b": 0, "d": 0})
 def test_job_gets_exactly_what_the_function_would_get(
     function: Callable[..., Any], args: list[int], kwargs: dict[str, int]
 ) -> None:
@@ -488,6 +489,11 @@ class Moody(pydantic.BaseModel):
 def test_surprise_in_a_validator_is_an_error_of_ours() -> None:
     with pytest.raises(InvalidArguments, match="not today"):
         signature(one(Moody)).decode(b'{"value":{"value":5}}')
+
+
+def test_stored_value_of_a_foreign_class_is_not_read_back() -> None:
+    with pytest.raises(InvalidArguments, match="objects of type 'Path' cannot be read back"):
+        signature(one(Path)).decode(b'{"value":"/tmp"}')
 
 
 def test_result_that_does_not_fit_its_hint_is_refused() -> None:
