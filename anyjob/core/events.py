@@ -76,7 +76,7 @@ class Subscribers:
         for subscriber in self._by_name.get(event.name, ()):
             try:
                 subscriber(event)
-            except Exception as error:  # user code: a subscriber must not disturb the job path
+            except BaseException as error:  # user code: a subscriber must not disturb the job path
                 self._failed(event, error)
 
 

@@ -8,7 +8,8 @@ from typing import ClassVar
 from anyjob.core.attempt import Attempt
 from anyjob.core.draft import AnyDraft
 from anyjob.core.envelope import Rejected
-from anyjob.core.outcome import Failed, Outcome
+from anyjob.core.errors import shown
+from anyjob.core.outcome import Failed, Outcome, outcome_of
 
 Around = Generator[None, Outcome, Outcome | None]
 
@@ -47,8 +48,9 @@ class Middleware:
         """Run before the task, yield once, get its outcome, and return it or another; None keeps
         it.
 
-        Returning before the yield gives the outcome without a run. Raising is a failed attempt. One
-        generator serves sync and async tasks.
+        Returning before the yield gives the outcome without a run. Raising means what it means in a
+        task: a failed attempt, or what RetryLater, Snooze, Discard and Bury say. One generator
+        serves sync and async tasks.
         """
         return (yield)
 
@@ -59,14 +61,17 @@ def overrides(middleware: Middleware, method: str) -> bool:
 
 
 def step_in(middleware: Middleware, attempt: Attempt) -> tuple[Around | None, Outcome | None]:
-    """Run one `around` up to its yield: the generator, or the outcome it gave instead of a run."""
-    generator = middleware.around(attempt)
+    """Run one `around` up to its yield: the generator, or the outcome it gave instead of a run.
+
+    Raises nothing, and so does `step_out`.
+    """
     try:
+        generator = middleware.around(attempt)
         next(generator)
     except StopIteration as stop:
         return None, _returned(middleware, stop.value, None)
-    except Exception as error:  # user code: the middleware's
-        return None, Failed(error)
+    except BaseException as error:  # user code: the middleware's
+        return None, outcome_of(error)
     return generator, None
 
 
@@ -74,16 +79,15 @@ def step_out(middleware: Middleware, generator: Around, outcome: Outcome) -> Out
     """Run one `around` from its yield to its end and return the outcome it leaves."""
     try:
         generator.send(outcome)
+        generator.close()
     except StopIteration as stop:
         return _returned(middleware, stop.value, outcome)
-    except Exception as error:  # user code: the middleware's
-        return Failed(_joined(error, outcome))
-    generator.close()
-    return Failed(
-        RuntimeError(
-            f"expected around() of {type(middleware).__name__} to yield once, it did so twice"
-        )
+    except BaseException as error:  # user code: the middleware's
+        return outcome_of(_joined(error, outcome))
+    twice = RuntimeError(
+        f"expected around() of {type(middleware).__name__} to yield once, it did so twice"
     )
+    return Failed(_joined(twice, outcome))
 
 
 def _returned(middleware: Middleware, value: object, outcome: Outcome | None) -> Outcome:
@@ -94,7 +98,7 @@ def _returned(middleware: Middleware, value: object, outcome: Outcome | None) ->
     return Failed(
         TypeError(
             f"expected around() of {type(middleware).__name__} to yield, or to return an outcome,"
-            f" got {value!r}"
+            f" got {shown(value)}"
         )
     )
 

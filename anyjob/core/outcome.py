@@ -6,6 +6,8 @@ from typing import Any
 
 import msgspec
 
+from anyjob.core.control import Bury, Discard, Snooze
+
 
 class Succeeded(msgspec.Struct, frozen=True, gc=False):
     """The task returned `result`."""
@@ -56,3 +58,16 @@ class Cancelled(msgspec.Struct, frozen=True, gc=False):
 Outcome = Succeeded | Failed | Snoozed | Discarded | Buried | Released | Expired | Cancelled
 
 NOTHING = Succeeded(None)
+
+
+def outcome_of(error: BaseException) -> Outcome:
+    """Return what an exception means that left a task or a middleware."""
+    match error:
+        case Snooze():
+            return Snoozed(error.delay)
+        case Discard():
+            return Discarded(error.reason)
+        case Bury():
+            return Buried(error.reason, error)
+        case _:
+            return Failed(error)
