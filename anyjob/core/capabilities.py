@@ -10,7 +10,8 @@ from typing import Literal
 
 import msgspec
 
-from anyjob.core.errors import UnsupportedCapability
+from anyjob.core.errors import ConfigurationError, UnsupportedCapability
+from anyjob.core.names import suggestion
 
 Level = Literal["native", "emulated", "none"]
 
@@ -69,8 +70,13 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
         """Return how `need` is met: "native" or "emulated"; raise UnsupportedCapability if nobody
         can.
         """
-        level: Level = getattr(self, need.capability)
-        if level == "none":
+        if need.capability not in self.__struct_fields__:
+            raise ConfigurationError(
+                f"{need.asked_by} needs {need.capability!r}, which is no capability"
+                f"{suggestion(need.capability, self.__struct_fields__)}"
+            )
+        level = getattr(self, need.capability)
+        if level == "none" or level is False:
             raise UnsupportedCapability(
                 need.capability,
                 f"{need.asked_by} needs {need.what}, which {self.product} cannot do and no store"
@@ -87,13 +93,13 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
                 f" {self.max_delay:g} s of {self.product}; add store=..., or delay it by"
                 f" {self.max_delay:g} s at most",
             )
-        return level
+        return "emulated" if level == "emulated" else "native"
 
 
 class Need(msgspec.Struct, frozen=True):
     """One thing that a task's or a job's options ask of the backend."""
 
-    #: The field of `Capabilities` that must not be "none".
+    #: The field of `Capabilities` that must be neither "none" nor False.
     capability: str
     #: What is needed, in the words of the option: "a delay", "a unique key".
     what: str
