@@ -106,8 +106,16 @@ class Attempt:
 
     @property
     def options(self) -> Mapping[str, Any]:
-        """The middleware's options: the job's own over its task's."""
-        return self.task.extra_options | self.body.options
+        """The middleware's options: the job's own over its task's.
+
+        Raises InvalidOption for a message whose options are not what the middleware declared.
+        """
+        own = self.body.options
+        return (
+            self.task.extra_options | self.task.read_options(own)
+            if own
+            else self.task.extra_options
+        )
 
     @property
     def enqueued_at(self) -> float:
@@ -116,8 +124,9 @@ class Attempt:
 
     @property
     def timeout(self) -> float | None:
-        """The seconds this attempt may take: the job's own over its task's; 0 on the wire is none."""
+        """The seconds this attempt may take: the job's own over its task's; None: no limit."""
         own = self.body.timeout
+        # 0 on the wire takes the task's limit away.
         return self.task.options.timeout if own is None else own or None
 
     def remaining(self) -> float | None:

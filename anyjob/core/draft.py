@@ -25,7 +25,13 @@ class Draft(msgspec.Struct, Generic[R], frozen=True, gc=False):
 
     def using(self, **options: Any) -> Draft[R]:
         """Return a copy with further options, as `Task.using` takes them; for middleware."""
-        return msgspec.structs.replace(self, options={**self.options, **self.task.checked(options)})
+        further = self.task.checked(options)
+        kept = dict(self.options)
+        if "delay" in further or "run_at" in further:
+            # Two ways to say one thing: the later word replaces both.
+            kept.pop("delay", None)
+            kept.pop("run_at", None)
+        return msgspec.structs.replace(self, options=kept | further)
 
 
 AnyDraft = Draft[Any]

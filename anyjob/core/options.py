@@ -59,6 +59,17 @@ def checked(given: Mapping[str, Any], declared: Mapping[str, type]) -> dict[str,
     return {name: _checked_one(name, value, declared) for name, value in given.items()}
 
 
+def travelled(options: Mapping[str, Any], declared: Mapping[str, type]) -> dict[str, Any]:
+    """Return the middleware's options of a message as the types they were declared with.
+
+    A name that nobody declared is left as it is. Raises InvalidOption.
+    """
+    return {
+        name: _typed(name, value, declared[name]) if name in declared else value
+        for name, value in options.items()
+    }
+
+
 def merged(app: Mapping[str, Any], task: Mapping[str, Any], call: Mapping[str, Any]) -> Options:
     """Join checked options: what the call says goes before the task, the task before the app.
 

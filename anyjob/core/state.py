@@ -1,4 +1,4 @@
-"""The states of a job and the legal moves between them."""
+"""The states of a job."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from msgspec import UNSET, UnsetType
 from anyjob.core import options as options_module
 from anyjob.core.draft import Draft
 from anyjob.core.durations import Duration
-from anyjob.core.errors import ConfigurationError, TaskNotFound
+from anyjob.core.errors import ConfigurationError, TaskNotFound, shown
 from anyjob.core.job import Job
 from anyjob.core.names import checked_task_name, suggestion
 from anyjob.core.options import Options
@@ -52,6 +52,11 @@ class Task(Generic[P, R]):
         self._door = door
         self.function = function
         self.name = checked_task_name(name if name is not None else _own_name(function))
+        if isinstance(aliases, str):
+            raise ConfigurationError(
+                f"expected aliases of task {self.name!r} to be several names, got"
+                f" the text {aliases!r}"
+            )
         self.aliases = tuple(checked_task_name(alias) for alias in aliases)
         self.is_async = is_async(function)
         _refuse_generators(function, self.name)
@@ -153,6 +158,10 @@ class Task(Generic[P, R]):
         """Return options of one job, checked; raises InvalidOption."""
         return options_module.checked(options, self._door.declared_options)
 
+    def read_options(self, options: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the middleware's options of a message, typed as declared; raises InvalidOption."""
+        return options_module.travelled(options, self._door.declared_options)
+
     def options_for(self, call: Mapping[str, Any]) -> Options:
         """Return the merged options of a job: call over task over app."""
         if not call:
@@ -238,7 +247,9 @@ class Registry:
         """Return the task of that exact name or alias; raises TaskNotFound."""
         task = self._by_name.get(name)
         if task is None:
-            raise TaskNotFound(f"no task {name!r} is registered{suggestion(name, self._by_name)}")
+            raise TaskNotFound(
+                f"no task {shown(name)} is registered{suggestion(name, self._by_name)}"
+            )
         return task
 
     def queues(self) -> set[str]:
