@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time as time_module
 from functools import partial
 from typing import Protocol
@@ -18,12 +17,9 @@ class Clock(Protocol):
         """Time that never jumps and goes on while the machine sleeps: for leases and deadlines."""
 
 
-if sys.platform == "linux":
-    # CLOCK_MONOTONIC stands still while Linux is suspended; a lease must not outlive a suspend.
-    _UNBROKEN = time_module.CLOCK_BOOTTIME
-else:
-    # On macOS CLOCK_MONOTONIC goes on while the machine is asleep (clock_gettime(3)).
-    _UNBROKEN = time_module.CLOCK_MONOTONIC
+# On Linux CLOCK_MONOTONIC stands still while the machine is suspended, and a lease must not outlive
+# a suspend. On macOS, which has no CLOCK_BOOTTIME, it goes on (clock_gettime(3)).
+_UNBROKEN: int = getattr(time_module, "CLOCK_BOOTTIME", time_module.CLOCK_MONOTONIC)
 
 
 class SystemClock:

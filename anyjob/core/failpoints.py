@@ -6,11 +6,12 @@ names every one, so that a test that arms a name which is no longer there fails 
 
 from __future__ import annotations
 
-import os
+import re
 import signal
 from collections.abc import Callable
+from functools import partial
 
-from anyjob.core.errors import ConfigurationError
+from anyjob.core.errors import ConfigurationError, shown
 from anyjob.core.names import suggestion
 
 FAILPOINTS = frozenset(
@@ -35,19 +36,15 @@ class FailpointHit(Exception):
     """What an armed `raise` failpoint raises; not an error of ours, like any surprise."""
 
 
-def _kill() -> None:
-    os.kill(os.getpid(), signal.SIGKILL)
-
-
-def _pause() -> None:
-    os.kill(os.getpid(), signal.SIGSTOP)
-
-
 def _raise() -> None:
     raise FailpointHit("armed failpoint reached")
 
 
-_ACTIONS: dict[str, Callable[[], None]] = {"kill": _kill, "pause": _pause, "raise": _raise}
+_ACTIONS: dict[str, Callable[[], None]] = {
+    "kill": partial(signal.raise_signal, signal.SIGKILL),
+    "pause": partial(signal.raise_signal, signal.SIGSTOP),
+    "raise": _raise,
+}
 _armed: dict[str, tuple[int, Callable[[], None]]] = {}
 
 
@@ -61,10 +58,11 @@ def arm(spec: str) -> None:
         name, _, rest = part.strip().partition(":")
         action, _, nth = rest.partition(":")
         if name not in FAILPOINTS:
-            raise ConfigurationError(f"no failpoint {name!r}{suggestion(name, FAILPOINTS)}")
-        if action not in _ACTIONS or not (nth or "1").isdigit():
+            raise ConfigurationError(f"no failpoint {shown(name)}{suggestion(name, FAILPOINTS)}")
+        if action not in _ACTIONS or not re.fullmatch("[0-9]{0,9}", nth):
             raise ConfigurationError(
-                f"expected name:kill, name:pause or name:raise, with :n for the n-th time, got {part!r}"
+                "expected name:kill, name:pause or name:raise, with :n for the n-th time, got"
+                f" {shown(part)}"
             )
         _armed[name] = (int(nth or 1), _ACTIONS[action])
 
