@@ -67,7 +67,7 @@ def test_a_job_within_the_limits_passes(good: Envelope) -> None:
         job(due=math.nan),
         job(due=math.inf),
         job(due="tomorrow"),
-        job(due=datetime(2020, 1, 1)),  # noqa: DTZ001 - naive on purpose
+        job(due=datetime(2020, 1, 1)),
         job(unique=Unique("")),
         job(unique=Unique("k" * (MAX_UNIQUE_KEY + 1))),
         job(unique=Unique("\ud800")),
