@@ -1,0 +1,242 @@
+"""One database file in use: its connections, its turn at writing, and whether it is still there."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from anyjob.backends.sqlite.ballast import Ballast
+from anyjob.backends.sqlite.changes import Bell, Watch
+from anyjob.backends.sqlite.clock import FileClock
+from anyjob.backends.sqlite.errors import translated
+from anyjob.backends.sqlite.files import Files, identity, take_place
+from anyjob.backends.sqlite.lock import FileLock
+from anyjob.backends.sqlite.tickets import Work
+from anyjob.backends.sqlite.url import Location
+from anyjob.backends.sqlite.writer import COMMAND_SECONDS, Writer
+from anyjob.core.clock import Clock
+from anyjob.core.errors import AnyjobError, BackendFull, BackendUnavailable, Misuse
+
+Report = Callable[[str, Mapping[str, Any]], None]
+Rows = list[tuple[Any, ...]]
+
+_NEVER = -2
+
+
+class Database:
+    """A database file in use by this process; any thread. The last of its users closes it."""
+
+    def __init__(self, location: Location, clock: Clock | None) -> None:
+        self.location = location
+        self.clock = FileClock(clock)
+        self.bell = Bell()
+        #: Who is told of events.
+        self.report: Report | None = None
+        self._writer = Writer(self)
+        self._users = 0
+        self._process = 0
+        self._guard = threading.Lock()
+        self._reading = threading.Lock()
+        self._events: list[tuple[str, dict[str, Any]]] = []
+        self._files: Files | None = None
+        self._turn: FileLock | None = None
+        self._ballast: Ballast | None = None
+
+    # Beginning and ending
+
+    def open(self) -> None:
+        """Begin to use the file; raises ConfigurationError, BackendCorrupt, BackendUnavailable."""
+        with self._guard:
+            if self._process not in (0, os.getpid()):
+                raise Misuse(_FORKED)
+            if not self._users:
+                self._process = os.getpid()
+                self._writer.run(_nothing)
+            self._users += 1
+
+    def close(self) -> None:
+        """Stop using the file. The last user waits for a transaction that is under way."""
+        if self._process != os.getpid():
+            return  # a forked child leaves the parent's connections alone
+        with self._guard:
+            if self._users > 1:
+                self._users -= 1
+                return
+            self._users = 0
+            self.bell.ring()
+            self._writer.run_alone(self._let_go)
+            self._process = 0
+
+    def check_open(self) -> None:
+        """Raise Misuse before `open`, after `close` and in a forked child."""
+        if self._process != os.getpid():
+            raise Misuse(_FORKED if self._process else _CLOSED)
+        if not self._users:
+            raise Misuse(_CLOSED)
+
+    @property
+    def is_open(self) -> bool:
+        return self._users > 0 and self._process == os.getpid()
+
+    @property
+    def path(self) -> Path:
+        """The file itself, links followed."""
+        return self.location.path if self._files is None else self._files.path
+
+    @property
+    def commits(self) -> int:
+        return self._writer.commits
+
+    # Using
+
+    def write(self, work: Work, *, essential: bool = True, seconds: float = COMMAND_SECONDS) -> Any:
+        """Run `work` in a transaction and return what it returns, once that is committed.
+
+        What is not `essential` is refused on a full disk. Raises BackendUnavailable and BackendFull
+        without effect, `writer.Uncertain` when nobody can know, and what `work` raises.
+        """
+        try:
+            return self._writer.run(work, essential=essential, seconds=seconds)
+        finally:
+            self._tell()
+
+    def read(self, sql: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> Rows:
+        """All rows of a query, as of now."""
+        files = self._current()
+        with self._reading:
+            try:
+                return files.reader.execute(sql, parameters).fetchall()
+            except sqlite3.Error as error:
+                if files is not self._files:
+                    raise BackendUnavailable(_moved(files.path)) from error
+                raise translated(error, files.path) from error
+
+    def queues(self) -> dict[tuple[str, str], int]:
+        """The numbers of the queues known so far, by (namespace, name)."""
+        return self._current().queues
+
+    def watch(self) -> Watch:
+        return Watch(self.bell, self._version)
+
+    def check_room(self) -> None:
+        """Raise BackendFull while the room for new jobs is gone."""
+        if self._ballast is not None and not self._ballast.is_aboard():
+            raise BackendFull(
+                f"the disk of the database {str(self.path)!r} is full; running jobs still settle;"
+                " free some space"
+            )
+
+    def keep_house(self) -> None:
+        """Take the ballast back on board when there is room; notice a jump of the wall clock."""
+        if self._ballast is not None:
+            self._ballast.is_aboard()
+        jumped = self.clock.jump()
+        if jumped is not None:
+            self.note("clock.jump", seconds=jumped)
+        self._tell()
+
+    def note(self, event: str, **facts: Any) -> None:
+        """Keep an event until nothing is locked; `write` tells it."""
+        self._events.append((event, facts))
+
+    def _tell(self) -> None:
+        while self._events and self.report is not None:
+            name, facts = self._events.pop(0)
+            self.report(name, facts)
+
+    def _current(self) -> Files:
+        files = self._files
+        if files is None or not files.is_there():
+            self.write(_nothing)
+            files = self._files
+        if files is None:
+            raise Misuse(_CLOSED)
+        return files
+
+    def _version(self) -> int:
+        with self._reading:
+            if self._files is None:
+                return _NEVER
+            try:
+                return int(self._files.reader.execute("PRAGMA data_version").fetchone()[0])
+            except sqlite3.Error as error:
+                raise translated(error, self._files.path) from error
+
+    def _let_go(self) -> None:
+        with self._reading:
+            files, self._files = self._files, None
+        if files is not None:
+            files.close()
+        if self._turn is not None:
+            self._turn.close()
+            self._turn = None
+
+    # What the writer stands on; its leader alone calls these
+
+    def lock(self, deadline: float) -> bool:
+        if self._files is None or self._turn is None:
+            if self._turn is not None:
+                self._turn.close()
+                self._turn = None
+            path = take_place(self.location)
+            self._turn = FileLock(path.with_name(path.name + "-lock"))
+            self._ballast = Ballast(path.with_name(path.name + "-ballast"))
+        return self._turn.acquire(deadline)
+
+    def unlock(self) -> None:
+        if self._turn is not None:
+            self._turn.release()
+
+    def writing(self) -> sqlite3.Connection:
+        if self._files is None:
+            self._files = Files(self.location, self.clock)
+            if self._ballast is not None:
+                self._ballast.take_aboard()
+        elif not self._files.is_there():
+            self._leave(self._files)
+        return self._files.writer
+
+    def translate(self, error: sqlite3.Error | sqlite3.Warning) -> AnyjobError:
+        return translated(error, self.path)
+
+    def ran_full(self) -> None:
+        if self._ballast is not None:
+            self._ballast.give_up()
+        if self._files is not None:
+            with contextlib.suppress(sqlite3.Error):
+                # A log that is copied to the end begins again in the room that it has.
+                self._files.writer.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+
+    def committed(self) -> None:
+        self.bell.ring()
+
+    def _leave(self, files: Files) -> None:
+        how = "deleted" if identity(files.path) is None else "replaced"
+        with self._reading:
+            self._files = None
+            files.abandon()
+        self.note("backend.replaced", path=str(files.path), how=how)
+        raise BackendUnavailable(_moved(files.path))
+
+
+def _nothing(_: sqlite3.Connection) -> None:
+    """Write nothing: the way to the file is the purpose."""
+
+
+def _moved(path: Path) -> str:
+    return (
+        f"the database {str(path)!r} was deleted or replaced while it was open, and nothing was"
+        " done; what was in it is out of reach; the next call uses the file that is there then"
+    )
+
+
+_CLOSED = "this sqlite:// object is not open; call open() first, and nothing after close()"
+_FORKED = (
+    "this sqlite:// object was opened before a fork, and a forked child must not use its"
+    " connections; open another one in the child"
+)

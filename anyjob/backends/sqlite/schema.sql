@@ -1,0 +1,56 @@
+-- The tables of schema 1. Times are whole microseconds: *wall* since the epoch, *steady* as in clock.py.
+-- Invariant: a row of anyjob_jobs that is not over (state 0 to 3) has exactly one row in anyjob_bodies;
+-- one that is over (4 to 6) has none and is forgotten at `at`.
+
+-- One row: what wrote this file, and how its steady time is counted.
+CREATE TABLE anyjob_meta (
+    version  INTEGER NOT NULL,   -- of this schema
+    boot     TEXT NOT NULL,      -- of the machine, in which the leases were given
+    "offset" INTEGER NOT NULL,   -- steady time minus the boot clock
+    stamp    INTEGER NOT NULL    -- the last version or fence that the store gave out
+) STRICT;
+
+CREATE TABLE anyjob_queues (
+    number    INTEGER PRIMARY KEY,
+    namespace TEXT NOT NULL,
+    name      TEXT NOT NULL,
+    declared  INTEGER NOT NULL DEFAULT 0,
+    paused    INTEGER NOT NULL DEFAULT 0,
+    UNIQUE (namespace, name)
+) STRICT;
+
+-- Narrow, because a claim and a settlement rewrite the row; the body is written once, elsewhere.
+CREATE TABLE anyjob_jobs (
+    seq          INTEGER PRIMARY KEY,          -- the order of arrival
+    queue        INTEGER NOT NULL,
+    id           TEXT NOT NULL,
+    state        INTEGER NOT NULL,             -- 0 ready 1 scheduled 2 leased 3 dead 4 succeeded 5 cancelled 6 expired
+    at           INTEGER NOT NULL,             -- the place within the state, see below
+    since        INTEGER NOT NULL,             -- wall: since when it is in its state
+    priority     INTEGER NOT NULL,
+    attempts     INTEGER NOT NULL DEFAULT 0,   -- failed runs
+    redeliveries INTEGER NOT NULL DEFAULT 0,   -- leases lost
+    token        INTEGER,                      -- of the live lease
+    ukey         BLOB,                         -- BLAKE2b-128 of the unique key
+    key_ttl      INTEGER,                      -- how long the job may hold its key; NULL: until it is over
+    key_until    INTEGER,                      -- steady: the end of that
+    note         BLOB,
+    outcome      BLOB,
+    reason       TEXT
+) STRICT;
+
+CREATE TABLE anyjob_bodies (
+    seq  INTEGER PRIMARY KEY,
+    body BLOB NOT NULL
+) STRICT;
+
+-- An id is stored once while its job exists, and until it is forgotten.
+CREATE UNIQUE INDEX anyjob_jobs_id ON anyjob_jobs (queue, id);
+
+-- The one order of each state. `at` is: ready 9 - priority; scheduled the due time (wall); leased the
+-- end of the lease (steady); dead when it was buried (wall); over when to forget it (steady). `since`
+-- stands here so that the age of the oldest ready job is found without the rows.
+CREATE INDEX anyjob_jobs_place ON anyjob_jobs (queue, state, at, seq, since);
+
+-- A unique key has one holder, and a job that is over holds none.
+CREATE UNIQUE INDEX anyjob_jobs_key ON anyjob_jobs (queue, ukey) WHERE ukey IS NOT NULL AND state < 3;

@@ -1,0 +1,184 @@
+"""What settlements do to the rows, a whole lot in one transaction."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from anyjob.backends.sqlite.clock import microseconds
+from anyjob.backends.sqlite.insert import insert, stock
+from anyjob.backends.sqlite.leases import SQLiteLease
+from anyjob.backends.sqlite.lots import Lots, array, one
+from anyjob.backends.sqlite.space import Space
+from anyjob.backends.sqlite.states import (
+    CANCELLED,
+    DEAD,
+    ENDED,
+    EXPIRED,
+    LEASED,
+    READY,
+    SCHEDULED,
+    SUCCEEDED,
+)
+from anyjob.core.envelope import Envelope
+from anyjob.core.failpoints import reach
+from anyjob.core.settlement import (
+    Abandon,
+    Answer,
+    Bury,
+    Complete,
+    End,
+    Lease,
+    Release,
+    Retry,
+    Settlement,
+)
+
+#: An end is remembered for at least so many seconds, so that a resend cannot bring its job back.
+DEDUP_WINDOW = 60.0
+
+# Which of these rows are leased, and under which token.
+_HELD = f"""
+SELECT json_group_array(json_array(seq, token)) FROM anyjob_jobs
+WHERE seq IN (SELECT value FROM json_each(?)) AND state={LEASED}
+"""
+_BY_ID = """
+SELECT seq FROM anyjob_jobs JOIN anyjob_queues ON number=queue
+WHERE namespace=? AND name=? AND id=?
+"""
+# Many completions at once, when they leave nothing behind but their end.
+_COMPLETE = f"""
+UPDATE anyjob_jobs SET state={SUCCEEDED}, at=?, since=?, token=NULL
+WHERE seq IN (SELECT value FROM json_each(?))
+"""
+# Any settlement: seq, state, at, since, failed runs, lost leases, note, outcome, reason.
+_SETTLE = Lots(
+    f"""
+UPDATE anyjob_jobs SET
+  state=new.column2, at=CASE new.column2 WHEN {READY} THEN 9-priority ELSE new.column3 END,
+  since=new.column4, token=NULL, attempts=attempts+new.column5,
+  redeliveries=redeliveries+new.column6, note=coalesce(new.column7, note),
+  outcome=new.column8, reason=new.column9
+FROM (VALUES {{rows}}) AS new WHERE anyjob_jobs.seq=new.column1
+""",
+    width=9,
+)
+_DROP_BODIES = "DELETE FROM anyjob_bodies WHERE seq IN (SELECT value FROM json_each(?))"
+
+_Pair = tuple[int, int | None]
+_pairs = msgspec.json.Decoder(list[_Pair])
+_END = {"cancelled": CANCELLED, "expired": EXPIRED}
+
+
+def settle(
+    connection: sqlite3.Connection, space: Space, settlements: Sequence[Settlement]
+) -> list[Answer]:
+    """Settle in order, inside a transaction; one answer each. A second settlement of a lease, and
+    one of a lease that is over, is LEASE_LOST and spoils no other.
+    """
+    rows = held_rows(connection, space, [settlement.lease for settlement in settlements])
+    settled: set[int] = set()
+    answers, ours = [], []
+    for row, settlement in zip(rows, settlements, strict=True):
+        if row is None or row in settled:
+            answers.append(Answer.LEASE_LOST)
+            continue
+        settled.add(row)
+        ours.append((row, settlement))
+        answers.append(Answer.DONE)
+    if ours:
+        _apply(connection, space, ours)
+        reach("sqlite.settle.before_commit")
+    return answers
+
+
+def held_rows(
+    connection: sqlite3.Connection, space: Space, leases: Sequence[Lease]
+) -> list[int | None]:
+    """The rows of the jobs that are leased under these very tokens; None for a lost lease."""
+    seqs = [_seq(connection, space, lease) for lease in leases]
+    held = dict(_pairs.decode(one(connection, _HELD, (array(seqs),))))
+    return [
+        seq if held.get(seq) == lease.token else None
+        for seq, lease in zip(seqs, leases, strict=True)
+    ]
+
+
+def _seq(connection: sqlite3.Connection, space: Space, lease: Lease) -> int:
+    """The row of a lease; 0, which is no row, if there is none."""
+    if type(lease) is SQLiteLease:
+        return lease.seq
+    found = connection.execute(_BY_ID, (space.namespace, lease.queue, lease.id)).fetchone()
+    return 0 if found is None else int(found[0])
+
+
+def _apply(
+    connection: sqlite3.Connection, space: Space, ours: list[tuple[int, Settlement]]
+) -> None:
+    wall, steady = space.clock.wall(), space.clock.steady()
+    plain: dict[float, list[int]] = {}
+    rows: list[tuple[Any, ...]] = []
+    gone: list[int] = []
+    children: list[Envelope] = []
+    for seq, settlement in ours:
+        children += settlement.then
+        if type(settlement) is Complete and settlement.note is None and settlement.outcome is None:
+            plain.setdefault(settlement.keep, []).append(seq)
+            gone.append(seq)
+            continue
+        row = _row(seq, settlement, wall, steady)
+        rows.append(row)
+        if row[1] in ENDED:
+            gone.append(seq)
+    for keep, seqs in plain.items():
+        connection.execute(_COMPLETE, (forget_at(steady, keep), wall, array(seqs)))
+    _SETTLE.run(connection, rows)
+    drop_bodies(connection, gone)
+    _enqueue(connection, space, children)
+
+
+def drop_bodies(connection: sqlite3.Connection, seqs: Sequence[int]) -> None:
+    """Remove what a job that is over needs no more."""
+    if seqs:
+        connection.execute(_DROP_BODIES, (array(seqs),))
+
+
+def forget_at(steady: int, keep: float) -> int:
+    """Steady time until which an end is remembered."""
+    return steady + microseconds(max(keep, DEDUP_WINDOW))
+
+
+def _row(seq: int, settlement: Settlement, wall: int, steady: int) -> tuple[Any, ...]:
+    state, at, ran, lost, reason = _move(settlement, wall, steady)
+    return seq, state, at, wall, ran, lost, settlement.note, settlement.outcome, reason
+
+
+def _move(settlement: Settlement, wall: int, steady: int) -> tuple[int, int, int, int, str | None]:
+    """The new state and place, failed runs, lost leases, reason."""
+    match settlement:
+        case Complete():
+            return SUCCEEDED, forget_at(steady, settlement.keep), 0, 0, None
+        case Retry(delay=delay):
+            return (*_again(delay, wall), 1, 0, None)
+        case Release(delay=delay):
+            return (*_again(delay, wall), 0, 0, None)
+        case Abandon():
+            return READY, 0, 0, 1, None
+        case Bury(reason=reason, ran=ran):
+            return DEAD, wall, int(ran), 0, reason
+        case End(state=state):
+            return _END[state], forget_at(steady, settlement.keep), 0, 0, None
+
+
+def _again(delay: float, wall: int) -> tuple[int, int]:
+    due = wall + microseconds(delay)
+    return (SCHEDULED, due) if due > wall else (READY, 0)
+
+
+def _enqueue(connection: sqlite3.Connection, space: Space, children: list[Envelope]) -> None:
+    if children:
+        numbers = space.numbers(sorted({child.queue for child in children}), connection)
+        insert(connection, stock(children, numbers, space.clock))

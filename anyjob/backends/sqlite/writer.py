@@ -1,0 +1,259 @@
+"""One transaction for all threads that want to write at the same time.
+
+Whoever finds nobody writing leads: it waits for the file lock, takes along everybody who came
+meanwhile, commits once and tells each the answer. So a lone caller pays for no other thread, and
+threads that meet share the fsync. The next leader is one of those who came too late.
+"""
+
+from __future__ import annotations
+
+import collections
+import math
+import sqlite3
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from anyjob.backends.sqlite.connection import BUSY_SECONDS
+from anyjob.backends.sqlite.errors import is_uncertain
+from anyjob.backends.sqlite.tickets import Ticket, Turn, Work
+from anyjob.core.errors import AnyjobError, BackendFull, BackendUnavailable
+
+#: Seconds within which every write ends.
+COMMAND_SECONDS = 5.0
+#: Seconds that a leader waits at most for those who took part in the commit before.
+_LINGER = 0.001
+_MOST = 256
+
+
+class Uncertain(BackendUnavailable):
+    """Raised when a write may or may not be found done."""
+
+
+class Ground(Protocol):
+    """What a writer stands on."""
+
+    def writing(self) -> sqlite3.Connection:
+        """The connection to write with; raises AnyjobError when the file is gone."""
+
+    def lock(self, deadline: float) -> bool:
+        """Take the turn between processes."""
+
+    def unlock(self) -> None:
+        """Give it back."""
+
+    def translate(self, error: sqlite3.Error | sqlite3.Warning) -> AnyjobError:
+        """Say it in our words."""
+
+    def ran_full(self) -> None:
+        """The disk is full: make room for what is essential."""
+
+    def committed(self) -> None:
+        """Something was committed."""
+
+
+class Writer:
+    """Runs pieces of work in transactions; any thread."""
+
+    def __init__(self, ground: Ground) -> None:
+        self._ground = ground
+        self._guard = threading.Lock()
+        self._waiting: collections.deque[Ticket] = collections.deque()
+        self._led = False
+        self._together = 1
+        self._gather_at = 0
+        self._gathered = threading.Lock()
+        self._gathered.acquire()
+        #: Transactions committed so far.
+        self.commits = 0
+
+    def run(self, work: Work, *, essential: bool = True, seconds: float = COMMAND_SECONDS) -> Any:
+        """Run `work` in a transaction and return what it returns, once that is committed.
+
+        Raises what `work` raises, after a rollback; BackendUnavailable without effect when its turn
+        did not come within `seconds`; Uncertain when the answer did not.
+        """
+        ticket = Ticket(work, essential=essential)
+        deadline = time.monotonic() + seconds
+        if self._joins(ticket) or self._is_told_to_lead(ticket, deadline):
+            self._lead(ticket, deadline)
+        if ticket.error is not None:
+            raise ticket.error
+        return ticket.result
+
+    def run_alone(self, action: Callable[[], None], *, seconds: float = COMMAND_SECONDS) -> None:
+        """Run `action` while nobody writes, outside a transaction; after `seconds` in any case."""
+        ticket = Ticket(None, essential=True)
+        leads = self._joins(ticket) or self._is_told_to_lead(ticket, time.monotonic() + seconds)
+        try:
+            action()
+        finally:
+            if leads:
+                self._hand_on(ticket)
+
+    def _joins(self, ticket: Ticket) -> bool:
+        """Whether the newcomer leads."""
+        with self._guard:
+            self._waiting.append(ticket)
+            leads = not self._led
+            self._led = True
+            if len(self._waiting) == self._gather_at:
+                self._gather_at = 0
+                self._gathered.release()
+            return leads
+
+    def _is_told_to_lead(self, ticket: Ticket, deadline: float) -> bool:
+        turn = ticket.wait(deadline)
+        if turn is Turn.LATE:
+            turn = self._withdraw(ticket)
+        return turn is Turn.LEAD
+
+    def _withdraw(self, ticket: Ticket) -> Turn:
+        with self._guard:
+            if not ticket.taken and not ticket.heir:
+                self._waiting.remove(ticket)
+                ticket.fail(_late())
+                return Turn.ANSWERED
+        if ticket.heir:  # chosen at this very moment; it is being told
+            return ticket.wait(math.inf)
+        turn = ticket.wait(time.monotonic() + BUSY_SECONDS)
+        if turn is Turn.LATE:
+            raise Uncertain("the disk did not confirm a commit in time; it may have been done")
+        return turn
+
+    def _lead(self, own: Ticket, deadline: float) -> None:
+        try:
+            self._gather()
+            if not self._ground.lock(deadline):
+                own.fail(_late())
+                return
+            try:
+                self._commit(self._take(own), own, deadline)
+            finally:
+                self._ground.unlock()
+        finally:
+            self._hand_on(own)
+
+    def _gather(self) -> None:
+        """Wait a moment for those who took part in the last commit: they are about to come back."""
+        with self._guard:
+            if self._together == 1 or len(self._waiting) >= self._together:
+                return
+            self._gather_at = self._together
+        if self._gathered.acquire(timeout=_LINGER):
+            return
+        with self._guard:
+            came, self._gather_at = self._gather_at == 0, 0
+        if came:
+            self._gathered.acquire()
+
+    def _take(self, own: Ticket) -> list[Ticket]:
+        with self._guard:
+            others = [ticket for ticket in self._waiting if ticket is not own and ticket.work]
+            batch = [own, *others[: _MOST - 1]]
+            for ticket in batch:
+                ticket.taken = True
+                self._waiting.remove(ticket)
+            self._together = len(batch)
+            return batch
+
+    def _hand_on(self, own: Ticket) -> None:
+        with self._guard:
+            if own in self._waiting:
+                self._waiting.remove(own)
+            heir = self._waiting[0] if self._waiting else None
+            self._led = heir is not None
+            if heir is not None:
+                heir.heir = True
+        if heir is not None:
+            heir.tell(Turn.LEAD)
+
+    def _commit(self, batch: list[Ticket], own: Ticket, deadline: float) -> None:
+        """Give every ticket of the batch its answer, in one transaction if that goes well."""
+        try:
+            self._try(batch, deadline)
+        finally:
+            for ticket in batch:
+                if not ticket.answered:  # the leader was interrupted
+                    ticket.fail(Uncertain("a commit was interrupted; it may have been done"))
+                if ticket is not own:
+                    ticket.tell(Turn.ANSWERED)
+
+    def _try(self, batch: list[Ticket], deadline: float) -> None:
+        try:
+            results = self._transact(batch, deadline)
+        except Exception as error:  # what a piece of work raises is its caller's, whatever it is
+            self._take_apart(batch, error, deadline)
+            return
+        for ticket, result in zip(batch, results, strict=True):
+            ticket.succeed(result)
+
+    def _take_apart(self, batch: list[Ticket], error: Exception, deadline: float) -> None:
+        """Let one piece spoil no other, and what is essential pass on a full disk."""
+        full = isinstance(error, BackendFull)
+        if full:
+            self._ground.ran_full()
+        common = isinstance(error, BackendUnavailable)  # nobody's own fault
+        for ticket in batch:
+            again = ticket.essential if full else len(batch) > 1 and not common
+            if not again:
+                ticket.fail(error)
+                continue
+            try:
+                ticket.succeed(*self._transact([ticket], deadline))
+            except Exception as own_error:  # as above
+                ticket.fail(own_error)
+
+    def _transact(self, batch: list[Ticket], deadline: float) -> list[Any]:
+        connection = self._ground.writing()
+        try:
+            self._begin(connection, deadline)
+            results = [ticket.work(connection) for ticket in batch if ticket.work]
+            self._end(connection)
+        except BaseException as error:
+            _roll_back(connection)
+            if isinstance(error, sqlite3.Error | sqlite3.Warning):
+                raise self._ground.translate(error) from error
+            raise
+        self.commits += 1
+        self._ground.committed()
+        return results
+
+    def _begin(self, connection: sqlite3.Connection, deadline: float) -> None:
+        # A transaction that began to read and then wants to write would fail at once when somebody
+        # else wrote in between; one that begins by writing waits.
+        while True:
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+                return
+            except sqlite3.OperationalError as error:
+                busy = (error.sqlite_errorcode & 0xFF) == sqlite3.SQLITE_BUSY
+                if not busy or time.monotonic() >= deadline:
+                    raise
+
+    def _end(self, connection: sqlite3.Connection) -> None:
+        try:
+            connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            if not is_uncertain(error):
+                raise
+            raise Uncertain(
+                f"the disk failed while a commit was forced to it ({error}); it may be found done"
+            ) from error
+
+
+def _roll_back(connection: sqlite3.Connection) -> None:
+    try:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+    except sqlite3.Error:
+        # SQLite rolled back by itself, as it does on a full disk and on most errors of the disk.
+        return
+
+
+def _late() -> BackendUnavailable:
+    return BackendUnavailable(
+        "another process held the turn to write until the deadline, and nothing was done; it may be"
+        " frozen, or its transaction very long"
+    )
