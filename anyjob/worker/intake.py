@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from anyjob.core.attempt import Attempt, Progress
 from anyjob.core.clock import Clock
-from anyjob.core.errors import DecodeError, NewerVersion
+from anyjob.core.errors import DecodeError, InvalidOption, NewerVersion
 from anyjob.core.middleware import Middleware, overrides
 from anyjob.core.names import is_task_name
 from anyjob.core.outcome import Buried, Cancelled, Expired, Outcome, Released
@@ -74,7 +74,18 @@ class Intake:
         if verdict is not Verdict.RUN:
             self._judgement.settle(attempt, _OUTCOMES[verdict])
             return None
+        if body.options and not self._reads_options(attempt):
+            return None
         return attempt
+
+    def _reads_options(self, attempt: Attempt) -> bool:
+        """Whether the options are what the middleware declared, so that none trips over them."""
+        try:
+            attempt.options  # noqa: B018 - reading checks
+        except InvalidOption as error:
+            self._judgement.settle(attempt, Buried("options", error, ran=False))
+            return False
+        return True
 
     def _decoded(self, lease: Lease) -> Body | None:
         if lease.verdict is Verdict.UNDECODABLE:

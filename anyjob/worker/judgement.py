@@ -9,18 +9,9 @@ import msgspec
 from anyjob.core import settlement as settlements
 from anyjob.core.attempt import Attempt
 from anyjob.core.clock import Clock
-from anyjob.core.control import Bury, Discard, Snooze
 from anyjob.core.failpoints import reach
 from anyjob.core.judge import Case, settlement_for
-from anyjob.core.outcome import (
-    Buried,
-    Discarded,
-    Failed,
-    Outcome,
-    Released,
-    Snoozed,
-    Succeeded,
-)
+from anyjob.core.outcome import Buried, Outcome, Released, Succeeded
 from anyjob.core.result import encode_success
 from anyjob.core.retry import Retry
 from anyjob.core.settlement import Lease, Settlement
@@ -105,19 +96,6 @@ class Judgement:
                 ),
             )
         return Succeeded(encode_success(result))
-
-
-def outcome_of(error: BaseException) -> Outcome:
-    """Return what an exception that left a task means."""
-    match error:
-        case Snooze():
-            return Snoozed(error.delay)
-        case Discard():
-            return Discarded(error.reason)
-        case Bury():
-            return Buried(error.reason, error)
-        case _:
-            return Failed(error)
 
 
 def _reach_failpoint(settlement: Settlement) -> None:

@@ -12,9 +12,8 @@ from anyjob.core.attempt import Attempt, enter
 from anyjob.core.errors import InvalidArguments, TimeLimitExceeded
 from anyjob.core.failpoints import reach
 from anyjob.core.middleware import Around, Middleware, overrides, step_in, step_out
-from anyjob.core.outcome import Buried, Failed, Outcome, Released, Succeeded
+from anyjob.core.outcome import Buried, Failed, Outcome, Released, Succeeded, outcome_of
 from anyjob.worker.held import STOPPING, TIME_LIMIT
-from anyjob.worker.judgement import outcome_of
 
 Q = ParamSpec("Q")
 T = TypeVar("T")
