@@ -13,11 +13,12 @@ from rich.console import Console
 from anyjob import BackendError, ConfigurationError
 from examples.shop.backend import UnknownBackend, choose
 from examples.shop.demo import run
-from examples.shop.errors import ShopError
+from examples.shop.errors import QueueInUse, ShopError
 from examples.shop.evidence import Evidence, note_input
 from examples.shop.interruption import Interrupted, interruption
 from examples.shop.orders import OrderError
 from examples.shop.report import show
+from examples.shop.settings import OUT
 from examples.shop.verify import problems
 from examples.shop.work import UnusableFolder, clear, gather
 
@@ -26,6 +27,7 @@ WRONG_INPUT = (
     UnknownBackend,
     UnusableFolder,
     OrderError,
+    QueueInUse,
     ConfigurationError,
     OSError,
     MsgspecError,
@@ -82,7 +84,7 @@ def arguments() -> argparse.ArgumentParser:
     )
     add("--photos", type=Path, default=HERE / "photos", help="any folder of photographs")
     add("--orders", type=Path, default=HERE / "orders.csv", help="a file like orders.csv")
-    add("--out", type=Path, default=Path("out"), help="where the results go (default: out)")
+    add("--out", type=Path, default=OUT, help=f"where the results go (default: {OUT})")
     add("--check", type=Path, metavar="OUT", help="judge the results of an earlier run")
     return parser
 

@@ -8,7 +8,7 @@ from textwrap import indent
 
 from examples.shop.corrections import corrected
 from examples.shop.history import History
-from examples.shop.intake import hand_in
+from examples.shop.intake import check_queues, hand_in
 from examples.shop.interruption import Interruption
 from examples.shop.journal import Journal, Killed, Revived
 from examples.shop.letters import CommandLine, Desk, Letter, Program
@@ -34,6 +34,7 @@ class Day:
 
     def on_worker_processes(self) -> None:
         """With real workers, one of which is killed, and the command line for dead letters."""
+        check_queues()
         with jobs, Workers(WORKERS, self._work.out / "logs") as workers:
             self._watch.beside(workers.check)
             self._shown.say(f"{WORKERS} workers started: {', '.join(map(str, workers.pids))}")

@@ -18,8 +18,8 @@ from examples.shop.work import Work
 def run(work: Work, backend: Chosen, console: Console, interruption: Interruption) -> None:
     """Let the shop do its work; what came of it, and how, is in `work.out`.
 
-    Raises Interrupted, Stalled, WorkerDied, JobRefused, CommandFailed and errors of anyjob. Leaves
-    no process behind, whatever happens.
+    Raises Interrupted, QueueInUse, ShopError and errors of anyjob. Leaves no process behind,
+    whatever happens.
     """
     with (
         mail_server(work.out / "mail") as smtp,

@@ -7,6 +7,10 @@ class ShopError(Exception):
     """The root of what ends a day early."""
 
 
+class QueueInUse(Exception):
+    """Raised, before anything is done, when a queue holds jobs of somebody else."""
+
+
 class JobRefused(ShopError):
     """Raised when a job was not taken in."""
 

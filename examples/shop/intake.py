@@ -8,12 +8,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from anyjob import Draft, Rejected
-from examples.shop.errors import JobRefused
+from examples.shop.errors import JobRefused, QueueInUse
 from examples.shop.journal import Enqueued, Journal
 from examples.shop.mails import Mail
 from examples.shop.orders import Order, Payment, Plan
 from examples.shop.photos import SIZES
-from examples.shop.tasks import jobs, make_thumbnail, order_frames, send_mail, write_invoice
+from examples.shop.tasks import (
+    ORDERS,
+    PHOTOS,
+    jobs,
+    make_thumbnail,
+    order_frames,
+    send_mail,
+    write_invoice,
+)
 
 #: Whoever pays more is served first; 5 is what a job has that asks for nothing.
 PRIORITY = {Plan.PREMIUM: 8, Plan.FREE: 5}
@@ -35,6 +43,18 @@ class Item:
         return Enqueued(
             at=at, job=job, task=self.task, about=self.about, plan=self.plan, delay=self.delay
         )
+
+
+def check_queues() -> None:
+    """Raise QueueInUse if jobs are there that are not ours: they would be run, and counted too."""
+    for queue in (PHOTOS, ORDERS):
+        found = jobs.counts(queue)
+        count = found.ready + found.scheduled + found.leased + found.dead
+        if count:
+            raise QueueInUse(
+                f"queue {queue!r} holds {count} jobs already; run or remove them"
+                " (anyjob queues purge, anyjob dead discard), or name another backend"
+            )
 
 
 def hand_in(photos: list[Path], orders: list[Order], journal: Journal) -> int:

@@ -64,8 +64,10 @@ class CommandLine:
         return Letter(id, shown["task"], shown["arguments"], shown["traceback"])
 
     def _dead(self, *words: str) -> list[dict[str, Any]]:
+        command = [ANYJOB, "dead", *words, "--app", APP]
+        # In a process group of its own, so that Ctrl-C does not cut it short.
         ended = subprocess.run(
-            [ANYJOB, "dead", *words, "--app", APP], capture_output=True, text=True, check=False
+            command, capture_output=True, text=True, check=False, process_group=0
         )
         if ended.returncode:
             raise CommandFailed(f"anyjob dead {' '.join(words)}: {ended.stderr}")

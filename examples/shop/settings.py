@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+OUT = Path("out", "shop")
 PHOTOS = Path(__file__).with_name("photos")
 
 
@@ -14,7 +15,7 @@ class Settings:
     """Where things are. The defaults suit a worker that somebody starts by hand."""
 
     #: The folder of all results.
-    out: Path = Path("out")
+    out: Path = OUT
     #: The folder of the photographs.
     photos: Path = PHOTOS
     #: The SMTP server, "host:port".

@@ -15,7 +15,7 @@ from examples.shop.mails import Mail
 from examples.shop.orders import Order
 from examples.shop.settings import Settings
 
-jobs = App(os.environ.get("SHOP_BACKEND", "sqlite:///out/jobs.db"))
+jobs = App(os.environ.get("SHOP_BACKEND", "sqlite:///out/shop/jobs.db"))
 
 PHOTOS = "photos"
 ORDERS = "orders"

@@ -13,7 +13,7 @@ from typing import Self
 
 from examples.shop.errors import WorkerDied
 
-ANYJOB = Path(sysconfig.get_path("scripts"), "anyjob")
+ANYJOB = str(Path(sysconfig.get_path("scripts"), "anyjob"))
 APP = "examples.shop.tasks:jobs"
 
 #: What a worker may take to finish its running jobs once it is told to stop.
