@@ -25,7 +25,7 @@ from examples.shop.tasks import (
 
 #: Whoever pays more is served first; 5 is what a job has that asks for nothing.
 PRIORITY = {Plan.PREMIUM: 8, Plan.FREE: 5}
-#: Seconds after which an unpaid invoice is remembered; a week, in a shop that has more time.
+#: Seconds after which a customer is reminded of an invoice; a week, in a shop that has more time.
 REMIND_AFTER = 6.0
 
 

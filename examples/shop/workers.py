@@ -29,13 +29,14 @@ class Workers:
     def __init__(self, count: int, logs: Path) -> None:
         self._count = count
         self._logs = logs
-        self._processes: list[subprocess.Popen[bytes]] = []
+        #: By number, from 1; the number is in the name of the log.
+        self._processes: dict[int, subprocess.Popen[bytes]] = {}
 
     def __enter__(self) -> Self:
         self._logs.mkdir(parents=True, exist_ok=True)
         try:
             for number in range(1, self._count + 1):
-                self._processes.append(self._start(number))
+                self._processes[number] = self._start(number)
         except BaseException:
             self.stop()
             raise
@@ -51,7 +52,7 @@ class Workers:
 
     def check(self) -> None:
         """Raise WorkerDied, with the end of its log, if a process ended by itself."""
-        for number, process in enumerate(self._processes, start=1):
+        for number, process in self._processes.items():
             if process.poll() is not None:
                 log = self._log(number).read_text(errors="replace")
                 raise WorkerDied(
@@ -60,7 +61,7 @@ class Workers:
 
     @property
     def pids(self) -> list[int]:
-        return [process.pid for process in self._processes]
+        return [process.pid for process in self._processes.values()]
 
     def freeze(self, pid: int) -> None:
         """Stop a process where it stands, and return once it does."""
@@ -72,8 +73,8 @@ class Workers:
 
     def kill(self, pid: int) -> None:
         """End a process with SIGKILL, which it can neither see nor delay."""
-        process = next(process for process in self._processes if process.pid == pid)
-        self._processes.remove(process)
+        number = next(n for n, process in self._processes.items() if process.pid == pid)
+        process = self._processes.pop(number)
         process.kill()
         process.wait()
 
@@ -84,17 +85,18 @@ class Workers:
             raise WorkerDied(f"the workers ended with exit codes {codes}, which should be 0")
 
     def stop(self) -> list[subprocess.Popen[bytes]]:
-        """Ask all processes to finish what they run, and kill those that don't in time."""
-        for process in self._processes:
+        """Let all processes finish what they run, kill those that don't in time, and return them."""
+        stopped = list(self._processes.values())
+        self._processes.clear()
+        for process in stopped:
             process.terminate()
         deadline = time.monotonic() + GRACE_SECONDS
-        for process in self._processes:
+        for process in stopped:
             try:
                 process.wait(max(0.0, deadline - time.monotonic()))
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
-        stopped, self._processes = self._processes, []
         return stopped
 
     def _start(self, number: int) -> subprocess.Popen[bytes]:
