@@ -85,9 +85,8 @@ class Workers:
             raise WorkerDied(f"the workers ended with exit codes {codes}, which should be 0")
 
     def stop(self) -> list[subprocess.Popen[bytes]]:
-        """Let all processes finish what they run, kill those that don't in time, and return them."""
+        """Let all processes finish what they run, kill those that take too long; return all."""
         stopped = list(self._processes.values())
-        self._processes.clear()
         for process in stopped:
             process.terminate()
         deadline = time.monotonic() + GRACE_SECONDS
@@ -97,6 +96,7 @@ class Workers:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+        self._processes.clear()
         return stopped
 
     def _start(self, number: int) -> subprocess.Popen[bytes]:
