@@ -42,7 +42,7 @@ def main() -> int:
     missed = 0
     for name in arguments.names or MEASUREMENTS:
         with tempfile.TemporaryDirectory(dir=arguments.folder, prefix=f"{name}-") as folder:
-            settings = Settings(is_quick=arguments.quick, folder=Path(folder))
+            settings = Settings(is_quick=arguments.quick, folder=Path(folder).resolve())
             missed += _run(name, settings, machine)
     print(f"\n{missed} targets missed" if missed else "\nevery target met")
     if not arguments.quick:
