@@ -37,13 +37,13 @@ def backend_for(url: str, *, namespace: str = "anyjob", clock: Clock | None = No
     the backend refuses.
     """
     kind: type[Backend] = _found(url, "backend", BACKENDS, Backend)
-    return kind(url, namespace=namespace, clock=clock)
+    return kind(_with_plain_scheme(url), namespace=namespace, clock=clock)
 
 
 def store_for(url: str, *, namespace: str = "anyjob", clock: Clock | None = None) -> Store:
     """Return the unopened store that `url` names; as `backend_for`."""
     kind: type[Store] = _found(url, "store", STORES, Store)
-    return kind(url, namespace=namespace, clock=clock)
+    return kind(_with_plain_scheme(url), namespace=namespace, clock=clock)
 
 
 def _found(url: str, what: str, built_in: dict[str, str], contract: type) -> Any:
@@ -54,6 +54,12 @@ def _found(url: str, what: str, built_in: dict[str, str], contract: type) -> Any
     if scheme in built_in:
         return _class_in(_own_entry(scheme, built_in[scheme]), what, contract)
     return _class_in(_foreign_entry(scheme, what, built_in), what, contract)
+
+
+def _with_plain_scheme(url: str) -> str:
+    """A scheme means the same in capitals (RFC 3986, 3.1), so that no backend has to care."""
+    scheme, separator, rest = url.partition("://")
+    return f"{scheme.lower()}{separator}{rest}"
 
 
 def _own_entry(scheme: str, target: str) -> EntryPoint:

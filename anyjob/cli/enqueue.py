@@ -13,8 +13,9 @@ import msgspec
 from anyjob.app import App
 from anyjob.cli.clean import counted, one_line
 from anyjob.cli.failure import NotDone
+from anyjob.cli.found import queues_named
 from anyjob.cli.lookup import Where, refuse_memory
-from anyjob.cli.options import of_app, of_listing
+from anyjob.cli.options import of_listing, of_tasks
 from anyjob.cli.output import Column, Format, Listing, show
 from anyjob.cli.progress import Progress
 from anyjob.cli.session import Session
@@ -55,9 +56,9 @@ _REFUSALS_SHOWN = 5
     callback=aware_instant,
     help="Run it not before this time, with its offset.",
 )
-@click.option("--queue", "-q", help="Another queue than the task's.")
-@click.option("--priority", type=click.IntRange(0, 9), help="0 to 9, higher first.")
-@click.option("--unique-key", help="One unfinished job of this key at a time.")
+@click.option("--queue", "-q", metavar="QUEUE", help="Another queue than the task's.")
+@click.option("--priority", metavar="N", type=click.IntRange(0, 9), help="0 to 9, higher first.")
+@click.option("--unique-key", metavar="KEY", help="One unfinished job of this key at a time.")
 @click.option(
     "--expires",
     metavar="SPAN|TIME",
@@ -72,7 +73,7 @@ _REFUSALS_SHOWN = 5
     help="Wait so long at most; exit code 7 past it.",
 )
 @of_listing
-@of_app
+@of_tasks
 def enqueue(
     *,
     task: str,
@@ -92,9 +93,10 @@ def enqueue(
     """
     must_wait = wait or wait_timeout is not None
     chosen = {name: value for name, value in options.items() if value is not None}
-    with where.opened(with_tasks=True) as app:
+    with where.found() as app:
         refuse_memory(app, "enqueue")
         found = app.tasks.get(task)
+        queues_named(app, [chosen["queue"]] if "queue" in chosen else [])
         if words == ("-",):
             if must_wait:
                 raise click.UsageError("--wait goes with one job, not with -; leave out one")

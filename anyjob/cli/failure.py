@@ -61,6 +61,8 @@ _CODES: dict[type[BaseException], int] = {
     click.Abort: INTERRUPTED,
     KeyboardInterrupt: INTERRUPTED,
 }
+#: Nobody reads more of what they typed themselves.
+_MOST_ASKED = 400
 #: What to do where the error itself doesn't say.
 _ADVICE = {
     USAGE: "{command} --help",
@@ -81,7 +83,7 @@ def explain(error: BaseException, arguments: Sequence[str], session: Session) ->
         session.say("anyjob: interrupted")
         return code
     problem, advice = _problem_and_advice(error, code, session)
-    session.say(f"asked: anyjob {redact(one_line(shlex.join(arguments)))}")
+    session.say(f"asked: anyjob {_shortened(redact(one_line(shlex.join(arguments))))}")
     session.say(f"error: {problem}")
     session.say(f"to do: {advice}")
     return code
@@ -93,6 +95,10 @@ def code_of(error: BaseException) -> int:
         if kind in _CODES:
             return _CODES[kind]
     return FAILED
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _MOST_ASKED else f"{text[:_MOST_ASKED]}…"
 
 
 def _problem_and_advice(error: BaseException, code: int, session: Session) -> tuple[str, str]:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import sys
 import traceback
-from collections.abc import Iterator
-from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -29,19 +27,15 @@ class Where(msgspec.Struct, frozen=True):
     app: str | None = None
     backend: str | None = None
     store: str | None = None
+    #: Whether a backend alone is not enough.
+    needs_tasks: bool = False
 
-    @contextmanager
-    def opened(self, *, with_tasks: bool = False) -> Iterator[App]:
-        """Open the application and close it in the end.
+    def found(self) -> App:
+        """Return the application; `with` opens it.
 
-        `--backend` needs no application: it is enough for what only looks at jobs, unless the verb
-        asks `with_tasks`. Raises UsageError, AppNotLoaded and what opening raises.
+        A backend on the command line goes before an application of the environment. Raises
+        UsageError and AppNotLoaded.
         """
-        with self.found(with_tasks=with_tasks) as app:
-            yield app
-
-    def found(self, *, with_tasks: bool = False) -> App:
-        """Return the application, not opened yet."""
         if self.app and (self.backend or self.store):
             raise click.UsageError("--app has its own backend; leave out --backend and --store")
         if self.store and not self.backend:
@@ -49,7 +43,7 @@ class Where(msgspec.Struct, frozen=True):
         spec = self.app or ("" if self.backend else os.environ.get("ANYJOB_APP", ""))
         if spec:
             return find_app(spec)
-        if with_tasks:
+        if self.needs_tasks:
             raise click.UsageError(
                 "this verb needs the application's tasks; name it with --app module:attribute, or"
                 " set ANYJOB_APP"

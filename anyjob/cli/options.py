@@ -15,15 +15,17 @@ from anyjob.cli.session import Session
 
 Function = Callable[..., Any]
 
+_app_option = click.option(
+    "--app",
+    metavar="MODULE:ATTR",
+    help="The application, also ANYJOB_APP: module:attribute, module:make() or module.",
+)
+
 
 def of_app(function: Function) -> Function:
-    """Add the options that say which application; the function gets `where`, a Where."""
+    """Add the options that say which application or backend; the function gets `where`."""
 
-    @click.option(
-        "--app",
-        metavar="MODULE:ATTR",
-        help="The application, also ANYJOB_APP: module:attribute, module:make() or module.",
-    )
+    @_app_option
     @click.option(
         "-b", "--backend", metavar="URL", help="The backend, where no application is needed."
     )
@@ -33,6 +35,17 @@ def of_app(function: Function) -> Function:
         *args: Any, app: str | None, backend: str | None, store: str | None, **rest: Any
     ) -> Any:
         return function(*args, where=Where(app, backend, store), **rest)
+
+    return of_every_verb(with_where)
+
+
+def of_tasks(function: Function) -> Function:
+    """Add the option that says which application, for verbs that need its tasks."""
+
+    @_app_option
+    @functools.wraps(function)
+    def with_where(*args: Any, app: str | None, **rest: Any) -> Any:
+        return function(*args, where=Where(app, needs_tasks=True), **rest)
 
     return of_every_verb(with_where)
 

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from anyjob.cli.lookup import Where
-from anyjob.cli.options import of_app, of_listing
+from anyjob.cli.options import of_listing, of_tasks
 from anyjob.cli.output import Column, Format, Listing, show
 from anyjob.cli.session import Session
 from anyjob.core.task import Task
@@ -25,10 +25,10 @@ _COLUMNS = (
 
 @click.command()
 @of_listing
-@of_app
+@of_tasks
 def ls(*, where: Where, session: Session, format: Format | None) -> None:
     """List the tasks of an application."""
-    app = where.found(with_tasks=True)
+    app = where.found()
     items = [_item(task) for task in sorted(app.tasks, key=lambda task: task.name)]
     show(Listing("tasks", _COLUMNS, items, empty="this app has no tasks"), format, session)
 

@@ -12,7 +12,7 @@ from anyjob import __version__
 from anyjob.app import App
 from anyjob.cli.found import queues_named
 from anyjob.cli.lookup import Where, refuse_memory
-from anyjob.cli.options import of_app
+from anyjob.cli.options import of_tasks
 from anyjob.cli.session import Session
 from anyjob.cli.values import span
 
@@ -22,7 +22,13 @@ _LEVELS = ("debug", "info", "warning", "error", "critical")
 @click.command()
 @click.argument("module", metavar="[APP]", required=False)
 @click.option("-q", "--queues", metavar="A,B", multiple=True, help="Only these queues.")
-@click.option("-c", "--concurrency", type=click.IntRange(min=1), help="How many jobs run at once.")
+@click.option(
+    "-c",
+    "--concurrency",
+    metavar="N",
+    type=click.IntRange(min=1),
+    help="How many jobs run at once.",
+)
 @click.option("--burst", is_flag=True, help="End once no job is ready.")
 @click.option(
     "--grace", metavar="SPAN", callback=span, help="What running jobs have to finish in after TERM."
@@ -38,7 +44,7 @@ _LEVELS = ("debug", "info", "warning", "error", "critical")
 )
 @click.option("--log-level", type=click.Choice(_LEVELS), help="The least level that is logged.")
 @click.option("--log-format", type=click.Choice(["text", "json"]), help="How lines are written.")
-@of_app
+@of_tasks
 def worker(
     *,
     module: str | None,
@@ -56,7 +62,7 @@ def worker(
     """
     if module and where.app:
         raise click.UsageError("the app is given twice; leave out --app")
-    app = Where(module or where.app, where.backend, where.store).found(with_tasks=True)
+    app = (Where(module, needs_tasks=True) if module else where).found()
     chosen = {name: value for name, value in settings.items() if value is not None}
     _run(app, _split(queues), chosen, log_level, log_format)
 

@@ -9,11 +9,13 @@ import subprocess
 import sys
 import termios
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 SEED = """
-import sys
+import fcntl, sys, termios
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)  # so that a typed Ctrl-C becomes a signal
 from anyjob import App
 from anyjob.cli import run
 
@@ -41,7 +43,11 @@ class Seen(NamedTuple):
 
 
 def on_terminal(
-    folder: Path, *words: str, jobs: int = 0, answer: str = "", **environment: str
+    folder: Path,
+    *words: str,
+    jobs: int = 0,
+    answer: str = "",
+    environment: Mapping[str, str] | None = None,
 ) -> Seen:
     """Run `anyjob` with these words on a terminal of 120 columns, on so many jobs in memory.
 
@@ -49,10 +55,12 @@ def on_terminal(
     """
     (folder / "seed.py").write_text(SEED)
     command = [sys.executable, "seed.py", str(jobs), *words, "-b", "memory://terminal"]
-    return run_on_terminal(command, folder, answer, **environment)
+    return run_on_terminal(command, folder, answer, environment)
 
 
-def run_on_terminal(command: list[str], folder: Path, answer: str = "", **environment: str) -> Seen:
+def run_on_terminal(
+    command: list[str], folder: Path, answer: str = "", environment: Mapping[str, str] | None = None
+) -> Seen:
     """Run any command on a terminal of 120 columns until it ends."""
     master, slave = pty.openpty()
     try:
@@ -65,12 +73,11 @@ def run_on_terminal(command: list[str], folder: Path, answer: str = "", **enviro
             stderr=slave,
             # Of its own session, so that a typed Ctrl-C reaches it and not us.
             start_new_session=True,
-            preexec_fn=_take_terminal,
             env={
                 "PATH": os.environ["PATH"],
                 "PYTHONPATH": str(Path(__file__).parents[3]),
                 "TERM": "xterm-256color",
-                **environment,
+                **(environment or {}),
             },
         )
     finally:
@@ -82,10 +89,6 @@ def run_on_terminal(command: list[str], folder: Path, answer: str = "", **enviro
         process.kill()
         process.wait()
         os.close(master)
-
-
-def _take_terminal() -> None:
-    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
 
 def _read_all(master: int, answer: str) -> str:

@@ -112,7 +112,7 @@ def test_backend_comes_from_the_configuration_without_any_option(
     ("words", "problem"),
     [
         (["tasks", "ls"], "this verb needs the application's tasks"),
-        (["tasks", "ls", "-b", "memory://"], "this verb needs the application's tasks"),
+        (["tasks", "ls", "-b", "memory://"], "No such option '-b'"),
         (["queues", "ls", "--app", "shop:jobs", "-b", "memory://"], "--app has its own backend"),
         (["queues", "ls", "--store", "memory://"], "--store belongs to a backend"),
     ],

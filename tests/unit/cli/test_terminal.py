@@ -53,7 +53,7 @@ def test_colour_follows_option_and_environment(
     tmp_path: Path, words: list[str], environment: dict[str, str], coloured: bool
 ) -> None:
     # A head in bold is no colour: NO_COLOR leaves it, `--color never` means no escape at all.
-    seen = on_terminal(tmp_path, "queues", "ls", *words, **environment)
+    seen = on_terminal(tmp_path, "queues", "ls", *words, environment=environment)
 
     assert (BOLD in seen.screen) is coloured
     assert "\x1b[3" not in seen.screen
@@ -103,10 +103,12 @@ def test_progress_in_a_pipe_is_plain_lines(
 ) -> None:
     monkeypatch.setattr("anyjob.cli.progress._LINE_EVERY", 0.02)
     told: list[str] = []
-    session = Session()
-    session.say = told.append  # type: ignore[method-assign]
 
-    with Progress("reviving", 1200, session) as progress:
+    class Listener(Session):
+        def say(self, text: str) -> None:
+            told.append(text)
+
+    with Progress("reviving", 1200, Listener()) as progress:
         progress.add(600)
         deadline = time.monotonic() + 10
         while not told and time.monotonic() < deadline:
@@ -118,9 +120,11 @@ def test_progress_in_a_pipe_is_plain_lines(
 
 
 def test_progress_of_what_failed_says_how_far_it_got(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(KeyboardInterrupt), Progress("enqueuing", None, Session()) as progress:
-        progress.add(5)
-        raise KeyboardInterrupt
+    progress = Progress("enqueuing", None, Session())
+    progress.__enter__()
+    progress.add(5)
+
+    progress.__exit__(KeyboardInterrupt, KeyboardInterrupt(), None)
 
     assert capsys.readouterr().err.startswith("enqueuing: ended early, 5, ")
 
@@ -141,4 +145,4 @@ def test_progress_on_a_terminal_is_a_bar_that_goes_away(tmp_path: Path) -> None:
 
     assert "━" in seen
     assert "of 10" in seen
-    assert seen.splitlines()[-1].startswith("reviving: done, 8 of 10, ")
+    assert seen.splitlines()[-1].startswith("\x1b[1A\x1b[2Kreviving: done, 8 of 10, ")
