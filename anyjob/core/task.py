@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Protocol, TypeVar
 
 from msgspec import UNSET, UnsetType
@@ -62,12 +63,20 @@ class Task(Generic[P, R]):
         _refuse_generators(function, self.name)
         #: The options given at decoration, checked.
         self.given = options_module.checked(options, door.declared_options)
-        #: App's and task's options merged: what a job without options of its own gets.
-        self.options: Options = options_module.merged(door.defaults, self.given, {})
+        options_module.merged({}, self.given, {})
         self.__doc__ = function.__doc__
         self.__wrapped__ = function
         self.__name__ = self.name
         self._signature: Signature | None = None
+
+    @cached_property
+    def options(self) -> Options:
+        """App's and task's options merged: what a job without options of its own gets.
+
+        Merged on first use, because the app's come from its configuration, which is not read when
+        a module is imported. Raises ConfigurationError.
+        """
+        return options_module.merged(self._door.defaults, self.given, {})
 
     @property
     def signature(self) -> Signature:
