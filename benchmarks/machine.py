@@ -11,7 +11,6 @@ from importlib.metadata import version
 from pathlib import Path
 
 import msgspec
-import psutil
 
 #: Turns a second of an empty Python loop for which the targets in jobs a second are stated.
 REFERENCE_TURNS = 70e6
@@ -35,6 +34,9 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
 
 def describe(folder: Path) -> Machine:
     """Look at this machine; takes about two seconds."""
+    # Not above: what reads figures that are kept runs without it.
+    import psutil
+
     return Machine(
         processor=_processor(),
         cores=os.cpu_count() or 1,
@@ -85,6 +87,8 @@ def _processor() -> str:
 
 def _file_system(folder: Path) -> str:
     """The type of the file system whose mount point is the nearest above `folder`."""
+    import psutil
+
     place = folder.resolve()
     mounts = [
         part for part in psutil.disk_partitions(all=True) if place.is_relative_to(part.mountpoint)

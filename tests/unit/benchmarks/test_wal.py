@@ -1,6 +1,7 @@
 """The counter of commits counts commits."""
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from benchmarks.wal import commits_of
 @pytest.fixture
 def database(tmp_path: Path) -> Path:
     path = tmp_path / "jobs.db"
-    with sqlite3.connect(path) as connection:
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("CREATE TABLE t (x)")
     return path
