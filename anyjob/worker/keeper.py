@@ -10,7 +10,7 @@ from typing import Any
 from anyjob.core.attempt import Attempt
 from anyjob.core.backend import Consumer
 from anyjob.core.clock import Clock
-from anyjob.core.errors import BackendError
+from anyjob.core.errors import BackendError, BackendUnavailable
 from anyjob.core.failpoints import reach
 from anyjob.core.outcome import Failed, Released
 from anyjob.core.settlement import Answer
@@ -150,7 +150,9 @@ class Keeper:
         unknown = [one.settlement for one in settled if one.answer is Answer.UNKNOWN]
         answers = self._held.answered(s for s in settled if s.answer is not Answer.UNKNOWN)
         if unknown:
-            self._flush_at = self._clock.monotonic() + _BUSY_BEAT
+            # The same settlement again: its token keeps it from acting twice.
+            silence = BackendUnavailable(f"{len(unknown)} settlements got no answer")
+            self._flush_at = self._clock.monotonic() + self._outage.failed("settle", silence)
             self._held.hand_over_again(self._consumer, unknown)
         else:
             self._outage.ended("settle")
