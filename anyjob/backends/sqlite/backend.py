@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
+from anyjob.backends.checks import check_edit, check_shares
 from anyjob.backends.sqlite import administration, records
 from anyjob.backends.sqlite.consumer import SQLiteConsumer
 from anyjob.backends.sqlite.database import Database
@@ -16,6 +17,7 @@ from anyjob.backends.sqlite.numbers import numbers_of
 from anyjob.backends.sqlite.settle import DEDUP_WINDOW
 from anyjob.backends.sqlite.space import Space
 from anyjob.backends.sqlite.states import DEAD, NUMBER
+from anyjob.backends.sqlite.store import SQLiteStore
 from anyjob.backends.sqlite.tend import SLICE
 from anyjob.backends.sqlite.transaction import enqueue_in
 from anyjob.backends.sqlite.url import parse_url
@@ -35,7 +37,7 @@ from anyjob.core.backend import (
 from anyjob.core.capabilities import Capabilities
 from anyjob.core.clock import Clock
 from anyjob.core.envelope import Envelope, Receipt
-from anyjob.core.errors import EnqueueUncertain, InvalidOption, Misuse, PayloadTooLarge
+from anyjob.core.errors import EnqueueUncertain, Misuse
 from anyjob.core.failpoints import reach
 from anyjob.core.names import checked_name
 from anyjob.core.seam import MAX_PAGE, check_count, check_envelopes, check_seconds, check_states
@@ -98,6 +100,7 @@ class SQLiteBackend(Backend):
     """
 
     def __init__(self, url: str, *, namespace: str = "anyjob", clock: Clock | None = None) -> None:
+        self._url = url
         self._location = parse_url(url)
         self._namespace = checked_name(namespace, "a namespace")
         self._database = Database(self._location, clock)
@@ -122,8 +125,8 @@ class SQLiteBackend(Backend):
 
     def close(self) -> None:
         if self._opened:
+            self._opened = False
             self._database.close()
-            self._opened = self._database.is_open and self._opened
 
     def declare(self, queues: Collection[QueueSpec]) -> None:
         names = [checked_name(spec.name, "a queue's name") for spec in queues]
@@ -151,7 +154,7 @@ class SQLiteBackend(Backend):
 
     def consume(self, queues: Sequence[QueueShare], *, lease: float, worker: str) -> Consumer:
         self._check_open()
-        _check_shares(queues)
+        check_shares(queues)
         check_seconds(lease, "a lease", zero=False)
         return SQLiteConsumer(
             self._space, queues, lease=lease, max_batch=MAX_BATCH, max_payload=MAX_PAYLOAD
@@ -226,7 +229,7 @@ class SQLiteBackend(Backend):
         *,
         edit: Mapping[str, bytes] | None = None,
     ) -> int:
-        _check_edit(edit or {})
+        check_edit(edit or {}, MAX_PAYLOAD)
         number = self._look_up(queue)
         if number is None:
             return 0
@@ -241,6 +244,9 @@ class SQLiteBackend(Backend):
         if number is None:
             return 0
         return sum(self._discard(number, some) for some in _slices(ids))
+
+    def store(self) -> SQLiteStore:
+        return SQLiteStore(self._url, namespace=self._namespace, beside=self._space)
 
     def weaknesses(self) -> list[Finding]:
         return findings(self._location)
@@ -342,24 +348,3 @@ class SQLiteBackend(Backend):
 
 def _slices(ids: Sequence[str]) -> list[Sequence[str]]:
     return [ids[start : start + SLICE] for start in range(0, len(ids), SLICE)]
-
-
-def _check_shares(shares: Sequence[QueueShare]) -> None:
-    if not shares:
-        raise InvalidOption("expected at least one queue to consume, got none")
-    names = [checked_name(share.queue, "a queue's name") for share in shares]
-    if len(set(names)) < len(names):
-        raise InvalidOption(f"expected each queue once, got {', '.join(names)}")
-    for share in shares:
-        check_count(share.weight, f"the weight of queue {share.queue!r}", 1_000_000)
-
-
-def _check_edit(edit: Mapping[str, bytes]) -> None:
-    for body in edit.values():
-        if type(body) is not bytes:
-            raise InvalidOption(f"expected a body to be bytes, got {type(body).__name__}")
-        if len(body) > MAX_PAYLOAD:
-            raise PayloadTooLarge(
-                f"expected a job of at most {MAX_PAYLOAD} bytes, got {len(body)};"
-                " send a reference instead"
-            )

@@ -9,10 +9,9 @@ from typing import Any
 import msgspec
 
 from anyjob.backends.sqlite.clock import seconds
-from anyjob.backends.sqlite.leases import SQLiteLease
 from anyjob.backends.sqlite.lots import array
 from anyjob.backends.sqlite.states import LEASED, READY
-from anyjob.core.settlement import Verdict
+from anyjob.core.settlement import Lease, Verdict
 
 _LEASE = f"UPDATE anyjob_jobs SET state={LEASED}, at=:until, since=:wall, token=:token"
 # The next jobs of the first level that has any at or above `least` (at <= 9 - least).
@@ -70,7 +69,7 @@ def claim(
     want: int,
     low: Iterable[int],
     grant: Grant,
-) -> list[SQLiteLease]:
+) -> list[Lease]:
     """Lease up to `want` ready jobs of a queue, given as (number, name), highest priority first.
 
     One of them is taken at or above each priority in `low`, as long as there are several priorities
@@ -103,7 +102,7 @@ def _take_low(
 
 def _leases(
     connection: sqlite3.Connection, parameters: dict[str, Any], name: str, grant: Grant
-) -> list[SQLiteLease]:
+) -> list[Lease]:
     jobs = _jobs.decode(connection.execute(_TAKEN, parameters).fetchone()[0])
     jobs.sort()
     seqs = [job[1] for job in jobs]
@@ -112,7 +111,7 @@ def _leases(
     now, until = seconds(grant.wall), seconds(grant.wall + grant.length)
     token, run = grant.token, Verdict.RUN
     return [
-        SQLiteLease(
+        Lease(
             job_id,
             name,
             token,
@@ -124,9 +123,8 @@ def _leases(
             now,
             until,
             run,
-            seq,
         )
-        for (minus, seq, job_id, attempts, redeliveries, _, _), body, note in zip(
+        for (minus, _, job_id, attempts, redeliveries, _, _), body, note in zip(
             jobs, bodies, notes, strict=True
         )
     ]

@@ -15,7 +15,6 @@ from anyjob.backends.sqlite.claim import Grant, claim
 from anyjob.backends.sqlite.clock import microseconds
 from anyjob.backends.sqlite.desk import Desk
 from anyjob.backends.sqlite.extend import extend, release
-from anyjob.backends.sqlite.leases import SQLiteLease
 from anyjob.backends.sqlite.lots import array
 from anyjob.backends.sqlite.settle import settle
 from anyjob.backends.sqlite.space import Space
@@ -265,9 +264,10 @@ class SQLiteConsumer(Consumer):
                 changed += reap(connection, number, wall, steady)
             if any_ready or changed:
                 name = names[number]
-                most = min(credit, limits.get(name, credit))
-                # One queue is not weighed against any other, so nobody has to count.
-                found[name] = most if len(self._names) == 1 else ready(connection, number, most)
+                # One queue is not weighed against any other, so nobody has to count. With several,
+                # one more than can be taken tells that a queue will not be empty afterwards.
+                some = credit if len(self._names) == 1 else ready(connection, number, credit + 1)
+                found[name] = min(some, limits.get(name, some))
         return [found.get(name, 0) for name in self._names]
 
     def _give_back(self) -> None:
@@ -279,6 +279,3 @@ class SQLiteConsumer(Consumer):
             return answers
 
         self._desk.answer(lot, self._run(work, lot))
-
-
-__all__ = ["SQLiteConsumer", "SQLiteLease"]

@@ -8,7 +8,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from anyjob.backends.sqlite.ballast import Ballast
 from anyjob.backends.sqlite.changes import Bell, Watch
@@ -26,6 +26,7 @@ Report = Callable[[str, Mapping[str, Any]], None]
 Rows = list[tuple[Any, ...]]
 
 _NEVER = -2
+T = TypeVar("T")
 
 
 class Database:
@@ -107,18 +108,24 @@ class Database:
 
     def read(self, sql: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> Rows:
         """All rows of a query, as of now."""
+        rows: Rows = self.look(lambda connection: connection.execute(sql, parameters).fetchall())
+        return rows
+
+    def look(self, look: Callable[[sqlite3.Connection], T]) -> T:
+        """What `look` finds on the reading connection."""
         files = self._current()
         with self._reading:
             try:
-                return files.reader.execute(sql, parameters).fetchall()
+                return look(files.reader)
             except sqlite3.Error as error:
                 if files is not self._files:
                     raise BackendUnavailable(_moved(files.path)) from error
                 raise translated(error, files.path) from error
 
     def queues(self) -> dict[tuple[str, str], int]:
-        """The numbers of the queues known so far, by (namespace, name)."""
-        return self._current().queues
+        """The numbers of the queues known so far, by (namespace, name); asks nobody."""
+        files = self._files
+        return {} if files is None else files.queues
 
     def watch(self) -> Watch:
         return Watch(self.bell, self._version)

@@ -54,3 +54,71 @@ CREATE INDEX anyjob_jobs_place ON anyjob_jobs (queue, state, at, seq, since);
 
 -- A unique key has one holder, and a job that is over holds none.
 CREATE UNIQUE INDEX anyjob_jobs_key ON anyjob_jobs (queue, ukey) WHERE ukey IS NOT NULL AND state < 3;
+
+-- The store. Names and keys are stored as bytes, so that nothing reads them.
+
+CREATE TABLE anyjob_values (
+    namespace TEXT NOT NULL,
+    key       BLOB NOT NULL,
+    version   INTEGER NOT NULL,
+    until     INTEGER,           -- steady; NULL: for ever
+    value     BLOB NOT NULL,
+    PRIMARY KEY (namespace, key)
+) STRICT;
+CREATE INDEX anyjob_values_until ON anyjob_values (until) WHERE until IS NOT NULL;
+
+CREATE TABLE anyjob_claims (
+    namespace TEXT NOT NULL,
+    key       BLOB NOT NULL,
+    owner     BLOB NOT NULL,
+    fence     INTEGER NOT NULL,
+    until     INTEGER NOT NULL,  -- steady
+    PRIMARY KEY (namespace, key)
+) STRICT;
+CREATE INDEX anyjob_claims_until ON anyjob_claims (until);
+
+CREATE TABLE anyjob_sets (
+    number    INTEGER PRIMARY KEY,
+    namespace TEXT NOT NULL,
+    name      BLOB NOT NULL,
+    size      INTEGER NOT NULL,
+    remaining INTEGER NOT NULL,
+    UNIQUE (namespace, name)
+) STRICT;
+
+-- The members that are closed.
+CREATE TABLE anyjob_members (
+    "set"   INTEGER NOT NULL,
+    ordinal INTEGER NOT NULL,
+    PRIMARY KEY ("set", ordinal)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE anyjob_counters (
+    namespace TEXT NOT NULL,
+    key       BLOB NOT NULL,
+    value     INTEGER NOT NULL,
+    PRIMARY KEY (namespace, key)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE anyjob_due (
+    number    INTEGER PRIMARY KEY,
+    namespace TEXT NOT NULL,
+    "set"     BLOB NOT NULL,
+    id        BLOB NOT NULL,
+    due       INTEGER NOT NULL,            -- wall
+    held      INTEGER NOT NULL DEFAULT 0,
+    at        INTEGER NOT NULL,            -- due while free; the end of the lease (steady) while held
+    token     INTEGER,
+    value     BLOB NOT NULL,
+    UNIQUE (namespace, "set", id)
+) STRICT;
+CREATE INDEX anyjob_due_place ON anyjob_due (namespace, "set", held, at);
+
+CREATE TABLE anyjob_series (
+    namespace TEXT NOT NULL,
+    name      BLOB NOT NULL,
+    at        INTEGER NOT NULL,  -- wall, never less than the one before
+    sequence  INTEGER NOT NULL,
+    value     BLOB NOT NULL,
+    PRIMARY KEY (namespace, name, at, sequence)
+) STRICT, WITHOUT ROWID;

@@ -10,7 +10,6 @@ import msgspec
 
 from anyjob.backends.sqlite.clock import microseconds
 from anyjob.backends.sqlite.insert import insert, stock
-from anyjob.backends.sqlite.leases import SQLiteLease
 from anyjob.backends.sqlite.lots import Lots, array, one
 from anyjob.backends.sqlite.space import Space
 from anyjob.backends.sqlite.states import (
@@ -40,14 +39,10 @@ from anyjob.core.settlement import (
 #: An end is remembered for at least so many seconds, so that a resend cannot bring its job back.
 DEDUP_WINDOW = 60.0
 
-# Which of these rows are leased, and under which token.
+# Which of these ids are leased: index in the array, row, token.
 _HELD = f"""
-SELECT json_group_array(json_array(seq, token)) FROM anyjob_jobs
-WHERE seq IN (SELECT value FROM json_each(?)) AND state={LEASED}
-"""
-_BY_ID = """
-SELECT seq FROM anyjob_jobs JOIN anyjob_queues ON number=queue
-WHERE namespace=? AND name=? AND id=?
+SELECT json_group_array(json_array(key, seq, token)) FROM json_each(?) AS asked
+CROSS JOIN anyjob_jobs AS job ON queue=? AND job.id=asked.value WHERE state={LEASED}
 """
 # Many completions at once, when they leave nothing behind but their end.
 _COMPLETE = f"""
@@ -68,8 +63,7 @@ FROM (VALUES {{rows}}) AS new WHERE anyjob_jobs.seq=new.column1
 )
 _DROP_BODIES = "DELETE FROM anyjob_bodies WHERE seq IN (SELECT value FROM json_each(?))"
 
-_Pair = tuple[int, int | None]
-_pairs = msgspec.json.Decoder(list[_Pair])
+_held = msgspec.json.Decoder(list[tuple[int, int, int]])
 _END = {"cancelled": CANCELLED, "expired": EXPIRED}
 
 
@@ -99,20 +93,17 @@ def held_rows(
     connection: sqlite3.Connection, space: Space, leases: Sequence[Lease]
 ) -> list[int | None]:
     """The rows of the jobs that are leased under these very tokens; None for a lost lease."""
-    seqs = [_seq(connection, space, lease) for lease in leases]
-    held = dict(_pairs.decode(one(connection, _HELD, (array(seqs),))))
-    return [
-        seq if held.get(seq) == lease.token else None
-        for seq, lease in zip(seqs, leases, strict=True)
-    ]
-
-
-def _seq(connection: sqlite3.Connection, space: Space, lease: Lease) -> int:
-    """The row of a lease; 0, which is no row, if there is none."""
-    if type(lease) is SQLiteLease:
-        return lease.seq
-    found = connection.execute(_BY_ID, (space.namespace, lease.queue, lease.id)).fetchone()
-    return 0 if found is None else int(found[0])
+    rows: list[int | None] = [None] * len(leases)
+    places: dict[str, list[int]] = {}
+    for place, lease in enumerate(leases):
+        places.setdefault(lease.queue, []).append(place)
+    for queue, own in places.items():
+        number = space.number_in(connection, queue)
+        ids = array([leases[place].id for place in own])
+        for index, seq, token in _held.decode(one(connection, _HELD, (ids, number))):
+            if token == leases[own[index]].token:
+                rows[own[index]] = seq
+    return rows
 
 
 def _apply(

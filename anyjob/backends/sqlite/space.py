@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from anyjob.backends.sqlite.clock import FileClock
 from anyjob.backends.sqlite.database import Database
-from anyjob.backends.sqlite.numbers import numbers_of
+from anyjob.backends.sqlite.numbers import number_of, numbers_of
 
 
 class Space:
@@ -49,14 +49,15 @@ class Space:
         known = self._known([queue])
         if known:
             return known[queue]
-        rows = self.database.read(
-            "SELECT number FROM anyjob_queues WHERE namespace=? AND name=?",
-            (self.namespace, queue),
-        )
-        if not rows:
-            return None
-        self._remember({queue: rows[0][0]})
-        return int(rows[0][0])
+        number = self.database.look(lambda connection: number_of(connection, self.namespace, queue))
+        if number is not None:
+            self._remember({queue: number})
+        return number
+
+    def number_in(self, connection: sqlite3.Connection, queue: str) -> int | None:
+        """The number of a queue that somebody made, as `connection` sees it."""
+        known = self._known([queue])
+        return known[queue] if known else number_of(connection, self.namespace, queue)
 
     def _known(self, queues: Sequence[str]) -> dict[str, int]:
         numbers, namespace = self.database.queues(), self.namespace

@@ -18,7 +18,7 @@ from typing import Any, Protocol
 from anyjob.backends.sqlite.connection import BUSY_SECONDS
 from anyjob.backends.sqlite.errors import is_uncertain
 from anyjob.backends.sqlite.tickets import Ticket, Turn, Work
-from anyjob.core.errors import AnyjobError, BackendFull, BackendUnavailable
+from anyjob.core.errors import AnyjobError, BackendError, BackendFull, BackendUnavailable
 
 #: Seconds within which every write ends.
 COMMAND_SECONDS = 5.0
@@ -27,8 +27,10 @@ _LINGER = 0.001
 _MOST = 256
 
 
-class Uncertain(BackendUnavailable):
-    """Raised when a write may or may not be found done."""
+class Uncertain(BackendError):
+    """Raised when a write may or may not be found done; doing it again is the caller's to judge."""
+
+    retryable = True
 
 
 class Ground(Protocol):
@@ -194,7 +196,7 @@ class Writer:
         full = isinstance(error, BackendFull)
         if full:
             self._ground.ran_full()
-        common = isinstance(error, BackendUnavailable)  # nobody's own fault
+        common = isinstance(error, BackendUnavailable | Uncertain)  # nobody's own fault
         for ticket in batch:
             again = ticket.essential if full else len(batch) > 1 and not common
             if not again:
