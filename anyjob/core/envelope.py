@@ -9,6 +9,8 @@ import msgspec
 #: Priorities are 0 to 9, higher first.
 PRIORITIES = 10
 DEFAULT_PRIORITY = 5
+#: Bytes of UTF-8.
+MAX_UNIQUE_KEY = 1024
 
 
 class Unique(msgspec.Struct, frozen=True, gc=False):

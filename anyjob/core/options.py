@@ -12,7 +12,7 @@ import msgspec
 
 from anyjob.core.capabilities import Need
 from anyjob.core.durations import instant, positive_seconds, seconds
-from anyjob.core.envelope import DEFAULT_PRIORITY
+from anyjob.core.envelope import DEFAULT_PRIORITY, MAX_UNIQUE_KEY
 from anyjob.core.errors import InvalidOption, shown
 from anyjob.core.names import checked_name, suggestion
 from anyjob.core.retry import Retry
@@ -20,7 +20,6 @@ from anyjob.core.retry import Retry
 DEFAULT_QUEUE = "default"
 #: How long a result other than None is kept.
 DEFAULT_KEEP = 3600.0
-MAX_UNIQUE_KEY = 1024
 MAX_HEADER_NAME = 1024
 MAX_HEADER = 65_536
 

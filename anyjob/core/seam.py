@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import math
+import sys
 from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from anyjob.core.envelope import PRIORITIES, Envelope, Unique
-from anyjob.core.errors import InvalidOption, PayloadTooLarge
+from anyjob.core.envelope import MAX_UNIQUE_KEY, PRIORITIES, Envelope, Unique
+from anyjob.core.errors import InvalidOption, PayloadTooLarge, shown
 from anyjob.core.names import checked_name
 from anyjob.core.settlement import MAX_NOTE, Release, Retry, Settlement
 from anyjob.core.state import State
 
-MAX_UNIQUE_KEY = 1024
 MAX_PAGE = 1000
 
 
@@ -39,7 +38,9 @@ def check_envelopes(
             )
         priority = job.priority
         if type(priority) is not int or not 0 <= priority < PRIORITIES:
-            raise InvalidOption(f"expected priority to be an int from 0 to 9, got {priority!r}")
+            raise InvalidOption(
+                f"expected priority to be an int from 0 to 9, got {shown(priority)}"
+            )
         if job.due is not None:
             _check_due(job.due)
         if job.unique is not None:
@@ -73,20 +74,20 @@ def check_settlements(
 
 def check_seconds(seconds: float, what: str, *, zero: bool = True) -> None:
     """Raise InvalidOption unless `seconds` is finite and not negative; without `zero`, not 0."""
+    # No infinity and no whole number past every float lies within it, and a NaN within nothing.
     if (
         not isinstance(seconds, int | float)
-        or not math.isfinite(seconds)
-        or seconds < 0
+        or not 0 <= seconds <= sys.float_info.max
         or not (seconds or zero)
     ):
         least = "0 or more" if zero else "more than 0"
-        raise InvalidOption(f"expected {what} to be {least} seconds, got {seconds!r}")
+        raise InvalidOption(f"expected {what} to be {least} seconds, got {shown(seconds)}")
 
 
 def check_count(count: int, what: str, most: int) -> None:
     """Raise InvalidOption unless `count` is an int from 1 to `most`."""
     if type(count) is not int or not 1 <= count <= most:
-        raise InvalidOption(f"expected {what} to be an int from 1 to {most}, got {count!r}")
+        raise InvalidOption(f"expected {what} to be an int from 1 to {most}, got {shown(count)}")
 
 
 def check_states(states: Collection[State], allowed: Collection[State], what: str) -> None:

@@ -6,10 +6,9 @@ from typing import Any
 
 import pytest
 
-from anyjob.core.envelope import Envelope, Unique
+from anyjob.core.envelope import MAX_UNIQUE_KEY, Envelope, Unique
 from anyjob.core.errors import ConfigurationError, InvalidOption, PayloadTooLarge
 from anyjob.core.seam import (
-    MAX_UNIQUE_KEY,
     check_count,
     check_envelopes,
     check_seconds,
@@ -66,6 +65,7 @@ def test_a_job_within_the_limits_passes(good: Envelope) -> None:
         job(due=-0.1),
         job(due=math.nan),
         job(due=math.inf),
+        pytest.param(job(due=10**400), id="longer than any float"),
         job(due="tomorrow"),
         job(due=datetime(2020, 1, 1)),
         job(unique=Unique("")),
