@@ -129,7 +129,7 @@ class Signature:
         """Return the arguments in a stored payload; raises InvalidArguments."""
         try:
             arguments: msgspec.Struct = self._decoder.decode(payload)
-        except Exception as error:  # decoding calls foreign hooks, such as a Pydantic model's
+        except (Exception, SystemExit) as error:  # calls user code, such as a model's validator
             raise InvalidArguments(
                 f"task {self._task!r} cannot take the stored arguments: {_lower(error)}"
             ) from error
@@ -174,7 +174,7 @@ class Signature:
         """Return a stored result under the function's return hint; raises InvalidArguments."""
         try:
             return self._result_decoder.decode(payload)
-        except Exception as error:  # decoding calls foreign hooks, such as a Pydantic model's
+        except (Exception, SystemExit) as error:  # calls user code, such as a model's validator
             raise InvalidArguments(
                 f"the stored result of task {self._task!r} does not fit its return hint:"
                 f" {_lower(error)}"

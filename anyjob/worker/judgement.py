@@ -82,9 +82,8 @@ class Judgement:
             return outcome
         try:
             result = attempt.task.signature.encode_result(outcome.result)
-        except (
-            Exception
-        ) as error:  # encoding calls foreign hooks; the effect has happened, so no retry
+        # Encoding calls user code, such as a model's serializer; the effect has happened: no retry.
+        except (Exception, SystemExit) as error:
             return Buried("result", error)
         if len(result) > self._settings.max_result:
             limit = self._settings.max_result

@@ -479,16 +479,17 @@ def test_any_stored_bytes_give_arguments_or_an_error_of_ours(stored: bytes) -> N
 
 
 class Moody(pydantic.BaseModel):
-    value: int
+    value: str
 
     @pydantic.model_validator(mode="after")
     def refuse(self) -> "Moody":
-        raise RuntimeError("not today")
+        raise {"error": RuntimeError, "exit": SystemExit}[self.value]("not today")
 
 
-def test_surprise_in_a_validator_is_an_error_of_ours() -> None:
+@pytest.mark.parametrize("value", [b"error", b"exit"])
+def test_surprise_in_a_validator_is_an_error_of_ours(value: bytes) -> None:
     with pytest.raises(InvalidArguments, match="not today"):
-        signature(one(Moody)).decode(b'{"value":{"value":5}}')
+        signature(one(Moody)).decode(b'{"value":{"value":"%s"}}' % value)
 
 
 def test_stored_value_of_a_foreign_class_is_not_read_back() -> None:
