@@ -1,0 +1,295 @@
+"""What people ask of queues: ADM."""
+
+from __future__ import annotations
+
+from anyjob.conformance.backend.properties import BackendProperties
+from anyjob.conformance.example import shows
+from anyjob.conformance.scene import QUEUE, Scene
+from anyjob.core.backend import CancelResult
+from anyjob.core.envelope import Envelope
+from anyjob.core.settlement import Answer, Bury, Complete, Retry
+from anyjob.core.state import State
+
+ENDED, RUNNING = CancelResult.ENDED, CancelResult.RUNNING
+CANCELLED, UNKNOWN = CancelResult.CANCELLED, CancelResult.UNKNOWN
+
+
+class Admin(BackendProperties):
+    """Counting, looking, pausing, cancelling, removing."""
+
+    @shows("ADM-1", needs="delay")
+    def test_adm_1_counts_equal_what_is_there(self, scene: Scene) -> None:
+        assert scene.counted() == (0, 0, 0, 0)
+        scene.put(2)
+        consumer = scene.consumer()
+        leased, buried = scene.take(consumer, 2)
+        scene.settle(consumer, Bury(lease=buried, reason="broken"))
+        scene.put(3)
+        scene.put(4, due=scene.delay)
+
+        assert scene.counted() == (3, 4, 1, 1)
+        scene.complete(consumer, leased)
+        assert scene.counted() == (3, 4, 0, 1)
+        scene.pass_time(scene.delay + scene.capabilities.schedule_lag)
+        assert scene.counted() == (7, 0, 0, 1)
+
+    @shows("ADM-1")
+    def test_adm_1_lapsed_lease_is_counted_as_ready(self, scene: Scene) -> None:
+        scene.put(3)
+        scene.take(scene.consumer(), 2)
+
+        scene.outlast()
+
+        assert scene.counted() == (3, 0, 0, 0)
+
+    @shows("ADM-1")
+    def test_adm_1_oldest_ready_age_is_that_of_the_longest_ready(self, scene: Scene) -> None:
+        assert scene.backend.counts(QUEUE).oldest_ready_age is None
+        scene.put(priority=1)
+        scene.pass_time(scene.seconds(40.0))
+        scene.put(priority=9)
+        scene.pass_time(scene.seconds(20.0))
+
+        age = scene.backend.counts(QUEUE).oldest_ready_age
+
+        assert age is not None
+        slack = scene.capabilities.resolution if scene.clock is not None else 1.0
+        assert abs(age - scene.seconds(60.0)) <= slack
+
+    @shows("ADM-2", needs="delay")
+    def test_adm_2_purge_removes_what_was_named_and_nothing_else(self, scene: Scene) -> None:
+        scene.put(2)
+        consumer = scene.consumer()
+        leased, buried = scene.take(consumer, 2)
+        scene.settle(consumer, Bury(lease=buried, reason="broken"))
+        scene.declare("other")
+        scene.put(2, queue="other")
+        ready = scene.put(3)
+        scene.put(2, due=scene.delay)
+
+        assert scene.backend.purge(QUEUE, [State.SCHEDULED]) == 2
+        assert scene.counted() == (3, 0, 1, 1)
+        assert scene.backend.purge(QUEUE, [State.READY, State.SCHEDULED]) == 3
+        assert scene.counted() == (0, 0, 1, 1)
+
+        assert scene.backend.purge(QUEUE, [State.READY, State.SCHEDULED]) == 0
+        assert scene.settle(consumer, Complete(lease=leased)) == [Answer.DONE]
+        scene.assert_idle(consumer)
+        assert scene.counted("other") == (2, 0, 0, 0)
+        assert not any(scene.backend.get(QUEUE, [job.id for job in ready]))
+
+    @shows("ADM-2", needs="dead")
+    def test_adm_2_discard_removes_the_dead_that_were_named(self, scene: Scene) -> None:
+        jobs = scene.put(4)
+        consumer = scene.consumer()
+        *buried, leased = scene.take(consumer, 4)
+        scene.settle(consumer, *(Bury(lease=lease, reason="broken") for lease in buried))
+
+        unknown = scene.job().id
+        assert scene.backend.discard(QUEUE, [jobs[1].id, jobs[3].id, unknown]) == 1
+        assert scene.counted() == (0, 0, 1, 2)
+        assert scene.backend.discard(QUEUE, [jobs[1].id]) == 0
+        assert scene.backend.discard(QUEUE, None) == 2
+
+        assert scene.counted() == (0, 0, 1, 0)
+        assert scene.settle(consumer, Complete(lease=leased)) == [Answer.DONE]
+
+    @shows("ADM-3", needs="pause")
+    def test_adm_3_paused_queue_delivers_nothing_until_resumed(self, scene: Scene) -> None:
+        elsewhere = scene.fresh()
+        consumer = scene.consumer(backend=elsewhere)
+        jobs = scene.put(4)
+        settling, lapsing = scene.take(consumer, 2)
+        if not scene.lacks("delay"):
+            jobs += scene.put(due=scene.delay)
+
+        scene.backend.pause(QUEUE)
+        scene.pass_time(5.0)
+        assert scene.settle(consumer, Retry(lease=settling)) == [Answer.DONE]
+        scene.outlast()
+        scene.assert_idle(consumer)
+        assert elsewhere.paused() == {QUEUE}
+
+        scene.backend.resume(QUEUE)
+        assert elsewhere.paused() == set()
+        leases = scene.rest(consumer)
+        assert sorted(lease.id for lease in leases) == [job.id for job in jobs]
+        assert lapsing.id in {lease.id for lease in leases}
+
+    @shows("ADM-3", needs="pause")
+    def test_adm_3_pause_stops_only_its_own_queue(self, scene: Scene) -> None:
+        scene.declare("other")
+        [paused], [other] = scene.put(), scene.put(queue="other")
+        consumer = scene.consumer(QUEUE, "other")
+
+        scene.backend.pause(QUEUE)
+        scene.backend.pause(QUEUE)
+        scene.pass_time(5.0)
+
+        assert [lease.id for lease in scene.rest(consumer)] == [other.id]
+        scene.backend.resume(QUEUE)
+        assert scene.one(consumer).id == paused.id
+
+    @shows("ADM-3", needs="pause", level="durability")
+    def test_adm_3_pause_survives_a_restart(self, scene: Scene) -> None:
+        scene.backend.pause(QUEUE)
+        scene.put()
+
+        scene.backend.close()
+        scene.backend = scene.fresh()
+
+        assert scene.backend.paused() == {QUEUE}
+        scene.assert_idle(scene.consumer())
+
+    @shows("ADM-4", needs="cancel")
+    def test_adm_4_cancelled_job_is_never_delivered(self, scene: Scene) -> None:
+        waiting, kept = scene.put(2)
+        jobs = [waiting]
+        if not scene.lacks("delay"):
+            jobs += scene.put(due=scene.delay)
+
+        results = scene.backend.cancel(QUEUE, [job.id for job in jobs])
+
+        assert results == [CANCELLED] * len(jobs)
+        scene.pass_time(2 * scene.delay)
+        assert [lease.id for lease in scene.rest(scene.consumer())] == [kept.id]
+        assert [_state(scene, job) for job in jobs] == [State.CANCELLED] * len(jobs)
+
+    @shows("ADM-4", needs="cancel")
+    def test_adm_4_running_and_ended_jobs_are_left_alone(self, scene: Scene) -> None:
+        done, buried, running = scene.put(3)
+        consumer = scene.consumer()
+        first, second, third = scene.take(consumer, 3)
+        scene.settle(consumer, Complete(lease=first), Bury(lease=second, reason="broken"))
+
+        jobs = [running, done, scene.job(), buried]
+        results = scene.backend.cancel(QUEUE, [job.id for job in jobs])
+
+        assert results == [RUNNING, ENDED, UNKNOWN, ENDED]
+        assert scene.settle(consumer, Complete(lease=third)) == [Answer.DONE]
+        assert scene.counted() == (0, 0, 0, 1)
+
+    @shows("ADM-4", needs="cancel")
+    def test_adm_4_cancel_of_an_unknown_id_kills_no_later_job(self, scene: Scene) -> None:
+        job = scene.job()
+
+        assert scene.backend.cancel(QUEUE, [job.id]) == [UNKNOWN]
+        scene.backend.enqueue([job])
+
+        assert scene.one(scene.consumer()).id == job.id
+
+    @shows("ADM-5", needs="browse")
+    def test_adm_5_pages_neither_skip_nor_repeat_under_change(self, scene: Scene) -> None:
+        jobs = scene.put(30)
+        consumer = scene.consumer()
+        gone: set[str] = set()
+        seen: list[str] = []
+        cursor: str | None = None
+
+        for _ in range(len(jobs)):
+            page = scene.backend.browse(QUEUE, State.READY, cursor, 4)
+            assert 0 < len(page.records) <= 4 or page.cursor is None
+            seen += [record.id for record in page.records]
+            gone.add(scene.one(consumer).id)
+            scene.put()
+            cursor = page.cursor
+            if cursor is None:
+                break
+
+        assert cursor is None
+        assert len(set(seen)) == len(seen)
+        assert {job.id for job in jobs} - gone <= set(seen)
+
+    @shows("ADM-5", needs="browse")
+    def test_adm_5_states_are_listed_in_their_order(self, scene: Scene) -> None:
+        low, high = scene.put(2, priority=1), scene.put(2, priority=8)
+        late, early = (scene.put(due=due)[0] for due in (2 * scene.delay, scene.delay))
+        scene.declare("dead")
+        buried = scene.put(3, queue="dead")
+        undertaker = scene.consumer("dead")
+        for _ in buried:
+            scene.settle(undertaker, Bury(lease=scene.one(undertaker), reason="broken"))
+            scene.elapse(1.0)
+
+        assert _listed(scene, QUEUE, State.READY) == [job.id for job in high + low]
+        assert _listed(scene, QUEUE, State.SCHEDULED) == [early.id, late.id]
+        assert _listed(scene, "dead", State.DEAD) == [job.id for job in buried]
+        leases = scene.take(scene.consumer(), 2)
+        assert sorted(_listed(scene, QUEUE, State.LEASED)) == sorted(each.id for each in leases)
+
+    @shows("ADM-5", needs="browse")
+    def test_adm_5_get_tells_each_step_of_a_job(self, scene: Scene) -> None:
+        [job] = scene.put(due=scene.delay, priority=7)
+        consumer = scene.consumer()
+        record = scene.record(job)
+        assert record is not None
+        assert (record.state, record.priority, record.body) == (State.SCHEDULED, 7, job.body)
+        assert record.due is not None
+
+        scene.pass_time(scene.delay + scene.capabilities.schedule_lag)
+        assert _state(scene, job) is State.READY
+        lease = scene.one(consumer)
+        record = scene.record(job)
+        assert record is not None
+        assert record.state is State.LEASED
+        assert record.until is not None
+        assert abs(record.until - lease.until) <= scene.capabilities.resolution + 0.01
+        scene.settle(consumer, Retry(lease=lease, note=b"error"))
+        record = scene.record(job)
+        assert record is not None
+        assert (record.state, record.attempts, record.note) == (State.READY, 1, b"error")
+        scene.complete(consumer, scene.one(consumer))
+        record = scene.record(job)
+        assert record is not None
+        assert (record.state, record.body) == (State.SUCCEEDED, None)
+        assert record.ended is not None
+
+    @shows("ADM-5", needs="browse")
+    def test_adm_5_get_answers_in_the_order_it_was_asked(self, scene: Scene) -> None:
+        first, second = scene.put(2)
+        unknown = scene.job()
+
+        records = scene.backend.get(QUEUE, [second.id, unknown.id, first.id, second.id])
+
+        found = [record and record.id for record in records]
+        assert found == [second.id, None, first.id, second.id]
+
+    @shows("ADM-6")
+    def test_adm_6_looking_changes_nothing(self, scene: Scene) -> None:
+        jobs = scene.put(6)
+        consumer = scene.consumer()
+        lease = scene.one(consumer)
+        before = scene.counted()
+
+        for _ in range(50):
+            scene.backend.counts(QUEUE)
+            scene.backend.get(QUEUE, [job.id for job in jobs])
+            scene.backend.queues()
+            if not scene.lacks("browse"):
+                scene.backend.browse(QUEUE, State.READY, None, 3)
+                scene.backend.browse(QUEUE, State.LEASED, None, 3)
+            if not scene.lacks("pause"):
+                scene.backend.paused()
+
+        assert scene.counted() == before
+        scene.complete(consumer, lease)
+        rest = scene.rest(consumer)
+        assert [each.id for each in rest] == [job.id for job in jobs[1:]]
+        assert {(each.attempt, each.redeliveries) for each in rest} == {(1, 0)}
+
+
+def _state(scene: Scene, job: Envelope) -> State | None:
+    record = scene.record(job)
+    return record.state if record is not None else None
+
+
+def _listed(scene: Scene, queue: str, state: State) -> list[str]:
+    """All jobs of a state, read in pages of two."""
+    listed: list[str] = []
+    cursor: str | None = None
+    while True:
+        page = scene.backend.browse(queue, state, cursor, 2)
+        listed += [record.id for record in page.records]
+        cursor = page.cursor
+        if cursor is None:
+            return listed

@@ -1,0 +1,98 @@
+"""Promoting, reaping and sweeping: MNT."""
+
+from __future__ import annotations
+
+import os
+import time
+from functools import partial
+
+from anyjob.conformance.backend.properties import BackendProperties
+from anyjob.conformance.example import shows
+from anyjob.conformance.scene import Scene
+from anyjob.conformance.stage import SLACK
+from anyjob.conformance.threads import at_once
+
+#: So many items pass through maintenance at once; the statement's own number when certifying.
+MANY = 100_000 if os.environ.get("CERTIFY") else 3_000
+
+
+class Maintain(BackendProperties):
+    """Anybody may do it, at any time, as often as they like."""
+
+    @shows("MNT-1", needs="delay")
+    def test_mnt_1_many_maintainers_at_once_double_nothing(self, scene: Scene) -> None:
+        jobs = scene.put(300) + scene.put(300, due=scene.delay)
+        scene.take(scene.consumer(), 300)
+        backends = [scene.backend, scene.fresh(), scene.fresh()]
+        scene.elapse(scene.lease + scene.delay + scene.capabilities.redelivery_lag)
+
+        at_once([partial(scene.keep_up, backend) for backend in backends for _ in range(2)])
+
+        leases = scene.rest(scene.consumer())
+        assert sorted(lease.id for lease in leases) == [job.id for job in jobs]
+        assert sorted(lease.redeliveries for lease in leases) == [0] * 300 + [1] * 300
+
+    @shows("MNT-1", needs="delay")
+    def test_mnt_1_maintain_ends_with_its_budget(self, scene: Scene) -> None:
+        scene.put(MANY, due=scene.delay)
+        scene.elapse(scene.delay + scene.capabilities.schedule_lag)
+
+        for _ in range(20):
+            began = time.monotonic()
+            scene.backend.maintain(0.0)
+            assert time.monotonic() - began <= SLACK
+
+    @shows("MNT-2", needs="delay", moves_clock=True)
+    def test_mnt_2_due_job_is_there_without_maintaining_sooner(self, scene: Scene) -> None:
+        consumer = scene.consumer()
+        for delay in (0.5, 3.7, 10.0, 61.0):
+            [job] = scene.put(due=delay)
+
+            _live_on(scene, delay + scene.capabilities.schedule_lag + scene.capabilities.resolution)
+
+            leases = consumer.fetch(1, 0.0)
+            assert [lease.id for lease in leases] == [job.id]
+            scene.complete(consumer, *leases)
+
+    @shows("MNT-2", moves_clock=True)
+    def test_mnt_2_lapsed_lease_is_back_without_maintaining_sooner(self, scene: Scene) -> None:
+        [job] = scene.put()
+        scene.one(scene.consumer())
+        lag = scene.capabilities.redelivery_lag + scene.capabilities.resolution
+
+        _live_on(scene, scene.lease + lag)
+
+        assert [lease.id for lease in scene.consumer().fetch(1, 0.0)] == [job.id]
+
+    @shows("MNT-3", needs="delay")
+    def test_mnt_3_more_than_a_page_of_due_jobs_all_pass(self, scene: Scene) -> None:
+        jobs = scene.put(MANY, due=scene.delay)
+
+        scene.pass_time(scene.delay + scene.capabilities.schedule_lag)
+
+        consumer = scene.consumer()
+        assert sorted(lease.id for lease in scene.rest(consumer)) == [job.id for job in jobs]
+
+    @shows("MNT-3")
+    def test_mnt_3_more_than_a_page_of_lapsed_leases_all_pass(self, scene: Scene) -> None:
+        jobs = scene.put(MANY)
+        scene.take(scene.consumer(), MANY)
+
+        scene.outlast()
+
+        again = scene.rest(scene.consumer())
+        assert sorted(lease.id for lease in again) == [job.id for job in jobs]
+        assert {lease.redeliveries for lease in again} == {1}
+
+
+def _live_on(scene: Scene, seconds: float) -> None:
+    """Let time pass, maintaining whenever the last call asked for it and no sooner."""
+    assert scene.clock is not None
+    left = seconds
+    while True:
+        wait = scene.backend.maintain(1.0)
+        if wait >= left:
+            break
+        scene.clock.advance(wait)
+        left -= wait
+    scene.clock.advance(left)

@@ -1,0 +1,80 @@
+"""How a test says which property it shows, on which clocks, and what must have happened for it to
+count.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any, Literal, TypeVar
+
+import msgspec
+import pytest
+
+from anyjob.conformance.manifest import property_of
+from anyjob.conformance.stage import Stage
+
+#: "suite": the clock that the suite moves, in milliseconds. "own": the backend's own, with short
+#: real times.
+ClockKind = Literal["suite", "own"]
+StageT = TypeVar("StageT", bound=Stage)
+
+
+class Example(msgspec.Struct, frozen=True):
+    """What a test method says about itself."""
+
+    property_id: str
+    clocks: tuple[ClockKind, ...]
+    #: The field of the capabilities without which the backend must refuse instead.
+    needs: str | None
+    #: The field of the capabilities whose level "none" leaves nothing to show.
+    level: str | None
+    #: The situations it exists for; one that was never reached makes it vacuous, and vacuous fails.
+    marks: tuple[str, ...]
+
+
+def shows(
+    property_id: str,
+    *,
+    clocks: tuple[ClockKind, ...] = ("suite",),
+    needs: str | None = None,
+    level: str | None = None,
+    marks: tuple[str, ...] = (),
+    moves_clock: bool = False,
+) -> Callable[[Callable[[Any, StageT], None]], Callable[[Any, StageT], None]]:
+    """Mark a method as the example of a property.
+
+    With `needs`, a backend that declares that capability absent is made to refuse, in place of the
+    example. With `level`, one that declares "none" there passes at that level: nobody could refuse
+    anything. With `moves_clock`, more time is to pass than a test can wait, and the example is
+    untested on a clock that cannot be moved. Raises KeyError for an unknown property.
+    """
+    property_of(property_id)
+
+    def decorate(body: Callable[[Any, StageT], None]) -> Callable[[Any, StageT], None]:
+        @functools.wraps(body)
+        def example(self: Any, scene: StageT) -> None:
+            if needs is not None and scene.lacks(needs):
+                scene.verify_absent(needs)
+                return
+            if level is not None and scene.lacks(level):
+                scene.status = "PASS(none)"
+                return
+            if moves_clock and scene.clock is None:
+                pytest.skip("UNTESTED: the clock of the site is not obeyed, so it cannot be moved")
+            body(self, scene)
+            scene.check_marks(marks)
+
+        example.example = Example(property_id, clocks, needs, level, marks)  # type: ignore[attr-defined]
+        if clocks == ("suite",):
+            return example
+        on_each = pytest.mark.parametrize("scene", clocks, indirect=True)
+        marked: Callable[[Any, StageT], None] = on_each(example)
+        return marked
+
+    return decorate
+
+
+def example_of(method: object) -> Example | None:
+    """What `shows` wrote on a method, if it did."""
+    return getattr(method, "example", None)

@@ -1,0 +1,422 @@
+"""The lease machine: enqueue, fetch, settle, extend, crash, pause, cancel and revive in any order,
+against the model.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from typing import ClassVar
+from uuid import UUID
+
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+)
+
+from anyjob.conformance.clock import FakeClock
+from anyjob.conformance.harness import Harness
+from anyjob.conformance.machines.model import Model, ModelJob
+from anyjob.conformance.scene import LEASE, QUEUE, UUID_V7, Scene
+from anyjob.conformance.settlements import KINDS, settlement
+from anyjob.core.backend import CancelResult, Consumer
+from anyjob.core.envelope import ACCEPTED, Duplicate, Envelope
+from anyjob.core.settlement import MAX_NOTE, Answer, Lease, Settlement
+from anyjob.core.state import TERMINAL, WAITING, State
+
+#: What must have happened in a whole run of the machine for it to count.
+MARKS = (
+    "a lease lapsed while its holder lived",
+    "a lost job was leased again",
+    "a stale settlement was sent",
+    "a stale extend was sent",
+    "a released job was leased again",
+    "children were enqueued",
+    "a consumer died with leases",
+    "a queue was paused with jobs in it",
+    "a dead job was revived",
+    "a job was cancelled",
+)
+
+#: Sizes, because a drawn body would be printed whole.
+SIZES = st.sampled_from([40, 40, 0, 1, 65_537])
+PRIORITIES = st.sampled_from([5, 5, 5, 0, 9])
+DELAYS = st.sampled_from([None, None, None, 0.0, 1.5, LEASE + 10.0])
+JOB = st.tuples(PRIORITIES, DELAYS, SIZES)
+LOTS = st.lists(JOB, min_size=1, max_size=6)
+#: How a lease ends: kind, size of the note, child, delay.
+END = st.tuples(
+    st.sampled_from(KINDS),
+    st.sampled_from([None, 5, MAX_NOTE]),
+    st.none() | st.none() | JOB,
+    st.sampled_from([0.0, 0.0, 2.0, LEASE]),
+)
+ENDS = st.lists(END, min_size=1, max_size=4)
+#: How far back in the leases of a consumer: mostly the newest ones, stale ones among them.
+PICKS = st.integers(0, 9)
+JOBS = st.integers(0, 30)
+CONSUMERS = st.integers(0, 1)
+
+
+NewJob = tuple[int, float | None, int]
+End = tuple[str, int | None, NewJob | None, float]
+
+
+class LeaseMachine(RuleBasedStateMachine):
+    """One queue, two consumers on two connections, one model; a subclass has the harness."""
+
+    harness: ClassVar[Harness]
+    #: How often each situation was reached, over all runs.
+    marks: ClassVar[Counter[str]]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scene = Scene(self.harness, FakeClock()).__enter__()
+        clock = self.scene.clock
+        assert clock is not None
+        self.clock = clock
+        self.model = Model(self.scene.capabilities, clock.time)
+        self.backends = [self.scene.backend, self.scene.fresh()]
+        self.consumers = [self._new_consumer(who) for who in range(2)]
+        #: All leases of each consumer, the newest first.
+        self.leases: list[list[Lease]] = [[], []]
+        self.made = 0
+
+    def teardown(self) -> None:
+        try:
+            # After a failure the model knows nothing of what came after it.
+            if sys.exc_info()[0] is None:
+                self._drain()
+        finally:
+            self.scene.__exit__(None, None, None)
+
+    # Jobs come in
+
+    @initialize(jobs=LOTS, who=CONSUMERS)
+    def begin(self, jobs: list[NewJob], who: int) -> None:
+        self.enqueue(jobs, who)
+
+    @rule(jobs=LOTS, who=CONSUMERS)
+    def enqueue(self, jobs: list[NewJob], who: int) -> None:
+        envelopes = [self._job(*job) for job in jobs]
+
+        receipts = self.backends[who].enqueue(envelopes)
+
+        assert receipts == [ACCEPTED] * len(envelopes)
+        for envelope in envelopes:
+            self.model.accept(envelope)
+
+    @precondition(lambda self: self.model.capabilities.dedup == "window")
+    @rule(picks=st.lists(JOBS, min_size=1, max_size=3))
+    def enqueue_again(self, picks: list[int]) -> None:
+        known = [
+            job
+            for job in self._picked(picks)
+            if not job.state.is_terminal or job.state is State.DEAD or self.model.is_remembered(job)
+        ]
+
+        receipts = self.backends[0].enqueue(
+            [Envelope(id=job.id, queue=QUEUE, body=b"again") for job in known]
+        )
+
+        assert receipts == [Duplicate(job.id) for job in known]
+
+    # Jobs go out
+
+    @rule(who=CONSUMERS, credit=st.integers(1, 6))
+    def fetch(self, who: int, credit: int) -> None:
+        must = [job for job in self.model.jobs.values() if self.model.must_be_leased(job)]
+
+        leases = self.consumers[who].fetch(credit, 0.0)
+
+        self._fetched(who, leases, credit, must)
+
+    @rule(who=CONSUMERS, ends=ENDS)
+    def work(self, who: int, ends: list[End]) -> None:
+        """What a worker does all day: fetch, and settle what was fetched."""
+        self.fetch(who, len(ends))
+        self.settle(who, list(enumerate(ends)))
+
+    @rule(
+        who=CONSUMERS,
+        credit=st.integers(1, 6),
+        picks=st.lists(st.tuples(PICKS, END), min_size=1, max_size=3),
+    )
+    def settle_and_fetch(self, who: int, credit: int, picks: list[tuple[int, End]]) -> None:
+        # What is told by the answer of a lapsed lease is known after the fetch only, so those are
+        # left out.
+        settlements = [
+            each
+            for each in self._settlements(who, picks)
+            if self.model.is_live(each.lease) or not self.model.may_be_live(each.lease)
+        ]
+        must = [job for job in self.model.jobs.values() if self.model.must_be_leased(job)]
+
+        self.consumers[who].settle(settlements)
+        leases = self.consumers[who].fetch(credit, 0.0)
+        answers = self._flush(who, settlements)
+
+        self._settled(settlements, answers)
+        self._fetched(who, leases, credit, must)
+
+    @rule(who=CONSUMERS, picks=st.lists(st.tuples(PICKS, END), min_size=1, max_size=5))
+    def settle(self, who: int, picks: list[tuple[int, End]]) -> None:
+        settlements = self._settlements(who, picks)
+
+        self.consumers[who].settle(settlements)
+
+        self._settled(settlements, self._flush(who, settlements))
+
+    @rule(
+        who=CONSUMERS,
+        picks=st.lists(PICKS, min_size=1, max_size=5),
+        seconds=st.sampled_from([1.0, LEASE, 3 * LEASE]),
+    )
+    def extend(self, who: int, picks: list[int], seconds: float) -> None:
+        leases = self._held(who, picks)
+        if any(not self.model.may_be_live(lease) for lease in leases):
+            self.marks["a stale extend was sent"] += 1
+
+        lost = self.consumers[who].extend(leases, seconds)
+
+        assert {id(lease) for lease in lost} <= {id(lease) for lease in leases}
+        for lease in leases:
+            self.model.extended(lease, seconds, lost=lease in lost)
+
+    # Time, and who dies
+
+    @rule(seconds=st.sampled_from([0.4, 1.5, LEASE / 2, LEASE - 0.5, LEASE + 0.01, 2 * LEASE]))
+    def advance(self, seconds: float) -> None:
+        leased = [job for job in self.model.in_state(State.LEASED) if self.model.is_certain(job)]
+        self.scene.pass_time(seconds)
+        if any(not self.model.is_certain(job) for job in leased):
+            self.marks["a lease lapsed while its holder lived"] += 1
+
+    @rule(who=CONSUMERS, credit=st.integers(1, 4))
+    def overtake(self, who: int, credit: int) -> None:
+        """What one consumer holds goes to the other, and its leases are stale."""
+        self.fetch(who, credit)
+        self.advance(LEASE + self.model.capabilities.redelivery_lag + 0.01)
+        self.fetch(1 - who, 10)
+        self.extend(who, list(range(credit)), LEASE)
+
+    @rule(who=CONSUMERS)
+    def maintain(self, who: int) -> None:
+        assert self.backends[who].maintain(0.05) >= 0
+
+    @rule(who=CONSUMERS)
+    def die(self, who: int) -> None:
+        if any(self.model.is_live(lease) for lease in self.leases[who]):
+            self.marks["a consumer died with leases"] += 1
+        self.consumers[who].close(release=False)
+        self._replace(who)
+
+    # People
+
+    @precondition(lambda self: not self.scene.lacks("cancel"))
+    @rule(picks=st.lists(JOBS, min_size=1, max_size=3), unknown=st.booleans())
+    def cancel(self, picks: list[int], unknown: bool) -> None:
+        ids = [job.id for job in self._picked(picks)] + [self._next_id()] * unknown
+
+        results = self.backends[0].cancel(QUEUE, ids)
+
+        assert len(results) == len(ids)
+        for job_id, result in zip(ids, results, strict=True):
+            self.model.cancelled(job_id, result)
+            self.marks["a job was cancelled"] += result is CancelResult.CANCELLED
+
+    @precondition(lambda self: not self.scene.lacks("pause") and not self.model.paused)
+    @rule(who=CONSUMERS)
+    def pause(self, who: int) -> None:
+        self.marks["a queue was paused with jobs in it"] += bool(self.model.in_state(*WAITING))
+        self.backends[who].pause(QUEUE)
+        self.scene.pass_time(5.0)
+        self.model.paused = True
+
+    @precondition(lambda self: self.model.paused)
+    @rule(who=CONSUMERS)
+    def resume(self, who: int) -> None:
+        self.backends[who].resume(QUEUE)
+        self.scene.pass_time(5.0)
+        self.model.paused = False
+
+    @precondition(lambda self: self.model.in_state(State.DEAD))
+    @rule(picks=st.none() | st.lists(JOBS, max_size=3), edited=st.booleans())
+    def revive(self, picks: list[int] | None, edited: bool) -> None:
+        dead = self._dead(picks)
+        edit = {job.id: b"edited" for job in dead[:1]} if edited else {}
+
+        revived = self.backends[1].revive(QUEUE, self._ids(picks), edit=edit)
+
+        assert revived == len(dead)
+        for job in dead:
+            self.model.revived(job, edit.get(job.id))
+            self.marks["a dead job was revived"] += 1
+
+    @precondition(lambda self: self.model.in_state(State.DEAD))
+    @rule(picks=st.none() | st.lists(JOBS, max_size=3))
+    def discard(self, picks: list[int] | None) -> None:
+        dead = self._dead(picks)
+
+        assert self.backends[0].discard(QUEUE, self._ids(picks)) == len(dead)
+
+        for job in dead:
+            self.model.removed(job)
+
+    @precondition(lambda self: len(self.model.in_state(*WAITING)) > 3)
+    @rule()
+    def purge(self) -> None:
+        unfinished = self.model.unfinished()
+
+        purged = self.backends[0].purge(QUEUE, WAITING)
+
+        records = self.backends[0].get(QUEUE, [job.id for job in unfinished])
+        gone = [
+            job
+            for job, record in zip(unfinished, records, strict=True)
+            if record is None or record.state.is_terminal
+        ]
+        assert purged == len(gone)
+        lapsed = [
+            job for job in self.model.in_state(State.LEASED) if not self.model.is_certain(job)
+        ]
+        waiting = self.model.in_state(*WAITING)
+        assert set(waiting) <= set(gone) <= {*waiting, *lapsed}
+        for job in gone:
+            self.model.removed(job)
+
+    # Looking
+
+    @rule()
+    def look(self) -> None:
+        jobs = list(self.model.jobs.values())
+        records = self.backends[1].get(QUEUE, [job.id for job in jobs])
+        for job, record in zip(jobs, records, strict=True):
+            if job.state in TERMINAL - {State.DEAD} and not self.model.is_remembered(job):
+                continue
+            assert record is not None, f"{job.state} job {job.id} is not shown"
+            if self.model.is_certain(job):
+                assert (record.state, record.attempts) == (job.state, job.attempts)
+                assert (record.redeliveries, record.note) == (job.redeliveries, job.note)
+                ended = job.state in TERMINAL - {State.DEAD}
+                assert record.body == (None if ended else job.body)
+                assert record.reason == job.reason or ended
+
+    @invariant()
+    def counts_add_up(self) -> None:
+        if self.model.capabilities.counts != "exact":
+            return
+        ready, scheduled, leased, dead = self.scene.counted()
+        assert dead == len(self.model.in_state(State.DEAD))
+        assert ready + scheduled + leased == len(self.model.unfinished())
+        if all(map(self.model.is_certain, self.model.jobs.values())):
+            assert ready == len(self.model.in_state(State.READY))
+            assert scheduled == len(self.model.in_state(State.SCHEDULED))
+
+    # Steps
+
+    def _job(self, priority: int, due: float | None, size: int) -> Envelope:
+        if self.scene.lacks("delay"):
+            due = None
+        job_id = self._next_id()
+        body = (b"%06d\x00\xff" % self.made).ljust(size, b"\x00")[:size]
+        return Envelope(id=job_id, queue=QUEUE, body=body, priority=priority, due=due)
+
+    def _next_id(self) -> str:
+        self.made += 1
+        return str(UUID(int=UUID_V7 | self.made))
+
+    def _new_consumer(self, who: int) -> Consumer:
+        return self.scene.consumer(backend=self.backends[who], lease=LEASE, worker=f"worker-{who}")
+
+    def _replace(self, who: int) -> None:
+        self.consumers[who] = self._new_consumer(who)
+        self.leases[who] = []
+
+    def _picked(self, picks: Sequence[int]) -> list[ModelJob]:
+        jobs = list(self.model.jobs.values())[::-1]
+        if not jobs:
+            return []
+        return [jobs[pick] for pick in dict.fromkeys(pick % len(jobs) for pick in picks)]
+
+    def _ids(self, picks: list[int] | None) -> list[str] | None:
+        return None if picks is None else [job.id for job in self._picked(picks)]
+
+    def _dead(self, picks: list[int] | None) -> list[ModelJob]:
+        among = self.model.jobs.values() if picks is None else self._picked(picks)
+        return [job for job in among if job.state is State.DEAD]
+
+    def _held(self, who: int, picks: Sequence[int]) -> list[Lease]:
+        """Leases of a consumer, live and stale, each once."""
+        leases = self.leases[who]
+        chosen = dict.fromkeys(pick % len(leases) for pick in picks) if leases else ()
+        return [leases[pick] for pick in chosen]
+
+    def _settlements(self, who: int, picks: Sequence[tuple[int, End]]) -> list[Settlement]:
+        """Settlements of leases of a consumer, live and stale, also several of one."""
+        leases = self.leases[who]
+        return [self._settlement(leases[pick % len(leases)], end) for pick, end in picks if leases]
+
+    def _settlement(self, lease: Lease, end: End) -> Settlement:
+        kind, note_size, child, delay = end
+        fields: dict[str, object] = {}
+        if note_size is not None:
+            fields["note"] = bytes(note_size)
+        if child is not None:
+            fields["then"] = (self._job(*child),)
+        if kind in ("retry", "release") and not self.scene.lacks("delay"):
+            fields["delay"] = delay
+        return settlement(kind, lease, **fields)
+
+    def _flush(self, who: int, settlements: Sequence[Settlement]) -> list[Answer]:
+        settled = self.consumers[who].flush(5.0)
+        assert [id(each.settlement) for each in settled] == [id(each) for each in settlements]
+        return [each.answer for each in settled]
+
+    def _settled(self, settlements: Sequence[Settlement], answers: Sequence[Answer]) -> None:
+        for each, answer in zip(settlements, answers, strict=True):
+            self.marks["a stale settlement was sent"] += not self.model.may_be_live(each.lease)
+            self.marks["children were enqueued"] += bool(each.then) and answer is Answer.DONE
+            self.model.settled(each, answer)
+
+    def _fetched(self, who: int, leases: list[Lease], credit: int, must: list[ModelJob]) -> None:
+        for lease in leases:
+            job = self.model.jobs.get(lease.id)
+            if job is not None:
+                self.marks["a lost job was leased again"] += job.state is State.LEASED
+                self.marks["a released job was leased again"] += job.place == -1
+        self.model.fetched(leases, credit, LEASE, must)
+        self.leases[who] = leases[::-1] + self.leases[who]
+
+    def _drain(self) -> None:
+        """Let everything come to rest: each job that is not over must be delivered, and nothing
+        else.
+        """
+        if self.model.paused:
+            self.resume(0)
+        for _ in range(4):
+            self.scene.outlast(3 * LEASE)
+            while self._drain_once():
+                pass
+        left = [job.id for job in self.model.unfinished()]
+        assert not left, f"lost: {left}"
+        assert self.scene.counted() == (0, 0, 0, len(self.model.in_state(State.DEAD)))
+
+    def _drain_once(self) -> bool:
+        must = [job for job in self.model.jobs.values() if self.model.must_be_leased(job)]
+        leases = self.consumers[0].fetch(50, 0.0)
+        self._fetched(0, leases, 50, must)
+        settlements = [settlement("complete", lease) for lease in leases]
+        self.consumers[0].settle(settlements)
+        self._settled(settlements, self._flush(0, settlements))
+        return bool(leases)
+
+
+def lease_machine(harness: Harness) -> type[LeaseMachine]:
+    """The machine on what this harness makes, with marks of its own."""
+    return type("LeaseMachineOnHarness", (LeaseMachine,), {"harness": harness, "marks": Counter()})

@@ -1,0 +1,277 @@
+"""What a queue of jobs may do: the model that the machines compare a backend with.
+
+It is a dict of jobs. Where the contract leaves a choice (a lease past its end that nobody took, a
+due time inside the lag), the model knows the set of legal answers, and learns from the one that was
+given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from anyjob.core.backend import CancelResult
+from anyjob.core.capabilities import Capabilities
+from anyjob.core.envelope import Envelope
+from anyjob.core.settlement import (
+    Abandon,
+    Answer,
+    Bury,
+    Complete,
+    End,
+    Lease,
+    Release,
+    Retry,
+    Settlement,
+)
+from anyjob.core.state import WAITING, State
+
+#: The place of a job that was released: before all that were never leased.
+HEAD = -1
+#: One job in so many may come from the low end of the priorities.
+LOW_SHARE = 16
+
+
+@dataclass(eq=False)
+class ModelJob:
+    """A job as the model knows it."""
+
+    id: str
+    body: bytes
+    priority: int
+    state: State
+    #: In its priority, smaller first; None: anywhere.
+    place: int | None
+    #: Model time: when it is due, when its lease ends, when it ended.
+    at: float
+    attempts: int = 0
+    redeliveries: int = 0
+    note: bytes = b""
+    token: int | None = None
+    tokens: set[int] = field(default_factory=set)
+    reason: str | None = None
+    outcome: bytes | None = None
+    keep: float = 0.0
+
+
+class Model:
+    """The jobs of one queue, and what may be seen of them."""
+
+    def __init__(self, capabilities: Capabilities, now: Callable[[], float]) -> None:
+        self.capabilities = capabilities
+        self.now = now
+        self.jobs: dict[str, ModelJob] = {}
+        self.paused = False
+        self._places = 0
+        self._fetched = 0
+        self._inversions = 0
+
+    # What is known
+
+    def unfinished(self) -> list[ModelJob]:
+        """The jobs that are not over."""
+        return [job for job in self.jobs.values() if not job.state.is_terminal]
+
+    def in_state(self, *states: State) -> list[ModelJob]:
+        """The jobs of some states."""
+        return [job for job in self.jobs.values() if job.state in states]
+
+    def may_be_leased(self, job: ModelJob) -> bool:
+        """Whether a fetch may return it."""
+        return not self.paused and (job.state is State.READY or self._has_come(job, 0.0))
+
+    def must_be_leased(self, job: ModelJob) -> bool:
+        """Whether a fetch that finds nothing would be wrong."""
+        lag = self._lag(job) + self.capabilities.resolution
+        return not self.paused and (job.state is State.READY or self._has_come(job, lag))
+
+    def is_live(self, lease: Lease) -> bool:
+        """Whether this lease is the job's own and has not ended."""
+        return self._is_current(lease) and self.now() < self.jobs[lease.id].at - self._eps
+
+    def may_be_live(self, lease: Lease) -> bool:
+        """Whether it is the newest of its job and nobody is known to have taken it back."""
+        return self._is_current(lease)
+
+    def is_certain(self, job: ModelJob) -> bool:
+        """Whether its state is not about to change by itself, or just has."""
+        moves = job.state in (State.SCHEDULED, State.LEASED)
+        return not moves or self.now() < job.at - self._eps
+
+    def is_remembered(self, job: ModelJob) -> bool:
+        """Whether the record of an ended job must still be there."""
+        return self.now() < job.at + max(job.keep, self.capabilities.dedup_window) - 1.0
+
+    # What happens
+
+    def accept(self, envelope: Envelope) -> None:
+        """A job was stored."""
+        delayed = isinstance(envelope.due, int | float) and envelope.due > 0
+        job = ModelJob(
+            id=envelope.id,
+            body=envelope.body,
+            priority=envelope.priority,
+            state=State.SCHEDULED if delayed else State.READY,
+            place=None if envelope.due is not None else self._next_place(),
+            at=self.now() + (float(envelope.due) if isinstance(envelope.due, int | float) else 0.0),
+        )
+        self.jobs[job.id] = job
+
+    def fetched(
+        self, leases: Sequence[Lease], credit: int, seconds: float, must: Iterable[ModelJob]
+    ) -> None:
+        """A fetch returned these; `must` could be leased when it began. Fails if that is no legal
+        answer.
+        """
+        waiting = list(must)
+        assert len(leases) <= credit, f"{len(leases)} leases for a credit of {credit}"
+        assert leases or not waiting, f"nothing fetched, though {len(waiting)} jobs are ready"
+        assert len({lease.id for lease in leases}) == len(leases), "one job twice in a fetch"
+        for lease in leases:
+            job = self.jobs.get(lease.id)
+            assert job is not None, f"{lease.id} was never enqueued, or is gone"
+            self._check_turn(job, waiting)
+            self._lease(job, lease, seconds)
+        self._fetched += len(leases)
+
+    def settled(self, settlement: Settlement, answer: Answer) -> None:
+        """A settlement was answered. Fails if that is no legal answer."""
+        lease = settlement.lease
+        if self.is_live(lease):
+            assert answer is Answer.DONE, f"live lease on {lease.id} answered {answer}"
+        if not self._is_current(lease):
+            assert answer is Answer.LEASE_LOST, f"stale lease on {lease.id} answered {answer}"
+        if answer is Answer.DONE:
+            self._apply(self.jobs[lease.id], settlement)
+
+    def extended(self, lease: Lease, seconds: float, *, lost: bool) -> None:
+        """A lease was extended, or reported as lost. Fails if that is no legal answer."""
+        assert not (lost and self.is_live(lease)), f"live lease on {lease.id} reported as lost"
+        assert lost or self._is_current(lease), f"stale lease on {lease.id} extended"
+        if not lost:
+            self.jobs[lease.id].at = self.now() + seconds
+
+    def cancelled(self, job_id: str, result: CancelResult) -> None:
+        """A request to cancel was answered. Fails if that is no legal answer."""
+        job = self.jobs.get(job_id)
+        assert result in self._cancel_results(job), f"cancel of {job and job.state}: {result}"
+        if job is not None and result is CancelResult.CANCELLED:
+            self._end(job, State.CANCELLED)
+
+    def revived(self, job: ModelJob, body: bytes | None) -> None:
+        """A dead job was made ready."""
+        job.state, job.place = State.READY, None
+        job.attempts = job.redeliveries = 0
+        job.reason = None
+        job.body = job.body if body is None else body
+
+    def removed(self, job: ModelJob) -> None:
+        """A job was purged or discarded."""
+        del self.jobs[job.id]
+
+    # Steps
+
+    @property
+    def _eps(self) -> float:
+        return self.capabilities.resolution
+
+    def _lag(self, job: ModelJob) -> float:
+        lapsing = job.state is State.LEASED
+        return self.capabilities.redelivery_lag if lapsing else self.capabilities.schedule_lag
+
+    def _has_come(self, job: ModelJob, lag: float) -> bool:
+        moves = job.state in (State.SCHEDULED, State.LEASED)
+        return moves and self.now() >= job.at + lag - (0.0 if lag else self._eps / 2)
+
+    def _is_current(self, lease: Lease) -> bool:
+        job = self.jobs.get(lease.id)
+        return job is not None and job.state is State.LEASED and job.token == lease.token
+
+    def _next_place(self) -> int:
+        self._places += 1
+        return self._places
+
+    def _check_turn(self, job: ModelJob, waiting: list[ModelJob]) -> None:
+        """Whether it was this job's turn before those that still wait."""
+        assert self.may_be_leased(job), (
+            f"{job.state} job {job.id} was leased at {self.now() - job.at:.3f} s"
+        )
+        if job in waiting:
+            waiting.remove(job)
+        if self.capabilities.order == "fifo" and job.place is not None:
+            passed = [
+                other.id
+                for other in waiting
+                if other.priority == job.priority
+                and other.place is not None
+                and other.place < job.place
+            ]
+            assert not passed, f"{job.id} went before {passed} of its priority"
+        if any(other.priority > job.priority for other in waiting):
+            self._inversions += 1
+            allowed = (self._fetched + LOW_SHARE) / LOW_SHARE + 2
+            assert self._inversions <= allowed, f"{self._inversions} inversions of priority"
+
+    def _lease(self, job: ModelJob, lease: Lease, seconds: float) -> None:
+        redeliveries = job.redeliveries + (job.state is State.LEASED)
+        exact = self.capabilities.redeliveries == "exact"
+        assert lease.body == job.body
+        assert lease.priority == job.priority
+        assert lease.attempt == job.attempts + 1
+        assert lease.redeliveries == redeliveries or (
+            not exact and lease.redeliveries > redeliveries
+        )
+        assert lease.note == job.note
+        assert lease.token not in job.tokens, f"a token of {job.id} was issued twice"
+        assert abs(lease.until - lease.now - seconds) <= self._eps
+        assert abs(lease.now - self.now()) <= self._eps
+        job.redeliveries = lease.redeliveries
+        # Where a lapsed job comes back is left open.
+        job.place = None
+        job.state, job.at, job.token = State.LEASED, self.now() + seconds, lease.token
+        job.tokens.add(lease.token)
+
+    def _apply(self, job: ModelJob, settlement: Settlement) -> None:
+        if settlement.note is not None:
+            job.note = settlement.note
+        match settlement:
+            case Complete():
+                self._end(job, State.SUCCEEDED, settlement)
+            case End():
+                self._end(job, State(settlement.state), settlement)
+            case Bury():
+                job.attempts += settlement.ran
+                job.reason = settlement.reason
+                job.state, job.at = State.DEAD, self.now()
+            case Retry():
+                job.attempts += 1
+                self._wait(job, settlement.delay, None)
+            case Release():
+                place = HEAD if self.capabilities.release == "place" else None
+                self._wait(job, settlement.delay, place)
+            case Abandon():
+                job.redeliveries += 1
+                self._wait(job, 0.0, None)
+        for child in settlement.then:
+            self.accept(child)
+
+    def _wait(self, job: ModelJob, delay: float, place: int | None) -> None:
+        job.state = State.SCHEDULED if delay else State.READY
+        job.place = None if delay else place
+        job.at = self.now() + delay
+
+    def _end(self, job: ModelJob, state: State, settlement: Settlement | None = None) -> None:
+        job.state, job.at = state, self.now()
+        if settlement is not None:
+            job.outcome, job.keep = settlement.outcome, settlement.keep
+
+    def _cancel_results(self, job: ModelJob | None) -> set[CancelResult]:
+        if job is None:
+            return {CancelResult.UNKNOWN}
+        if job.state in WAITING:
+            return {CancelResult.CANCELLED}
+        if job.state is State.LEASED:
+            lapsed = not self.is_certain(job)
+            return {CancelResult.RUNNING, *([CancelResult.CANCELLED] if lapsed else [])}
+        forgotten = job.state is not State.DEAD and not self.is_remembered(job)
+        return {CancelResult.ENDED, *([CancelResult.UNKNOWN] if forgotten else [])}

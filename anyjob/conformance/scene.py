@@ -1,0 +1,213 @@
+"""A stage with an opened backend, and short words for the steps that most examples take."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Iterable
+from typing import Any, Self
+from uuid import UUID
+
+import msgspec
+
+from anyjob.conformance.absences import verify_absent
+from anyjob.conformance.clock import FakeClock
+from anyjob.conformance.harness import Harness
+from anyjob.conformance.stage import SLACK, Stage
+from anyjob.core.backend import Backend, Consumer, JobRecord, QueueShare, QueueSpec
+from anyjob.core.capabilities import Capabilities
+from anyjob.core.envelope import ACCEPTED, Envelope, Receipt
+from anyjob.core.settlement import Answer, Complete, Lease, Settlement
+
+QUEUE = "line"
+#: A lease lasts so long unless an example says otherwise, and so long a short delay.
+LEASE = 30.0
+DELAY = 10.0
+#: The bits that make a number a UUID of version 7.
+UUID_V7 = 0x7 << 76 | 0b10 << 62
+
+
+class Scene(Stage):
+    """An opened backend on a site of its own. A queue is QUEUE unless named."""
+
+    def __init__(self, harness: Harness, clock: FakeClock | None) -> None:
+        super().__init__(harness, clock)
+        self._ids = itertools.count(1)
+
+    def __enter__(self) -> Self:
+        super().__enter__()
+        try:
+            self._open()
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
+        return self
+
+    def _open(self) -> None:
+        self.lease = self.seconds(LEASE)
+        self.delay = self.seconds(DELAY)
+        self.backend = self.fresh()
+        self.declare(QUEUE)
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return self.backend.capabilities
+
+    def lacks(self, capability: str) -> bool:
+        return getattr(self.capabilities, capability) in ("none", False)
+
+    def verify_absent(self, capability: str) -> None:
+        verify_absent(self, capability)
+        self.status = "ABSENT(verified)"
+
+    # Making things
+
+    def fresh(self, namespace: str | None = None) -> Backend:
+        """Open another backend on this site: a second connection."""
+        site = self.site
+        if namespace is not None:
+            site = msgspec.structs.replace(site, namespace=namespace)
+        backend = self.harness.backend(site)
+        self.at_end(backend.close)
+        backend.open()
+        return backend
+
+    def declare(self, *queues: str) -> None:
+        """Make queues exist."""
+        self.backend.declare([QueueSpec(queue) for queue in queues])
+
+    def consumer(
+        self,
+        *queues: str,
+        lease: float | None = None,
+        backend: Backend | None = None,
+        worker: str = "worker-1",
+    ) -> Consumer:
+        """Open a consumer, of equal weights where there are several queues."""
+        consumer = (backend or self.backend).consume(
+            [QueueShare(queue) for queue in queues or (QUEUE,)],
+            lease=self.lease if lease is None else lease,
+            worker=worker,
+        )
+        self.at_end(lambda: consumer.close(release=False))
+        return consumer
+
+    def job(self, **fields: Any) -> Envelope:
+        """A job of its own id and body."""
+        number = next(self._ids)
+        fields = {"queue": QUEUE, "body": b"body %d" % number, **fields}
+        return Envelope(id=str(UUID(int=UUID_V7 | number)), **fields)
+
+    def put(
+        self, count: int = 1, *, backend: Backend | None = None, **fields: Any
+    ) -> list[Envelope]:
+        """Enqueue new jobs, all of which must be accepted."""
+        jobs = [self.job(**fields) for _ in range(count)]
+        receipts = self.enqueue(jobs, backend=backend)
+        assert all(receipt == ACCEPTED for receipt in receipts), (
+            f"not all accepted: {receipts!r:.200}"
+        )
+        return jobs
+
+    def enqueue(self, jobs: Iterable[Envelope], *, backend: Backend | None = None) -> list[Receipt]:
+        """Enqueue jobs, in as few calls as are allowed."""
+        left, receipts = list(jobs), list[Receipt]()
+        while left:
+            lot = left[: self.capabilities.max_batch]
+            left = left[len(lot) :]
+            receipts += (backend or self.backend).enqueue(lot)
+        return receipts
+
+    # Taking and settling
+
+    def take(self, consumer: Consumer, count: int = 1) -> list[Lease]:
+        """Lease so many jobs that are ready now, in delivery order."""
+        leases: list[Lease] = []
+        while len(leases) < count:
+            got = consumer.fetch(count - len(leases), self.capabilities.visibility_lag)
+            leases += got
+            if not got:
+                break
+        assert len(leases) == count, f"expected {count} ready jobs, got {len(leases)}"
+        return leases
+
+    def one(self, consumer: Consumer) -> Lease:
+        """Lease the next job."""
+        return self.take(consumer)[0]
+
+    def rest(self, consumer: Consumer) -> list[Lease]:
+        """Lease every job that is ready now, in delivery order."""
+        leases: list[Lease] = []
+        while got := consumer.fetch(1000, self.capabilities.visibility_lag):
+            leases += got
+        return leases
+
+    def assert_idle(self, consumer: Consumer) -> None:
+        """Nothing can be leased now."""
+        found = consumer.fetch(10, self.capabilities.visibility_lag)
+        assert found == [], f"expected nothing to lease, got {[lease.id for lease in found]}"
+
+    def settle(self, consumer: Consumer, *settlements: Settlement) -> list[Answer]:
+        """Settle, flush, and return the answers in the order of the settlements."""
+        consumer.settle(settlements)
+        answers = {id(each.settlement): each.answer for each in consumer.flush(SLACK + 3.0)}
+        return [answers[id(settlement)] for settlement in settlements]
+
+    def complete(self, consumer: Consumer, *leases: Lease) -> None:
+        """Complete leases that are ours."""
+        answers = self.settle(consumer, *(Complete(lease=lease) for lease in leases))
+        assert answers == [Answer.DONE] * len(leases)
+
+    # Time
+
+    def pass_time(self, seconds: float) -> None:
+        """Let time pass, and whoever maintains do so."""
+        self.elapse(seconds)
+        self.keep_up()
+
+    def keep_up(self, backend: Backend | None = None) -> None:
+        """Maintain until nothing more is wanted at once."""
+        for _ in range(10_000):
+            if (backend or self.backend).maintain(1.0) > 0:
+                return
+        raise AssertionError("maintain wants to be called again at once, for ever")
+
+    def outlast(self, lease: float | None = None) -> None:
+        """Let leases of this length lapse, and be found lapsed."""
+        lease = self.lease if lease is None else lease
+        self.pass_time(lease + self.capabilities.redelivery_lag + self.capabilities.resolution)
+
+    def arrives(self, consumer: Consumer, within: float) -> Lease:
+        """The job that can be leased in `within` seconds at the latest."""
+        if self.clock is not None:
+            self.pass_time(within)
+            leases = consumer.fetch(1, 0.0)
+        else:
+            deadline = time.monotonic() + within + SLACK
+            leases = []
+            while not leases and time.monotonic() < deadline:
+                self.keep_up()
+                leases = consumer.fetch(1, 0.02)
+        assert leases, f"expected a job within {within:g} s"
+        return leases[0]
+
+    # Looking
+
+    def now(self) -> float:
+        """Seconds since the epoch by the backend's clock, read off a lease."""
+        self.declare("clock")
+        [probe] = self.put(queue="clock")
+        consumer = self.consumer("clock")
+        lease = self.one(consumer)
+        self.complete(consumer, lease)
+        assert lease.id == probe.id
+        return lease.now
+
+    def record(self, job: Envelope | Lease, backend: Backend | None = None) -> JobRecord | None:
+        """What `get` shows of a job."""
+        return (backend or self.backend).get(job.queue, [job.id])[0]
+
+    def counted(self, queue: str = QUEUE) -> tuple[int, int, int, int]:
+        """How many jobs are ready, scheduled, leased and dead."""
+        counts = self.backend.counts(queue)
+        return counts.ready, counts.scheduled, counts.leased, counts.dead

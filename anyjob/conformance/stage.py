@@ -1,0 +1,132 @@
+"""What every example stands on: a site of its own, time that passes, marks, and an orderly end."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+from typing import Self, TypeVar
+
+from anyjob.conformance.clock import FakeClock
+from anyjob.conformance.harness import Harness, Site
+from anyjob.core.errors import ConfigurationError
+
+#: How much later than declared something may be seen in real time, on a busy machine.
+SLACK = 2.0
+#: A thread that was to wait has begun to.
+SETTLED_IN = 0.05
+#: On a clock that cannot be moved, a second of the examples lasts this long.
+SCALE = 1 / 30
+
+T = TypeVar("T")
+
+_numbers = itertools.count(1)
+
+
+class Stage:
+    """A site for one example, and what was opened there; use it in a `with` block."""
+
+    def __init__(self, harness: Harness, clock: FakeClock | None) -> None:
+        if not __debug__:
+            raise ConfigurationError(
+                "the suite asserts, and this Python drops assertions; run it without -O"
+            )
+        self.harness = harness
+        #: None: the backend's own clock, which nobody moves.
+        self.clock = clock
+        #: How the example ended, beside passing: "ABSENT(verified)" …
+        self.status = "PASS"
+        self._marks: set[str] = set()
+        self._exit = ExitStack()
+
+    def __enter__(self) -> Self:
+        name = f"s{os.getpid()}-{next(_numbers)}"
+        folder = Path(tempfile.mkdtemp(prefix="anyjob-conformance-", dir=self.harness.root))
+        self._exit.callback(shutil.rmtree, folder)
+        self.site = Site(name=name, folder=folder, namespace=name, clock=self.clock)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._exit.close()
+
+    def at_end(self, step: Callable[[], object]) -> None:
+        """Call `step` when the example is over; the last one given goes first."""
+        self._exit.callback(step)
+
+    def seconds(self, span: float) -> float:
+        """A span of the example's story in seconds: as it is, or scaled where nobody moves the
+        clock.
+        """
+        return span if self.clock is not None else span * SCALE
+
+    def elapse(self, seconds: float) -> None:
+        """Let so much time pass on the backend's clock."""
+        if self.clock is not None:
+            self.clock.advance(seconds)
+        else:
+            time.sleep(seconds)
+
+    def hear_logs(self) -> list[str]:
+        """A list that gathers every line logged until the end, whatever its level."""
+        lines: list[str] = []
+        root, handler = logging.getLogger(), _Ear(lines)
+        self.at_end(partial(root.setLevel, root.level))
+        self.at_end(partial(root.removeHandler, handler))
+        root.addHandler(handler)
+        root.setLevel(logging.DEBUG)
+        return lines
+
+    def mark(self, name: str) -> None:
+        """Note that a situation was reached, from any thread."""
+        self._marks.add(name)
+
+    def check_marks(self, wanted: tuple[str, ...]) -> None:
+        """Fail unless every situation was reached."""
+        missed = [mark for mark in wanted if mark not in self._marks]
+        assert not missed, f"VACUOUS: never reached {', '.join(missed)}"
+
+    def lacks(self, capability: str) -> bool:
+        """Whether it is declared absent."""
+        raise NotImplementedError
+
+    def verify_absent(self, capability: str) -> None:
+        """Call what is declared absent; it must be refused and have no effect."""
+        raise NotImplementedError
+
+
+class _Ear(logging.Handler):
+    def __init__(self, lines: list[str]) -> None:
+        super().__init__()
+        self._lines = lines
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._lines.append(f"{record.getMessage()} {record.__dict__}")
+
+
+def only(items: Sequence[T]) -> T:
+    """The one item there is; fails if there are none or several."""
+    assert len(items) == 1, f"expected one, got {len(items)}: {items!r:.200}"
+    return items[0]
+
+
+def eventually(look: Callable[[], bool], within: float) -> bool:
+    """Look again and again until it is so, or so many seconds of real time have passed."""
+    deadline = time.monotonic() + within
+    while not look():
+        if time.monotonic() >= deadline:
+            return False
+        time.sleep(0.005)
+    return True
