@@ -3,7 +3,7 @@
 import sqlite3
 from pathlib import Path
 
-from anyjob.backends.sqlite.backend import SQLiteBackend
+from anyjob.backends.sqlite import SQLiteBackend, SQLiteStore
 from anyjob.conformance import Harness, Site, conformance_suite
 
 
@@ -13,11 +13,17 @@ class SQLiteHarness(Harness):
     root = Path("/dev/shm") if Path("/dev/shm").is_dir() else None
 
     def backend(self, site: Site) -> SQLiteBackend:
-        url = f"sqlite:///{site.folder}/jobs.db"
-        return SQLiteBackend(url, namespace=site.namespace, clock=site.clock)
+        return SQLiteBackend(url(site), namespace=site.namespace, clock=site.clock)
+
+    def store(self, site: Site) -> SQLiteStore:
+        return SQLiteStore(url(site), namespace=site.namespace, clock=site.clock)
 
     def connection(self, site: Site) -> sqlite3.Connection:
         return sqlite3.connect(site.folder / "jobs.db")
+
+
+def url(site: Site) -> str:
+    return f"sqlite:///{site.folder}/jobs.db"
 
 
 TestSQLite = conformance_suite(SQLiteHarness)
