@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import deque
+from types import TracebackType
 from typing import Any
 
 import msgspec
@@ -110,20 +112,38 @@ def text_of(error: BaseException) -> str:
 
 
 def _traceback_of(error: BaseException) -> str:
-    import traceback
-
     lines: list[str] = []
     seen: set[int] = set()
     current: BaseException | None = error
     while current is not None and id(current) not in seen and len(seen) < _MAX_CHAIN:
         seen.add(id(current))
-        frames = traceback.extract_tb(current.__traceback__, limit=-_MAX_FRAMES)
-        part = "".join(traceback.format_list(frames))
-        lines.insert(0, f"{part}{_line_of(current)}\n{_members_of(current)}")
+        lines.insert(0, f"{_frames_of(current)}{_line_of(current)}\n{_members_of(current)}")
         current = current.__cause__ or (
             None if current.__suppress_context__ else current.__context__
         )
     return bounded("\n".join(lines)[-_MAX_TRACEBACK:], _MAX_TRACEBACK)
+
+
+def _frames_of(error: BaseException) -> str:
+    # Not `traceback.format_tb`: for its carets it parses the source of each frame, and it asks the
+    # file system for each file; an outage that fails every job would be spent in there.
+    places: deque[TracebackType] = deque(maxlen=_MAX_FRAMES)
+    place = error.__traceback__
+    while place is not None:
+        places.append(place)
+        place = place.tb_next
+    return "".join(map(_frame, places))
+
+
+def _frame(place: TracebackType) -> str:
+    import linecache
+
+    code, line = place.tb_frame.f_code, place.tb_lineno
+    try:
+        source = linecache.getline(code.co_filename, line, place.tb_frame.f_globals).strip()
+    except Exception:  # asks the module's loader, which may be anybody's
+        source = ""
+    return f'  File "{code.co_filename}", line {line}, in {code.co_qualname}\n    {source[:200]}\n'
 
 
 def _line_of(error: BaseException) -> str:

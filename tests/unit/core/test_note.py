@@ -1,6 +1,7 @@
 """The note beside a job: bounded, encodable, and written whatever the error does."""
 
 import json
+from typing import Any
 
 import msgspec
 import pytest
@@ -176,6 +177,30 @@ def test_traceback_shows_where_it_was_raised_and_why() -> None:
     assert trace.index("KeyError: 'inner'") < trace.index("ValueError: outer")
     assert 'raise ValueError("outer") from inner' in trace
     assert "test_traceback_shows_where_it_was_raised_and_why" in trace
+
+
+def test_traceback_survives_a_loader_that_has_no_source() -> None:
+    class Loader:
+        def get_source(self, name: str) -> str:
+            raise RuntimeError("no source today")
+
+    scope = {"__name__": "made", "__loader__": Loader()}
+    exec(compile("def task():\n    raise ValueError('boom')", "<made>.py", "exec"), scope)
+    task: Any = scope["task"]
+
+    with pytest.raises(ValueError, match="boom") as raised_by_task:
+        task()
+
+    trace = described(raised_by_task.value)[2]
+    assert 'File "<made>.py", line 2, in task' in trace
+    assert trace.endswith("ValueError: boom\n")
+
+
+def test_traceback_keeps_the_innermost_frames() -> None:
+    trace = described(deep())[2]
+
+    assert 'raise ValueError("bottom of the well")' in trace
+    assert trace.count("in deep.<locals>.fall") == 20
 
 
 def test_traceback_follows_the_context_unless_it_was_suppressed() -> None:
