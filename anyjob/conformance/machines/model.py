@@ -156,6 +156,8 @@ class Model:
         job = self.jobs.get(job_id)
         assert result in self._cancel_results(job), f"cancel of {job and job.state}: {result}"
         if job is not None and result is CancelResult.CANCELLED:
+            # It was waiting, or its lease had lapsed and was taken back.
+            job.redeliveries += job.state is State.LEASED
             self._end(job, State.CANCELLED)
 
     def revived(self, job: ModelJob, body: bytes | None) -> None:
