@@ -12,9 +12,9 @@ import msgspec
 
 from anyjob.core.capabilities import Capabilities, Planned, plan
 from anyjob.core.clock import Clock
-from anyjob.core.draft import AnyDraft
+from anyjob.core.draft import AnyDraft, Draft
 from anyjob.core.envelope import Envelope, Rejected, Unique
-from anyjob.core.errors import ConfigurationError, PayloadTooLarge
+from anyjob.core.errors import ConfigurationError, PayloadTooLarge, shown
 from anyjob.core.middleware import Middleware, overrides
 from anyjob.core.names import suggestion
 from anyjob.core.options import Options, needs_of
@@ -48,10 +48,17 @@ class Planner:
         Raises InvalidArguments, InvalidOption, PayloadTooLarge, UnsupportedCapability, and
         ConfigurationError for a queue that nobody declared.
         """
+        if not isinstance(draft, Draft):
+            raise ConfigurationError(f"expected a job, such as task.job(...), got {shown(draft)}")
         for one in self._enqueuing:
             changed = one.enqueue(draft)
             if isinstance(changed, Rejected):
                 return changed
+            if not isinstance(changed, Draft):
+                raise ConfigurationError(
+                    f"expected enqueue() of {type(one).__name__} to return the draft or Rejected,"
+                    f" got {shown(changed)}"
+                )
             draft = changed
         task = draft.task
         options = task.options_for(draft.options)
