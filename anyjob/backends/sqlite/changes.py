@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 _FIRST_PAUSE = 0.002
 _LAST_PAUSE = 0.020
@@ -20,20 +21,33 @@ class Bell:
     """Rings for everybody who waits in this process; any thread."""
 
     def __init__(self) -> None:
-        self._condition = threading.Condition(threading.Lock())
+        self._guard = threading.Lock()
+        self._alarms: set[threading.Lock] = set()
         self.rung = 0
 
     def ring(self) -> None:
-        with self._condition:
+        with self._guard:
             self.rung += 1
-            self._condition.notify_all()
+            alarms, self._alarms = self._alarms, set()
+        for alarm in alarms:
+            alarm.release()
 
-    def wait(self, since: int, timeout: float) -> bool:
-        """Whether it rang after `since`, waiting for at most `timeout` seconds."""
-        with self._condition:
-            if self.rung == since:
-                self._condition.wait(timeout)
-            return self.rung != since
+    @contextmanager
+    def listening(self, since: int) -> Iterator[threading.Lock]:
+        """A lock that can be acquired as soon as it rang after `since`."""
+        alarm = threading.Lock()
+        alarm.acquire()
+        with self._guard:
+            late = self.rung != since
+            if not late:
+                self._alarms.add(alarm)
+        if late:
+            alarm.release()
+        try:
+            yield alarm
+        finally:
+            with self._guard:
+                self._alarms.discard(alarm)
 
 
 class Watch:
@@ -56,12 +70,14 @@ class Watch:
 
         `stirred` is asked at each look, so at most 20 ms after it became true without a ring.
         """
-        while (left := deadline - time.monotonic()) > 0:
-            rang = self._bell.wait(self._rung, min(self._pause, left))
-            if rang or self._version() != self._seen:
-                self._pause = _FIRST_PAUSE
-                return True
-            if stirred():
-                return True
-            self._pause = min(self._pause * _GROWTH, _LAST_PAUSE)
+        # One alarm for all looks: this loop is what an idle worker spends its time on.
+        with self._bell.listening(self._rung) as alarm:
+            while (left := deadline - time.monotonic()) > 0:
+                rang = alarm.acquire(timeout=min(self._pause, left))
+                if rang or self._version() != self._seen:
+                    self._pause = _FIRST_PAUSE
+                    return True
+                if stirred():
+                    return True
+                self._pause = min(self._pause * _GROWTH, _LAST_PAUSE)
         return False

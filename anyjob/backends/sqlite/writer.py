@@ -131,7 +131,7 @@ class Writer:
                 own.fail(_late())
                 return
             try:
-                self._commit(self._take(own), own, deadline)
+                self._commit_with(own, deadline)
             finally:
                 self._ground.unlock()
         finally:
@@ -171,10 +171,17 @@ class Writer:
         if heir is not None:
             heir.tell(Turn.LEAD)
 
-    def _commit(self, batch: list[Ticket], own: Ticket, deadline: float) -> None:
-        """Give every ticket of the batch its answer, in one transaction if that goes well."""
+    def _commit_with(self, own: Ticket, deadline: float) -> None:
+        """Give `own` and everybody who waits an answer, in one transaction if that goes well."""
         try:
-            self._try(batch, deadline)
+            connection = self._begin(deadline)
+        except AnyjobError as error:
+            # Whoever else waits can still withdraw: nobody was taken along.
+            self._take_apart([own], error, deadline)
+            return
+        batch = self._take(own)
+        try:
+            self._try(connection, batch, deadline)
         finally:
             for ticket in batch:
                 if not ticket.answered:  # the leader was interrupted
@@ -182,9 +189,9 @@ class Writer:
                 if ticket is not own:
                     ticket.tell(Turn.ANSWERED)
 
-    def _try(self, batch: list[Ticket], deadline: float) -> None:
+    def _try(self, connection: sqlite3.Connection, batch: list[Ticket], deadline: float) -> None:
         try:
-            results = self._transact(batch, deadline)
+            results = self._finish(connection, batch)
         except Exception as error:  # what a piece of work raises is its caller's, whatever it is
             self._take_apart(batch, error, deadline)
             return
@@ -203,14 +210,26 @@ class Writer:
                 ticket.fail(error)
                 continue
             try:
-                ticket.succeed(*self._transact([ticket], deadline))
+                ticket.succeed(*self._finish(self._begin(deadline), [ticket]))
             except Exception as own_error:  # as above
                 ticket.fail(own_error)
 
-    def _transact(self, batch: list[Ticket], deadline: float) -> list[Any]:
+    def _begin(self, deadline: float) -> sqlite3.Connection:
+        # A transaction that began to read and then wants to write would fail at once when somebody
+        # else wrote in between; one that begins by writing waits.
         connection = self._ground.writing()
+        while True:
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+                return connection
+            except sqlite3.Error as error:
+                busy = (getattr(error, "sqlite_errorcode", 0) & 0xFF) == sqlite3.SQLITE_BUSY
+                if not busy or time.monotonic() >= deadline:
+                    raise self._ground.translate(error) from error
+
+    def _finish(self, connection: sqlite3.Connection, batch: list[Ticket]) -> list[Any]:
+        """Do what the tickets want in the transaction that was begun, and commit it."""
         try:
-            self._begin(connection, deadline)
             results = [ticket.work(connection) for ticket in batch if ticket.work]
             self._end(connection)
         except BaseException as error:
@@ -221,18 +240,6 @@ class Writer:
         self.commits += 1
         self._ground.committed()
         return results
-
-    def _begin(self, connection: sqlite3.Connection, deadline: float) -> None:
-        # A transaction that began to read and then wants to write would fail at once when somebody
-        # else wrote in between; one that begins by writing waits.
-        while True:
-            try:
-                connection.execute("BEGIN IMMEDIATE")
-                return
-            except sqlite3.OperationalError as error:
-                busy = (error.sqlite_errorcode & 0xFF) == sqlite3.SQLITE_BUSY
-                if not busy or time.monotonic() >= deadline:
-                    raise
 
     def _end(self, connection: sqlite3.Connection) -> None:
         try:
