@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from random import Random
-from typing import assert_never
+from typing import TYPE_CHECKING, assert_never
 
 import msgspec
 
@@ -25,6 +24,9 @@ from anyjob.core.outcome import (
 from anyjob.core.result import encode_end
 from anyjob.core.retry import Retry, retry_after
 from anyjob.core.settlement import Lease, Settlement
+
+if TYPE_CHECKING:
+    from random import Random
 
 _MAX_REASON = 200
 
