@@ -1,12 +1,15 @@
 """Tasks, drafts, options through `using`, job handles and the registry."""
 
 import functools
+import sys
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from anyjob.core.attempt import Attempt, Progress, current_job, enter
 from anyjob.core.draft import AnyDraft, Draft
@@ -430,3 +433,17 @@ def test_states_are_waiting_leased_or_terminal() -> None:
     assert {state for state in State if state.is_terminal} == TERMINAL
     assert set(State) == TERMINAL | WAITING | {State.LEASED}
     assert not TERMINAL & WAITING
+
+
+@given(
+    st.text() | st.sampled_from(["os.system", "builtins.eval", "__import__", "receipt.__class__"])
+)
+def test_name_of_a_message_is_looked_up_and_never_imported(name: str) -> None:
+    registry = Registry()
+    registry.add(make(receipt))
+    before = set(sys.modules)
+
+    found = registry.find(name)
+
+    assert (found is not None) == (name == "receipt")
+    assert set(sys.modules) == before
