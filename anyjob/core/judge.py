@@ -75,7 +75,10 @@ def settlement_for(case: Case, outcome: Outcome, random: Random) -> Settlement:
 
 
 def _after_failure(case: Case, error: BaseException, random: Random) -> Settlement:
-    policy = _policy(case, error)
+    try:
+        policy = _policy(case, error)
+    except BaseException as surprise:  # user code: without the predicate's answer there is no retry
+        return _bury(case, f"failed, and the policy's when= raised {short(surprise)}", error)
     if policy is None:
         return _bury(case, "failed", error)
     if case.lease.attempt >= policy.max_attempts:
@@ -94,12 +97,7 @@ def _policy(case: Case, error: BaseException) -> Retry | None:
     if isinstance(error, RetryLater):
         # Asking for a retry is having a policy, whatever the rules per exception say.
         return case.retry or Retry()
-    if case.retry is None:
-        return None
-    try:
-        return case.retry.policy_for(error)
-    except BaseException:  # user code: the predicate; without its answer there is no retry
-        return None
+    return None if case.retry is None else case.retry.policy_for(error)
 
 
 def _wanted_delay(error: BaseException, now: float) -> float | None:
