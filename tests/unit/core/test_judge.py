@@ -229,7 +229,7 @@ def test_predicate_that_raises_means_no_retry_and_says_so(surprise: BaseExceptio
     assert type(buried) is settlement.Bury
     assert buried.reason.startswith("failed, and the policy's when= raised ")
     assert type(surprise).__name__ in buried.reason
-    assert read_note(buried.note).message == "boom"
+    assert read_note(buried.note or b"").message == "boom"
 
 
 errors = st.sampled_from(
