@@ -62,6 +62,8 @@ class Fetcher:
             self._poll = min(self._poll, _BURST_POLL)
         self._room = threading.Event()
         self._wants_room = False
+        #: Whether the fetch that is under way leaves some queue out until a slot frees.
+        self._leaves_out = False
         self._low_water = 0
         self._stopping = threading.Event()
         self._suspect: Attempt | None = None
@@ -88,6 +90,9 @@ class Fetcher:
         """Look again if the fetcher waits for room and there is some. Called at the end of every
         job.
         """
+        if self._leaves_out:
+            self._leaves_out = False
+            self._consumer.wake()
         if self._wants_room and len(self._held.waiting) <= self._low_water:
             self._wants_room = False
             self._room.set()
@@ -133,13 +138,17 @@ class Fetcher:
         asked = self._clock.monotonic()
         try:
             self._held.hand_over(self._consumer)
-            leases = self._consumer.fetch(credit, self._poll, self._limits())
+            limits = self._limits()
+            leases = self._consumer.fetch(credit, self._poll, limits)
         except BackendError as error:
             self._stopping.wait(self._outage.failed("fetch", error))
             return
         self._outage.ended("fetch")
         self._pace.fetched(len(leases), credit, sum(len(lease.body) for lease in leases))
-        self.empty_fetches = 0 if leases else self.empty_fetches + 1
+        # A queue that was left out may hold jobs all the same.
+        is_empty = not leases and not self._left_out(limits)
+        self._leaves_out = False
+        self.empty_fetches = self.empty_fetches + 1 if is_empty else 0
         if leases:
             reach("worker.fetch.after")
             self._dispatch(leases, asked + SAFE_SHARE * self._settings.lease)
@@ -149,8 +158,15 @@ class Fetcher:
         slow = [s.queue for s in self._settings.shares if self._pace.is_slow(s.queue)]
         if not slow:
             return None
+        # Said before the look, so that a slot that frees in between still wakes the fetch.
+        self._leaves_out = True
         free = max(0, self._settings.concurrency - len(self._held))
+        if free:
+            self._leaves_out = False
         return dict.fromkeys(slow, free)
+
+    def _left_out(self, limits: dict[str, int] | None) -> bool:
+        return limits is not None and 0 in limits.values()
 
     def _dispatch(self, leases: list[Lease], lease_deadline: float) -> None:
         attempts = self._intake.take(leases, lease_deadline)

@@ -97,7 +97,7 @@ class Keeper:
         """Beat soon."""
         self._awake.set()
 
-    def on_finished(self) -> None:
+    def stir(self) -> None:
         """Beat soon if asleep. Called at the end of every job."""
         if self._asleep:
             self._asleep = False

@@ -104,7 +104,7 @@ class Worker:
             log,
             may_release=backend.capabilities.release == "place",
         )
-        held.on_finished = self._keeper.on_finished
+        held.on_finished = self._keeper.stir
         held.on_room = self._fetcher.on_room
         self._fetcher.on_reclaimed = after.reclaimed
         self._keeper.on_cancel = self._loop.cancel
@@ -264,6 +264,9 @@ class Worker:
             self._threads.submit([a for a in attempts if not a.task.is_async])
         if any(attempt.timeout is not None for attempt in attempts):
             self._keeper.nudge()
+        elif len(attempts) > 1 or len(self._held) > self.settings.concurrency:
+            # Something may wait in the buffer, and nothing that ends soon would tell the keeper.
+            self._keeper.stir()
 
     def _replace(self, attempt: Attempt) -> None:
         """Give a lost thread's slot to a new one; with too many lost, end."""
