@@ -65,10 +65,12 @@ class Fetcher:
         #: Whether the fetch that is under way leaves some queue out until a slot frees.
         self._leaves_out = False
         self._low_water = 0
+        #: Whether the buffer was given back since the credit was reckoned.
+        self._is_overdrawn = False
         self._stopping = threading.Event()
         self._suspect: Attempt | None = None
         self._meeting_suspects = False
-        #: How many fetches in a row brought nothing.
+        #: How many fetches in a row brought nothing while nothing was held that could make more.
         self.empty_fetches = 0
         #: Told of every attempt that came back after a lost lease.
         self.on_reclaimed: Callable[[Attempt], None] = lambda _: None
@@ -97,9 +99,17 @@ class Fetcher:
             self._wants_room = False
             self._room.set()
 
+    def on_given_back(self) -> None:
+        """Let the fetch that is under way bring no more than the free slots. Called before the
+        buffer goes back, or this worker would be the first to take it again.
+        """
+        self._is_overdrawn = True
+        self._consumer.wake()
+
     def _credit(self) -> int:
         """Return how many jobs may be fetched now, after waiting up to half a second for room."""
         self._room.clear()
+        self._is_overdrawn = False
         self._wants_room = True
         credit = self._room_now()
         if credit <= 0:
@@ -136,6 +146,7 @@ class Fetcher:
         # Taken before the request, because a slow reply must not make our lease look longer than
         # the backend's.
         asked = self._clock.monotonic()
+        was_idle = self._held.is_idle and self._held.is_settled
         try:
             self._held.hand_over(self._consumer)
             limits = self._limits()
@@ -146,7 +157,7 @@ class Fetcher:
         self._outage.ended("fetch")
         self._pace.fetched(len(leases), credit, sum(len(lease.body) for lease in leases))
         # A queue that was left out may hold jobs all the same.
-        is_empty = not leases and not self._left_out(limits)
+        is_empty = was_idle and not leases and not self._left_out(limits)
         self._leaves_out = False
         self.empty_fetches = self.empty_fetches + 1 if is_empty else 0
         if leases:
@@ -180,6 +191,10 @@ class Fetcher:
         self._meeting_suspects = bool(suspects)
         if suspects:
             attempts = self._set_apart(suspects[0], attempts)
+        if self._is_overdrawn:
+            free = max(0, self._settings.concurrency - len(self._held))
+            self._release(attempts[free:])
+            attempts = attempts[:free]
         self._held.waiting.update(attempts)
         self._held.lots.append((self._clock.monotonic(), attempts))
         self._submit(attempts)

@@ -74,6 +74,8 @@ class Keeper:
         self.on_cancel: Callable[[Attempt, str], None] = lambda *_: None
         #: Called now and then while something waits: a slot may sleep that could run it.
         self.on_busy: Callable[[], None] = lambda: None
+        #: Called before buffered jobs go back.
+        self.on_give_back: Callable[[], None] = lambda: None
         #: Told of each attempt that keeps its slot though it was judged.
         self.on_stray: Callable[[Attempt], None] = lambda _: None
 
@@ -232,6 +234,7 @@ class Keeper:
                 if not self._may_release or now - since < _LONGEST_BUFFERED:
                     return
                 self._pace.empty()
+                self.on_give_back()
                 for attempt in self._held.take_back(attempts):
                     self._judgement.settle(attempt, Released())
             lots.popleft()

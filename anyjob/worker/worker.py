@@ -109,6 +109,7 @@ class Worker:
         self._fetcher.on_reclaimed = after.reclaimed
         self._keeper.on_cancel = self._loop.cancel
         self._keeper.on_stray = self._replace
+        self._keeper.on_give_back = self._fetcher.on_given_back
         self._keeper.on_busy = self._threads.help_out
 
     def run(self) -> int:

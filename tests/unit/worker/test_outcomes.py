@@ -266,5 +266,3 @@ def test_result_over_the_limit_buries_and_one_of_the_limit_is_kept(jobs: App) ->
             give.enqueue(99).result(timeout=30)
 
     assert dead.value.reason == "result"
-
-

@@ -229,3 +229,20 @@ def test_burst_ends_once_everything_that_was_ready_is_settled(jobs: App) -> None
     assert sorted(ran) == list(range(100))
     assert jobs.counts().ready == jobs.counts().leased == 0
     assert later.status() == "scheduled"
+
+
+def test_burst_runs_what_a_job_enqueues_just_before_it_ends(jobs: App) -> None:
+    ran: list[int] = []
+
+    @jobs.task
+    def chain(left: int) -> None:
+        ran.append(left)
+        # Long enough for fetches that bring nothing.
+        threading.Event().wait(0.12)
+        if left:
+            chain.enqueue(left - 1)
+
+    chain.enqueue(3)
+
+    assert jobs.worker(burst=True).run() == 0
+    assert ran == [3, 2, 1, 0]
