@@ -111,7 +111,7 @@ def _problem_and_advice(error: BaseException, code: int, session: Session) -> tu
     message = redact(one_line(message)).rstrip(".")
     problem, separator, advice = message.rpartition("; ")
     if separator:
-        return problem, advice
+        return problem, advice.replace("known: ", "use one of these: ", 1)
     command = getattr(getattr(error, "ctx", None), "command_path", "anyjob")
     missing = "see the traceback above" if session.verbose else "-v shows the traceback"
     return message, _ADVICE.get(code, missing).format(command=command)

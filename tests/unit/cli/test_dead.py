@@ -2,6 +2,9 @@
 
 import json
 
+import pytest
+
+from anyjob import JobDead
 from anyjob.core.state import State
 from tests.unit.cli.conftest import Cli, Shop
 
@@ -113,9 +116,8 @@ def test_revive_goes_through_more_dead_letters_than_a_page_has(shop: Shop, cli: 
 
 def test_revive_that_left_a_job_out_is_exit_code_1(shop: Shop, cli: Cli) -> None:
     job = shop.send.using(unique_key="k").enqueue("nobody")
-    with shop.app.worker(burst=True):
-        while job.status() != State.DEAD:
-            pass
+    with shop.app.worker(burst=True), pytest.raises(JobDead):
+        job.result(timeout=10)
     shop.send.using(unique_key="k").enqueue("ann")
 
     ran = cli("dead", "revive", job.id, *shop.where)

@@ -2,7 +2,11 @@
 
 import io
 import json
+import os
+import signal
+import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -190,6 +194,34 @@ def test_refused_jobs_of_a_stream_are_told_and_the_rest_is_stored(
     assert app.counts("mail").ready == len(ran.rows) == 2
     assert "refused: " in ran.err
     assert "error: 1 job refused\nto do: correct them and send them again" in ran.err
+
+
+def test_stream_that_is_interrupted_says_how_far_it_got(app: App, tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "anyjob", "enqueue", "send", "-", *APP],
+        cwd=tmp_path,
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(Path(__file__).parents[3])},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stdin
+        process.stdin.write('["ann"]\n' * 1500)
+        process.stdin.flush()
+        deadline = time.monotonic() + 20
+        while app.counts("mail").ready < 1000 and time.monotonic() < deadline:
+            time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=20)
+    finally:
+        process.kill()
+        process.wait()
+
+    assert process.returncode == 130
+    assert "1,000 jobs stored before this, of the lines up to 1000" in err
+    assert app.counts("mail").ready == 1000
 
 
 def test_empty_input_is_no_job(app: App, cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:

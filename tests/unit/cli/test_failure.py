@@ -7,6 +7,7 @@ from anyjob import cli as cli_module
 from anyjob.cli import failure
 from anyjob.cli.failure import AppNotLoaded, NotDone, NotFound, code_of, explain
 from anyjob.cli.session import Session
+from anyjob.cli.tree import ROOT
 from anyjob.core import errors
 from tests.unit.cli.conftest import Cli
 
@@ -90,6 +91,7 @@ def test_verbose_traceback_shows_no_secret(capsys: pytest.CaptureFixture[str]) -
     [
         (["qeues"], "no verb 'qeues'", "did you mean 'queues'?"),
         (["queues", "lss"], "no verb 'lss'", "did you mean 'ls'?"),
+        (["zzz"], "no verb 'zzz'", f"use one of these: {', '.join(sorted(ROOT))}"),
         (["queues", "ls", "--limit", "3"], "No such option", "anyjob queues ls --help"),
         (["jobs", "ls", "--limit", "0"], "Invalid value for '--limit'", "anyjob jobs ls --help"),
         (["queues", "pause"], "Missing argument 'QUEUE...'", "anyjob queues pause --help"),
