@@ -54,7 +54,9 @@ class Scene(Stage):
         return self.backend.capabilities
 
     def lacks(self, capability: str) -> bool:
-        return getattr(self.capabilities, capability) in ("none", False)
+        level = getattr(self.capabilities, capability)
+        # One level of priority is none at all.
+        return level == "none" or level is False or (capability, level) == ("priorities", 1)
 
     def verify_absent(self, capability: str) -> None:
         verify_absent(self, capability)

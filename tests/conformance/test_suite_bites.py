@@ -4,8 +4,6 @@ unrelated one.
 
 from __future__ import annotations
 
-from collections import defaultdict
-
 import msgspec
 import pytest
 
@@ -13,10 +11,11 @@ from anyjob.backends.memory import MemoryBackend, MemoryStore
 from anyjob.conformance import Harness, Site, run_property
 from anyjob.conformance.machines import run_lease_machine
 from anyjob.core.backend import Backend
+from anyjob.core.clock import SystemClock
 from anyjob.core.errors import LeaseLost
 from anyjob.core.store import Store
 from tests.conformance.broken import jobs, leases, stores
-from tests.conformance.broken.wrapped import Memory, WrappedBackend, WrappedConsumer
+from tests.conformance.wrapped import Memory, WrappedBackend, WrappedConsumer
 
 
 class Defect(msgspec.Struct, frozen=True):
@@ -126,11 +125,12 @@ class BrokenHarness(Harness):
 
     def __init__(self, defect: Defect) -> None:
         self.defect = defect
-        self.memories: dict[str, Memory] = defaultdict(Memory)
+        self.memories: dict[str, Memory] = {}
 
     def backend(self, site: Site) -> Backend:
         inner = MemoryBackend(f"memory://{site.name}", namespace=site.namespace, clock=site.clock)
-        memory = self.memories[f"{site.name} {site.namespace}"]
+        clock = site.clock or SystemClock()
+        memory = self.memories.setdefault(f"{site.name} {site.namespace}", Memory(clock))
         if issubclass(self.defect.broken, WrappedBackend):
             broken: Backend = self.defect.broken(inner, memory)
             return broken

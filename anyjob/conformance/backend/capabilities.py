@@ -14,7 +14,7 @@ from anyjob.conformance.scene import QUEUE, Scene
 from anyjob.core.backend import QueueShare
 from anyjob.core.envelope import ACCEPTED
 from anyjob.core.errors import AnyjobError, ConfigurationError, InvalidOption, PayloadTooLarge
-from anyjob.core.settlement import MAX_NOTE, Answer, Complete, Retry
+from anyjob.core.settlement import MAX_NOTE, Answer, Retry
 from anyjob.core.state import State
 
 SECRET = b"account 4929-1234-5678-9012 of a customer, to be seen by nobody but the task " * 10
@@ -121,7 +121,7 @@ class Declared(BackendProperties):
             said += [str(caught.value), repr(caught.value)]
         scene.put(body=SECRET)
         consumer = scene.consumer()
-        consumer.settle([Complete(lease=scene.one(consumer), outcome=SECRET)])
+        consumer.settle([Retry(lease=scene.one(consumer), note=SECRET)])
         said += [repr(scene.backend), repr(consumer), *heard]
         consumer.flush(5.0)
 

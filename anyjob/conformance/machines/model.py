@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from anyjob.core.backend import CancelResult
 from anyjob.core.capabilities import Capabilities
-from anyjob.core.envelope import Envelope
+from anyjob.core.envelope import PRIORITIES, Envelope
 from anyjob.core.settlement import (
     Abandon,
     Answer,
@@ -28,6 +28,8 @@ from anyjob.core.state import WAITING, State
 
 #: The place of a job that was released: before all that were never leased.
 HEAD = -1
+#: The part of a lease after which a local fence lets nothing pass.
+LOCAL_DEADLINE = 0.9
 #: One job in so many may come from the low end of the priorities.
 LOW_SHARE = 16
 
@@ -44,10 +46,13 @@ class ModelJob:
     place: int | None
     #: Model time: when it is due, when its lease ends, when it ended.
     at: float
+    #: Until when a lease is surely its holder's: earlier than its end where the fence is local.
+    sure: float = 0.0
     attempts: int = 0
     redeliveries: int = 0
     note: bytes = b""
     token: int | None = None
+    was_released: bool = False
     tokens: set[int] = field(default_factory=set)
     reason: str | None = None
     outcome: bytes | None = None
@@ -87,7 +92,7 @@ class Model:
 
     def is_live(self, lease: Lease) -> bool:
         """Whether this lease is the job's own and has not ended."""
-        return self._is_current(lease) and self.now() < self.jobs[lease.id].at - self._eps
+        return self._is_current(lease) and self.now() < self.jobs[lease.id].sure - self._eps
 
     def may_be_live(self, lease: Lease) -> bool:
         """Whether it is the newest of its job and nobody is known to have taken it back."""
@@ -149,7 +154,7 @@ class Model:
         assert not (lost and self.is_live(lease)), f"live lease on {lease.id} reported as lost"
         assert lost or self._is_current(lease), f"stale lease on {lease.id} extended"
         if not lost:
-            self.jobs[lease.id].at = self.now() + seconds
+            self._hold(self.jobs[lease.id], seconds)
 
     def cancelled(self, job_id: str, result: CancelResult) -> None:
         """A request to cancel was answered. Fails if that is no legal answer."""
@@ -209,10 +214,17 @@ class Model:
                 and other.place < job.place
             ]
             assert not passed, f"{job.id} went before {passed} of its priority"
-        if any(other.priority > job.priority for other in waiting):
+        if any(self._outranks(other, job) for other in waiting):
             self._inversions += 1
             allowed = (self._fetched + LOW_SHARE) / LOW_SHARE + 2
             assert self._inversions <= allowed, f"{self._inversions} inversions of priority"
+
+    def _outranks(self, one: ModelJob, other: ModelJob) -> bool:
+        if self.capabilities.priorities == PRIORITIES:
+            return one.priority > other.priority
+        # Which of the ten fall together is not declared; the first and the last never do.
+        several = self.capabilities.priorities > 1
+        return several and (one.priority, other.priority) == (PRIORITIES - 1, 0)
 
     def _lease(self, job: ModelJob, lease: Lease, seconds: float) -> None:
         redeliveries = job.redeliveries + (job.state is State.LEASED)
@@ -228,10 +240,17 @@ class Model:
         assert abs(lease.until - lease.now - seconds) <= self._eps
         assert abs(lease.now - self.now()) <= self._eps
         job.redeliveries = lease.redeliveries
+        job.was_released = False
         # Where a lapsed job comes back is left open.
         job.place = None
-        job.state, job.at, job.token = State.LEASED, self.now() + seconds, lease.token
+        job.state, job.token = State.LEASED, lease.token
         job.tokens.add(lease.token)
+        self._hold(job, seconds)
+
+    def _hold(self, job: ModelJob, seconds: float) -> None:
+        local = self.capabilities.fencing == "local"
+        job.at = self.now() + seconds
+        job.sure = self.now() + (LOCAL_DEADLINE * seconds if local else seconds)
 
     def _apply(self, job: ModelJob, settlement: Settlement) -> None:
         if settlement.note is not None:
@@ -249,6 +268,7 @@ class Model:
                 job.attempts += 1
                 self._wait(job, settlement.delay, None)
             case Release():
+                job.was_released = True
                 place = HEAD if self.capabilities.release == "place" else None
                 self._wait(job, settlement.delay, place)
             case Abandon():

@@ -18,6 +18,7 @@ from anyjob.core.backend import (
     QueueSpec,
 )
 from anyjob.core.capabilities import Capabilities
+from anyjob.core.clock import Clock
 from anyjob.core.envelope import Envelope, Receipt
 from anyjob.core.settlement import Lease, Settled, Settlement
 from anyjob.core.state import State
@@ -26,8 +27,9 @@ T = TypeVar("T")
 
 
 class Memory(msgspec.Struct):
-    """What the wrappers on one site know together, as a broken server would."""
+    """What the wrappers on one site know together, as a server would."""
 
+    clock: Clock
     #: The newest lease of each job, as the backend inside gave it.
     newest: dict[str, Lease] = {}
     #: Anything else a defect has to remember.
