@@ -22,9 +22,10 @@ UPDATE anyjob_jobs SET state={CANCELLED}, at=?, since=?
 WHERE seq IN (SELECT value FROM json_each(?))
 """
 _OF_STATE = "SELECT seq FROM anyjob_jobs WHERE queue=? AND state=? ORDER BY at, seq LIMIT ?"
+# The plus sign keeps SQLite from looking through all the dead for a few ids.
 _DEAD_BY_ID = f"""
 SELECT seq FROM anyjob_jobs
-WHERE queue=? AND state={DEAD} AND id IN (SELECT value FROM json_each(?))
+WHERE queue=? AND +state={DEAD} AND id IN (SELECT value FROM json_each(?))
 """
 # Behind a place, because those that cannot be revived stay where they are.
 _DEAD_AFTER = f"""

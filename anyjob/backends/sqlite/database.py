@@ -132,11 +132,17 @@ class Database:
 
     def check_room(self) -> None:
         """Raise BackendFull while the room for new jobs is gone."""
-        if self._ballast is not None and not self._ballast.is_aboard():
+        if self._has_room():
+            return
+        self._current()  # it may not be the disk that went
+        if not self._has_room():
             raise BackendFull(
                 f"the disk of the database {str(self.path)!r} is full; running jobs still settle;"
                 " free some space"
             )
+
+    def _has_room(self) -> bool:
+        return self._ballast is None or self._ballast.is_aboard()
 
     def keep_house(self) -> None:
         """Take the ballast back on board when there is room; notice a jump of the wall clock."""

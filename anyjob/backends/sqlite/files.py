@@ -25,13 +25,13 @@ _opening = threading.Lock()
 def take_place(location: Location) -> Path:
     """Check, before any effect, that a database may be at `location`; return its real path."""
     check_library()
-    check_place(location)
-    path = _real(location)
-    check_file(path, adopt=location.adopt)
     try:
+        check_place(location)
+        path = _real(location)
+        check_file(path, adopt=location.adopt)
         _probe(path)
     except OSError as error:
-        raise _refused(error, path) from error
+        raise _refused(error, location.path) from error
     return path
 
 
@@ -55,6 +55,8 @@ class Files:
             _prepare(self.writer, self.path, clock, adopt=location.adopt)
             use_log(self.writer, location.synchronous)
             self.reader = connect_reader(self.path)
+            # The first look makes the log, which is to be known again.
+            self.reader.execute("SELECT version FROM anyjob_meta").fetchone()
         except (AnyjobError, sqlite3.Error) as error:
             self.writer.close()
             if isinstance(error, sqlite3.Error):
@@ -132,7 +134,7 @@ def _refused(error: OSError, path: Path) -> AnyjobError:
         return BackendFull(f"the disk of {str(path)!r} is full; free some space")
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ELOOP):
         return ConfigurationError(
-            f"the database {str(path)!r} needs files beside itself, and they cannot be written"
-            f" ({error.strerror}); change the folder's permissions, or name another path"
+            f"the database {str(path)!r} or the files beside it cannot be written to"
+            f" ({error.strerror}); change the permissions of its folder, or name another path"
         )
     return translated(error, path)

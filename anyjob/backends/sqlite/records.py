@@ -20,9 +20,17 @@ _BY_IDS = f"""
 SELECT {_COLUMNS} FROM anyjob_jobs LEFT JOIN anyjob_bodies USING (seq)
 WHERE queue=? AND id IN (SELECT value FROM json_each(?))
 """
+# What is left of the place where the last page ended, then what lies behind: SQLite uses an index
+# for either part, and not for a comparison of both columns at once.
 _PAGE = f"""
-SELECT {_COLUMNS} FROM anyjob_jobs LEFT JOIN anyjob_bodies USING (seq)
-WHERE queue=? AND state=? AND (at, seq) > (?, ?) ORDER BY at, seq LIMIT ?
+SELECT * FROM (
+  SELECT {_COLUMNS} FROM anyjob_jobs LEFT JOIN anyjob_bodies USING (seq)
+  WHERE queue=:queue AND state=:state AND at=:at AND seq>:seq ORDER BY seq LIMIT :limit)
+UNION ALL
+SELECT * FROM (
+  SELECT {_COLUMNS} FROM anyjob_jobs LEFT JOIN anyjob_bodies USING (seq)
+  WHERE queue=:queue AND state=:state AND at>:at ORDER BY at, seq LIMIT :limit)
+LIMIT :limit
 """
 # By arrival, which stays while leases come, go and are extended.
 _LEASED_PAGE = f"""
@@ -65,7 +73,8 @@ def page(
     if stored == LEASED:
         rows = space.database.read(_LEASED_PAGE, (number, seq, limit + 1))
     else:
-        rows = space.database.read(_PAGE, (number, stored, at, seq, limit + 1))
+        place = {"queue": number, "state": stored, "at": at, "seq": seq, "limit": limit + 1}
+        rows = space.database.read(_PAGE, place)
     more = len(rows) > limit
     rows = rows[:limit]
     behind = f"{rows[-1][3]}:{rows[-1][0]}" if more else None

@@ -43,8 +43,11 @@ def check_file(path: Path, *, adopt: bool) -> None:
         try:
             application = _pragma(connection, "application_id")
             tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_schema")}
+            pages = _pragma(connection, "page_count")
         except sqlite3.Error as error:
             raise translated(error, path) from error
+        if not pages:  # shorter than any page, which SQLite would write over
+            raise BackendCorrupt(f"the file {str(path)!r} is no SQLite database; name another file")
         if application != APPLICATION_ID and not _is_ours(tables):
             _refuse_foreign(path, tables, adopt=adopt)
 

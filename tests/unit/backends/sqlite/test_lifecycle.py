@@ -1,0 +1,201 @@
+"""Opening, closing, forking."""
+
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from anyjob.backends.sqlite import SQLiteBackend, SQLiteStore
+from anyjob.core.backend import Consumer, QueueSpec
+from anyjob.core.errors import Misuse
+from anyjob.core.settlement import Complete
+from tests.unit.backends.sqlite.conftest import MakeJob
+
+Open = Callable[..., SQLiteBackend]
+
+
+def open_files(path: Path) -> list[str]:
+    folder = Path("/proc/self/fd") if Path("/proc/self/fd").exists() else Path("/dev/fd")
+    links = []
+    for descriptor in folder.iterdir():
+        try:
+            links.append(str(descriptor.readlink()))
+        except OSError:
+            continue
+    return [link for link in links if link.startswith(str(path))]
+
+
+def test_close_leaves_no_file_and_no_thread(url: str, path: Path, job: MakeJob) -> None:
+    threads = set(threading.enumerate())
+    for _ in range(5):
+        backend = SQLiteBackend(url)
+        backend.open()
+        backend.open()
+        backend.enqueue([job()])
+        backend.close()
+        backend.close()
+
+    assert open_files(path) == []
+    assert set(threading.enumerate()) == threads
+    assert sorted(file.name for file in path.parent.iterdir()) == [
+        "jobs.db",
+        "jobs.db-ballast",
+        "jobs.db-lock",
+    ]
+
+
+def test_backends_on_one_file_in_one_process_share_it(url: str, opened: Open, job: MakeJob) -> None:
+    first, second = opened(url), opened(url)
+    first.enqueue([job()])
+    second.enqueue([job()])
+
+    first.close()
+
+    assert second.counts("mail").ready == 2
+    second.enqueue([job()])
+    third = opened(url)
+    assert third.counts("mail").ready == 3
+
+
+def test_store_outlives_the_backend_it_came_from(url: str, opened: Open) -> None:
+    backend = opened(url)
+    store = backend.store()
+    store.open()
+    backend.close()
+
+    assert store.increment([("hits", 1)]) == [1]
+
+    store.close()
+    store.close()
+    with pytest.raises(Misuse):
+        store.increment([("hits", 1)])
+
+
+def test_reopened_backend_works_again(url: str, job: MakeJob) -> None:
+    backend = SQLiteBackend(url)
+    for _ in range(2):
+        backend.open()
+        backend.enqueue([job()])
+        backend.close()
+    backend.open()
+
+    assert backend.counts("mail").ready == 2
+
+    backend.close()
+
+
+def test_use_before_open_and_after_close_is_misuse(url: str, job: MakeJob) -> None:
+    backend, store = SQLiteBackend(url), SQLiteStore(url)
+    uses: list[Callable[[], object]] = [
+        lambda: backend.enqueue([job()]),
+        lambda: backend.declare([QueueSpec("mail")]),
+        lambda: backend.counts("mail"),
+        lambda: backend.get("mail", ["id"], wait=1),
+        lambda: backend.maintain(1),
+        lambda: store.get(["key"]),
+    ]
+    for use in uses:
+        with pytest.raises(Misuse, match="open"):
+            use()
+    backend.open()
+    store.open()
+    backend.close()
+    store.close()
+    for use in uses:
+        with pytest.raises(Misuse, match="open"):
+            use()
+
+
+@pytest.mark.parametrize("blocked", ["fetch", "get"])
+def test_close_ends_blocked_calls(url: str, job: MakeJob, blocked: str) -> None:
+    from anyjob.core.backend import QueueShare
+
+    backend = SQLiteBackend(url)
+    backend.open()
+    waiting = job(due=600.0)
+    backend.enqueue([waiting])
+    consumer = backend.consume([QueueShare("mail")], lease=30, worker="w")
+    ended: list[object] = []
+
+    def block() -> None:
+        if blocked == "fetch":
+            ended.append(consumer.fetch(1, 600))
+        else:
+            ended.append(backend.get("mail", [waiting.id], wait=600)[0] is not None)
+
+    thread = threading.Thread(target=block)
+    thread.start()
+    while not backend._database.bell._alarms:  # noqa: SLF001 - it waits when it listens
+        pass
+    backend.close()
+    thread.join(timeout=10)
+
+    assert not thread.is_alive()
+    assert ended == [[] if blocked == "fetch" else True]
+
+
+FORKED = """
+import os, sys, uuid
+from anyjob.backends.sqlite import SQLiteBackend
+from anyjob.core.backend import QueueShare
+from anyjob.core.envelope import Envelope
+from anyjob.core.errors import Misuse
+
+def job(): return Envelope(str(uuid.uuid4()), "mail", b"body")
+backend = SQLiteBackend(sys.argv[1]); backend.open()
+backend.enqueue([job()])
+consumer = backend.consume([QueueShare("mail")], lease=30, worker="w")
+child = os.fork()
+if child == 0:
+    refused = 0
+    for use in (lambda: backend.enqueue([job()]), lambda: consumer.fetch(1, 0), backend.open,
+                lambda: backend.counts("mail"), lambda: backend.maintain(1)):
+        try:
+            use()
+        except Misuse as error:
+            refused += "fork" in str(error)
+    backend.close()
+    fresh = SQLiteBackend(sys.argv[1]); fresh.open(); fresh.enqueue([job()]); fresh.close()
+    os._exit(refused)
+_, status = os.waitpid(child, 0)
+assert os.waitstatus_to_exitcode(status) == 5, status
+backend.enqueue([job()])
+assert backend.counts("mail").ready == 3
+backend.close()
+print("good")
+"""
+
+
+def test_forked_child_is_refused_and_opens_its_own(url: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore::DeprecationWarning", "-c", FORKED, url],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=30,
+    )
+
+    assert done.stdout == "good\n", done.stderr
+
+
+def test_consumer_that_closes_gives_back_what_it_holds(
+    backend: SQLiteBackend, consumer: Consumer, job: MakeJob
+) -> None:
+    jobs = [job() for _ in range(5)]
+    backend.enqueue(jobs)
+    leases = consumer.fetch(4, 0)
+    consumer.settle([Complete(lease=leases[0])])
+
+    consumer.close(release=True)
+    consumer.close(release=True)
+
+    assert backend.counts("mail").ready == 4
+    from anyjob.core.backend import QueueShare
+
+    another = backend.consume([QueueShare("mail")], lease=30, worker="w")
+    again = another.fetch(5, 0)
+    assert [lease.id for lease in again] == [each.id for each in jobs[1:]]
+    assert {(lease.attempt, lease.redeliveries) for lease in again} == {(1, 0)}
