@@ -484,6 +484,7 @@ class App:
             IdMaker(SystemRandom().getrandbits),
             clock,
             config.max_payload,
+            self.tasks,
             self._known_queues,
         )
         publisher = Publisher(lambda lot: send(backend, lot), backend.capabilities.max_batch)

@@ -18,7 +18,7 @@ from anyjob.core.errors import ConfigurationError, PayloadTooLarge, shown
 from anyjob.core.middleware import Middleware, overrides
 from anyjob.core.names import suggestion
 from anyjob.core.options import Options, needs_of
-from anyjob.core.task import Task
+from anyjob.core.task import Registry, Task
 from anyjob.core.wire import VERSION, Body, RetryOverride, encode_body
 
 
@@ -32,6 +32,7 @@ class Planner:
         new_id: Callable[[float], str],
         clock: Clock,
         max_payload: int,
+        registry: Registry,
         queues: Callable[[], Collection[str]],
     ) -> None:
         self._capabilities = capabilities
@@ -39,6 +40,7 @@ class Planner:
         self._new_id = new_id
         self._clock = clock
         self._max_payload = min(max_payload, capabilities.max_payload)
+        self._registry = registry
         self._queues = queues
         self._checked: set[Task[..., Any]] = set()
 
@@ -71,6 +73,11 @@ class Planner:
 
     def check(self, task: Task[..., Any], options: Options) -> list[Planned]:
         """Return how the backend meets what the options ask; raises for what it cannot."""
+        if self._registry.find(task.name) is not task:
+            raise ConfigurationError(
+                f"task {task.name!r} is registered with another app; enqueue its jobs through that"
+                " one, whose workers know it"
+            )
         queues = self._queues()
         if options.queue not in queues:
             raise ConfigurationError(

@@ -45,7 +45,7 @@ class Retry(msgspec.Struct, frozen=True, kw_only=True):
     cap: Duration = 3600.0
     jitter: Jitter = True
     budget: Duration | None = None
-    on: Exceptions = (Exception,)
+    on: Exceptions = (BaseException,)
     never: Exceptions = ()
     when: Callable[[BaseException], bool] | None = None
     rules: Mapping[type[BaseException], Retry | None] = {}

@@ -200,6 +200,12 @@ class Worker:
     def _stop(self, threads: list[threading.Thread]) -> None:
         """Stop fetch, release the buffer, wait for slots, flush, close: in this order."""
         fetch, keep, house = threads
+        LOGGER.info(
+            "stopping: %d jobs run on, for %g s at most",
+            len(self._held.running),
+            self.settings.grace,
+            extra={"facts": {"event": "worker.stopping", "running": len(self._held.running)}},
+        )
         self._fetcher.stop()
         fetch.join(_FLUSH_PATIENCE)
         self._release(self._held.take_back(list(self._held.waiting)))

@@ -123,11 +123,15 @@ class RateLimited(ConnectionError):
     pass
 
 
-def test_error_is_retried_by_default_and_an_exit_is_not() -> None:
+@pytest.mark.parametrize("error", [ValueError(), SystemExit(), KeyboardInterrupt()])
+def test_every_failure_is_retried_by_default_an_exit_included(error: BaseException) -> None:
     policy = Retry()
 
-    assert policy.policy_for(ValueError()) is policy
-    assert policy.policy_for(SystemExit()) is None
+    assert policy.policy_for(error) is policy
+
+
+def test_exit_is_not_retried_where_the_policy_names_exceptions() -> None:
+    assert Retry(on=Exception).policy_for(SystemExit()) is None
 
 
 def test_error_must_be_one_of_on_and_none_of_never() -> None:
