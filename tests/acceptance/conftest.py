@@ -1,4 +1,7 @@
-"""Real worker processes on a SQLite file, lease 3 s, judged by a journal outside the product."""
+"""Real worker processes on a SQLite file, lease 3 s, judged by a diary outside the product."""
+# Crashes, freezes, stops, failpoints and shares of the file are proved in test_crashes.py, which works;
+# disk, clock, poison, limits, misbehaving tasks, start and exit are being written beside it in files of
+# their own by somebody else. Build on this module and program.py; do not replace them.
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ import pytest
 
 from anyjob import Job
 from tests.acceptance import program
-from tests.acceptance.journal import Journal
+from tests.acceptance.diary import Diary
 
 ROOT = Path(__file__).parents[2]
 LEASE = 3.0
@@ -26,12 +29,12 @@ ANYJOB = str(Path(sys.executable).with_name("anyjob"))
 
 
 class Site:
-    """A folder with a database and a journal, and the processes that work there."""
+    """A folder with a database and a diary, and the processes that work there."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.url = f"sqlite:///{folder / 'jobs.db'}"
-        self.journal = Journal(folder)
+        self.diary = Diary(folder)
         self.app = program.make(self.url)
         self._processes: list[subprocess.Popen[str]] = []
 

@@ -1,4 +1,4 @@
-"""The program under test: tasks that write a journal of their own, which judges the product.
+"""The program under test: tasks that write a diary of their own, which judges the product.
 
 Run by real `anyjob worker` processes; the backend and everything else come from `ANYJOB_*`.
 """
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from anyjob import App, Bury, Retry, current_job
-from tests.acceptance.journal import write
+from tests.acceptance.diary import write
 
 QUICKLY = Retry(max_attempts=3, initial=0.05, jitter=False)
 

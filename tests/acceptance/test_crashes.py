@@ -23,17 +23,17 @@ LOT = 1000
 def test_job_of_a_killed_worker_is_run_by_another(site: Site) -> None:
     [job] = site.enqueue("work", seconds=2.0)
     first = site.worker()
-    site.wait(lambda: site.journal.open_by(first.pid), "the job begins")
+    site.wait(lambda: site.diary.open_by(first.pid), "the job begins")
 
     first.kill()
     killed = time.clock_gettime(time.CLOCK_MONOTONIC)
     site.worker()
-    site.wait(lambda: job in site.journal.ended(), "another worker ends the job")
+    site.wait(lambda: job in site.diary.ended(), "another worker ends the job")
 
-    runs = site.journal.runs()[job]
+    runs = site.diary.runs()[job]
     assert [(run["attempt"], run["redeliveries"]) for run in runs] == [(1, 0), (1, 1)]
     assert runs[1]["at"] - killed <= RECOVERY
-    site.journal.check([job])
+    site.diary.check([job])
 
 
 def test_effect_happens_once_when_the_worker_dies_before_it_settles(site: Site) -> None:
@@ -42,29 +42,29 @@ def test_effect_happens_once_when_the_worker_dies_before_it_settles(site: Site) 
     assert first.wait(timeout=20) == -signal.SIGKILL
 
     site.worker()
-    site.wait(lambda: len(site.journal.lines("end")) == 2, "the job runs again")
+    site.wait(lambda: len(site.diary.lines("end")) == 2, "the job runs again")
     site.wait(site.settled, "the job is settled")
 
     effects = sqlite3.connect(site.folder / "effects.db")
     assert effects.execute("SELECT count(*) FROM effects").fetchone() == (1,)
     effects.close()
-    assert len(site.journal.runs()[job]) == 2
+    assert len(site.diary.runs()[job]) == 2
 
 
 def test_unbegun_jobs_of_a_killed_worker_lose_no_attempt(site: Site) -> None:
     jobs = site.enqueue("work", 3, seconds=5.0) + site.enqueue("work", 47)
     first = site.worker("-c", "3")
-    site.wait(lambda: len(site.journal.open_by(first.pid)) == 3, "three jobs begin")
+    site.wait(lambda: len(site.diary.open_by(first.pid)) == 3, "three jobs begin")
     first.kill()
-    begun = site.journal.begun_by(first.pid)
+    begun = site.diary.begun_by(first.pid)
 
     site.worker("-c", "50")
-    site.wait(lambda: set(jobs) <= site.journal.ended(), "all jobs end")
+    site.wait(lambda: set(jobs) <= site.diary.ended(), "all jobs end")
     site.wait(site.settled, "all jobs are settled")
 
     assert len(begun) == 3
-    site.journal.check(jobs)
-    assert all(run["attempt"] == 1 for runs in site.journal.runs().values() for run in runs)
+    site.diary.check(jobs)
+    assert all(run["attempt"] == 1 for runs in site.diary.runs().values() for run in runs)
 
 
 @pytest.mark.parametrize("name", sorted(n for n in FAILPOINTS if ".enqueue." not in n))
@@ -77,14 +77,14 @@ def test_worker_killed_at_a_failpoint_loses_nothing(site: Site, name: str) -> No
     site.worker("-c", "4")
     site.wait(site.settled, "every job has ended")
 
-    runs = site.journal.runs()
+    runs = site.diary.runs()
     assert set(runs) == set(jobs)
     if name in task:
         assert site.app.counts().dead == len(jobs)
     else:
-        site.journal.check(jobs)
+        site.diary.check(jobs)
     again = [job for job in jobs if len({run["pid"] for run in runs[job]}) > 1]
-    assert set(again) <= site.journal.begun_by(doomed.pid)
+    assert set(again) <= site.diary.begun_by(doomed.pid)
 
 
 @pytest.mark.parametrize("name", sorted(n for n in FAILPOINTS if ".enqueue." in n))
@@ -103,17 +103,17 @@ def test_producer_killed_at_a_failpoint_stores_all_or_nothing(site: Site, name: 
     site.wait(site.settled, "what was stored has run")
 
     assert stored == (20 if name.endswith("after_commit") else 0)
-    assert len(site.journal.ended()) == stored
+    assert len(site.diary.ended()) == stored
 
 
 def test_frozen_worker_drops_what_another_took_over(site: Site) -> None:
     [job] = site.enqueue("work", seconds=0.5)
     first = site.worker()
-    site.wait(lambda: site.journal.open_by(first.pid), "the job begins")
+    site.wait(lambda: site.diary.open_by(first.pid), "the job begins")
     os.kill(first.pid, signal.SIGSTOP)
 
     second = site.worker()
-    site.wait(lambda: job in site.journal.ended(), "another worker ends the job")
+    site.wait(lambda: job in site.diary.ended(), "another worker ends the job")
     site.wait(site.settled, "it is settled by that worker")
     os.kill(first.pid, signal.SIGCONT)
     site.wait(lambda: "was lost" in site.log_of(first), "the thawed worker hears of it")
@@ -121,21 +121,21 @@ def test_frozen_worker_drops_what_another_took_over(site: Site) -> None:
     assert site.app.get(job).status() is State.SUCCEEDED
     [later] = site.enqueue("work")
     second.terminate()
-    site.wait(lambda: later in site.journal.ended(), "the thawed worker goes on")
+    site.wait(lambda: later in site.diary.ended(), "the thawed worker goes on")
     assert first.poll() is None
-    site.journal.check([job, later])
+    site.diary.check([job, later])
 
 
 def test_terminated_worker_finishes_what_runs_and_releases_the_rest(site: Site) -> None:
     jobs = site.enqueue("work", 2, seconds=1.5) + site.enqueue("work", 10)
     worker = site.worker("-c", "2", "--grace", "10")
-    site.wait(lambda: len(site.journal.open_by(worker.pid)) == 2, "two jobs begin")
+    site.wait(lambda: len(site.diary.open_by(worker.pid)) == 2, "two jobs begin")
 
     worker.terminate()
     site.wait(lambda: site.app.counts().ready == 10, "the unbegun are ready", patience=1.0)
 
     assert worker.wait(timeout=10) == 0, site.log_of(worker)
-    assert site.journal.ended() == set(jobs[:2])
+    assert site.diary.ended() == set(jobs[:2])
     assert site.app.counts().leased == 0
     record = site.app.show(jobs[-1])
     assert (record.attempts, record.redeliveries) == (0, 0)
@@ -144,7 +144,7 @@ def test_terminated_worker_finishes_what_runs_and_releases_the_rest(site: Site) 
 def test_job_over_the_grace_is_released_without_an_attempt(site: Site) -> None:
     [job] = site.enqueue("work", seconds=60.0)
     worker = site.worker("--grace", "0.5")
-    site.wait(lambda: site.journal.open_by(worker.pid), "the job begins")
+    site.wait(lambda: site.diary.open_by(worker.pid), "the job begins")
 
     worker.terminate()
 
@@ -159,7 +159,7 @@ def test_second_signal_ends_the_worker_at_once(
 ) -> None:
     jobs = site.enqueue("work", seconds=60.0) + site.enqueue("awork", seconds=60.0)
     worker = site.worker()
-    site.wait(lambda: len(site.journal.open_by(worker.pid)) == 2, "the jobs begin")
+    site.wait(lambda: len(site.diary.open_by(worker.pid)) == 2, "the jobs begin")
 
     os.killpg(worker.pid, number)
     site.wait(lambda: "stopping" in site.log_of(worker), "it drains")
@@ -177,21 +177,21 @@ def test_twenty_kills_under_load_lose_nothing(site: Site) -> None:
     held: set[str] = set()
     for _ in range(20):
         worker = site.worker("-c", "8")
-        begun = len(site.journal.lines("begin"))
+        begun = len(site.diary.lines("begin"))
         site.wait(
-            lambda begun=begun: len(site.journal.lines("begin")) > begun or site.settled(),  # type: ignore[misc]
+            lambda begun=begun: len(site.diary.lines("begin")) > begun or site.settled(),  # type: ignore[misc]
             "the worker runs jobs",
         )
         time.sleep(rng.uniform(0.0, 0.1))
         worker.kill()
         worker.wait()
-        held |= site.journal.begun_by(worker.pid)
+        held |= site.diary.begun_by(worker.pid)
 
     site.worker("-c", "32")
     site.wait(site.settled, "all jobs end", patience=60)
 
-    site.journal.check(jobs)
-    runs = site.journal.runs()
+    site.diary.check(jobs)
+    runs = site.diary.runs()
     again = {job for job in jobs if len(runs[job]) > 1}
     assert again <= held
     for worker_runs in _again_by_dead_process(runs).values():
@@ -215,7 +215,7 @@ def test_processes_on_one_file_share_it_under_random_kills(site: Site, tmp_path:
     ]
     workers = [site.worker("-c", "2") for _ in range(4)]
     for victim in (0, 2, 1):
-        site.wait(lambda v=victim: len(site.journal.begun_by(workers[v].pid)) > 5, "it works")  # type: ignore[misc]
+        site.wait(lambda v=victim: len(site.diary.begun_by(workers[v].pid)) > 5, "it works")  # type: ignore[misc]
         time.sleep(rng.uniform(0.0, 0.3))
         workers[victim].kill()
         workers[victim] = site.worker("-c", "2")
@@ -226,24 +226,24 @@ def test_processes_on_one_file_share_it_under_random_kills(site: Site, tmp_path:
         for number in range(2)
         for line in (tmp_path / f"outbox-{number}.txt").read_text().split()
     }
-    site.wait(lambda: accepted <= site.journal.ended(), "all accepted jobs end", patience=60)
+    site.wait(lambda: accepted <= site.diary.ended(), "all accepted jobs end", patience=60)
     site.wait(site.settled, "all accepted jobs are settled")
 
     assert [p.returncode for p in producers] == [0, 0]
-    site.journal.check(accepted)
+    site.diary.check(accepted)
 
 
 def test_four_workers_get_fair_shares_of_one_file(site: Site) -> None:
     workers = [site.worker("-c", "4") for _ in range(4)]
     warm_up = site.enqueue("work", 400, seconds=0.005)
-    site.wait(lambda: set(warm_up) <= site.journal.ended(), "every worker is awake")
-    site.wait(lambda: len(site.journal.by_process()) == 4, "every worker has begun to work")
-    before = site.journal.by_process()
+    site.wait(lambda: set(warm_up) <= site.diary.ended(), "every worker is awake")
+    site.wait(lambda: len(site.diary.by_process()) == 4, "every worker has begun to work")
+    before = site.diary.by_process()
 
     jobs = site.enqueue("work", 2000, seconds=0.01)
-    site.wait(lambda: set(jobs) <= site.journal.ended(), "all jobs end", patience=60)
+    site.wait(lambda: set(jobs) <= site.diary.ended(), "all jobs end", patience=60)
 
-    after = site.journal.by_process()
+    after = site.diary.by_process()
     shares = [after.get(w.pid, 0) - before.get(w.pid, 0) for w in workers]
     assert min(shares) >= len(jobs) / 4 / 2, shares
 
@@ -253,7 +253,7 @@ def test_lease_is_kept_while_a_job_runs_longer_than_it(site: Site) -> None:
     site.worker()
     site.worker()
 
-    site.wait(lambda: job in site.journal.ended(), "the job ends")
+    site.wait(lambda: job in site.diary.ended(), "the job ends")
     site.wait(site.settled, "it is settled")
 
-    assert len(site.journal.runs()[job]) == 1
+    assert len(site.diary.runs()[job]) == 1
