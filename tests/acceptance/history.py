@@ -1,125 +1,109 @@
-"""The judge: reads a journal and says what no backend and no worker may do."""
+"""The judge: reads the lines of a diary and says what no backend and no worker may do."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
-from tests.acceptance.journal import Entry
+#: A line of `Diary`; beside "begin" and "end", tests write "killed" and "frozen" of a process.
+Line = Mapping[str, Any]
 
 
 @dataclass
 class Run:
-    """One run of a job, from its start to its end, or to the death of its process."""
+    """One run of a job, from its beginning to its end, or to what befell its process."""
 
-    start: Entry
-    end: Entry | None = None
-    #: When its process was killed or frozen, if that came before its end.
-    cut: float | None = None
-
-    @property
-    def pid(self) -> int:
-        return self.start.pid
-
-    @property
-    def failed(self) -> bool:
-        return self.end is not None and self.end.what == "failed"
-
-    @property
-    def succeeded(self) -> bool:
-        return self.end is not None and self.end.what == "end"
+    begin: Line
+    end: Line | None = None
+    #: killed or frozen, once that befell its process after it had begun.
+    struck: Line | None = None
 
 
 @dataclass
 class Verdict:
-    """Each list holds the names of jobs that broke one rule; all are empty in a good history."""
+    """Each list holds the jobs that broke one rule; all are empty in a good history."""
 
-    #: Accepted, and never ended well.
+    #: Accepted, and never run to an end.
     lost: list[str] = field(default_factory=list)
-    #: Run though nobody ever asked for it, or under an id that nobody was given.
+    #: Run though nobody was told that it was accepted.
     phantom: list[str] = field(default_factory=list)
-    #: Run again though the run before it neither failed nor lost its process.
+    #: Run again though the run before it neither failed nor had its process struck.
     doubled: list[str] = field(default_factory=list)
-    #: Started before it was due.
+    #: Begun before it was due.
     early: list[str] = field(default_factory=list)
-    #: Two runs at once, both in living processes.
+    #: Two runs at once, the first in a process that was not struck.
     overlap: list[str] = field(default_factory=list)
-    #: An attempt or redelivery number that does not follow from the run before.
+    #: A number of attempt or redelivery that does not follow from the run before.
     attempts: list[str] = field(default_factory=list)
 
     @property
     def broken(self) -> dict[str, list[str]]:
-        return {rule: names for rule, names in vars(self).items() if names}
+        return {rule: jobs for rule, jobs in vars(self).items() if jobs}
 
 
-def judged(entries: Sequence[Entry], *, unfinished: Collection[str] = ()) -> Verdict:
-    """Return the verdict on a history that has come to rest; `unfinished` need not end well."""
-    verdict = Verdict()
-    runs = runs_of(entries)
-    asked = {entry.name: entry for entry in entries if entry.what == "asking"}
-    accepted = {entry.name: entry for entry in entries if entry.what == "accepted"}
-    for name in accepted.keys() - set(unfinished):
-        if not any(run.succeeded for run in runs.get(name, ())):
-            verdict.lost.append(name)
-    for name, its_runs in runs.items():
-        if name not in asked or not _has_its_id(its_runs, accepted.get(name)):
-            verdict.phantom.append(name)
-        if name in asked and any(run.start.wall < asked[name].due for run in its_runs):
-            verdict.early.append(name)
-        for one, next_one in zip(its_runs, its_runs[1:], strict=False):
-            _judge_pair(name, one, next_one, verdict)
+def judged(
+    lines: Sequence[Line],
+    accepted: Collection[str],
+    *,
+    uncertain: Collection[str] = (),
+    failing: Collection[str] = (),
+    due: Mapping[str, float] | None = None,
+) -> Verdict:
+    """Return the verdict on a history that has come to rest.
+
+    `uncertain` jobs may have been stored or not; `failing` ones may fail, all others end well or are
+    cut off; `due` is when a job may begin at the earliest, by
+    the diary's clock.
+    """
+    verdict, runs, due = Verdict(), runs_of(lines), due or {}
+    for job in sorted(accepted):
+        if not any(run.end is not None for run in runs.get(job, ())):
+            verdict.lost.append(job)
+    for job, its_runs in runs.items():
+        if job not in accepted and job not in uncertain:
+            verdict.phantom.append(job)
+        if any(run.begin["at"] < due.get(job, 0.0) for run in its_runs):
+            verdict.early.append(job)
+        for before, after in zip(its_runs, its_runs[1:], strict=False):
+            _judge_pair(job, before, after, verdict, may_fail=job in failing)
     return verdict
 
 
-def runs_of(entries: Sequence[Entry]) -> dict[str, list[Run]]:
-    """Group the runs by job name, in the order of their start."""
+def runs_of(lines: Sequence[Line]) -> dict[str, list[Run]]:
+    """Group the runs by job, in the order of their beginning."""
     runs: dict[str, list[Run]] = defaultdict(list)
-    by_lease: dict[tuple[str, int, int], Run] = {}
-    struck: dict[int, float] = {}
-    for entry in entries:
-        key = (entry.job, entry.token, entry.pid)
-        if entry.what == "start":
-            run = by_lease[key] = Run(entry)
-            runs[entry.name].append(run)
-        elif entry.what in ("end", "failed"):
-            by_lease[key].end = entry
-        elif entry.what in ("killed", "frozen"):
-            struck.setdefault(entry.pid, entry.steady)
-    for its_runs in runs.values():
-        for run in its_runs:
-            when = struck.get(run.pid)
-            if when is not None and (run.end is None or run.end.steady >= when):
-                run.cut = when
+    by_lease: dict[tuple[str, int], Run] = {}
+    by_process: dict[int, list[Run]] = defaultdict(list)
+    for line in lines:
+        match line["event"]:
+            case "begin":
+                run = by_lease[line["job"], line["token"]] = Run(line)
+                runs[line["job"]].append(run)
+                by_process[line["pid"]].append(run)
+            case "end":
+                by_lease[line["job"], line["token"]].end = line
+            case "killed" | "frozen":
+                for run in by_process[line["pid"]]:
+                    run.struck = run.struck or line
     return runs
 
 
-def run_again(entries: Sequence[Entry]) -> dict[str, int]:
-    """How many runs each job had beyond those that its failures explain."""
-    again = {}
-    for name, runs in runs_of(entries).items():
-        extra = len(runs) - 1 - sum(run.failed for run in runs[:-1])
-        if extra:
-            again[name] = extra
-    return again
+def _judge_pair(job: str, before: Run, after: Run, verdict: Verdict, *, may_fail: bool) -> None:
+    was_struck = before.struck is not None and before.struck["at"] <= after.begin["at"]
+    attempts = after.begin["attempt"] - before.begin["attempt"]
+    lost_leases = after.begin["redeliveries"] - before.begin["redeliveries"]
+    has_failed = may_fail and attempts == 1 and before.end is None
+    if not was_struck and not has_failed:
+        verdict.doubled.append(job)
+    if not was_struck and not has_failed and _goes_on(before, after.begin["at"]):
+        verdict.overlap.append(job)
+    # What failed counts as an attempt, what was cut off as a lost lease, and never as both.
+    was_cut_off = was_struck and attempts == 0 and lost_leases >= 1
+    if not was_cut_off and not (has_failed and lost_leases >= 0):
+        verdict.attempts.append(job)
 
 
-def _has_its_id(runs: Sequence[Run], accepted: Entry | None) -> bool:
-    ids = {run.start.job for run in runs}
-    return len(ids) == 1 and (accepted is None or ids == {accepted.job})
-
-
-def _judge_pair(name: str, one: Run, next_one: Run, verdict: Verdict) -> None:
-    # Its process was struck, before or right after its end was written: it may not be settled.
-    unsettled = one.cut is not None or one.pid in verdict_struck(one)
-    if not unsettled and not one.failed:
-        verdict.doubled.append(name)
-    ended = one.end.steady if one.end is not None else one.cut
-    if one.cut is None and (ended is None or next_one.start.steady < ended):
-        verdict.overlap.append(name)
-    steps = (
-        next_one.start.attempt - one.start.attempt,
-        next_one.start.redeliveries - one.start.redeliveries,
-    )
-    if steps[0] not in (0, 1) or steps[1] < 0 or (steps == (0, 0)):
-        verdict.attempts.append(name)
+def _goes_on(run: Run, at: float) -> bool:
+    return run.end is None or bool(run.end["at"] > at)
