@@ -37,6 +37,6 @@ def agreed(
         raise click.UsageError(
             "this changes jobs for good, and there is no terminal to ask on; add --yes"
         )
-    if not click.confirm("go on?", err=True):
+    if not session.is_agreed("go on?"):
         raise NotDone("nothing was changed; add --yes to leave out the question")
     return True

@@ -28,6 +28,14 @@ class Session:
         """Whether somebody is there to answer."""
         return sys.stdin.isatty() and sys.stderr.isatty()
 
+    def is_agreed(self, question: str) -> bool:
+        """Ask on stderr; anything but yes is no."""
+        # Not by `input`, which click.confirm uses too: away from stdout it forgets an interrupt
+        # that comes while it writes the question.
+        sys.stderr.write(f"{question} [y/N] ")
+        sys.stderr.flush()
+        return sys.stdin.readline().strip().lower() in ("y", "yes")
+
     def console(self, stream: TextIO) -> Console:
         """Return a rich console; NO_COLOR and FORCE_COLOR hold unless `--color` says otherwise."""
         from rich.console import Console
