@@ -34,7 +34,17 @@ from anyjob.core.errors import (
 from anyjob.core.events import Event
 from anyjob.core.job import Job
 from anyjob.core.middleware import Middleware
-from anyjob.core.outcome import Failed, Outcome, Succeeded
+from anyjob.core.outcome import (
+    Buried,
+    Cancelled,
+    Discarded,
+    Expired,
+    Failed,
+    Outcome,
+    Released,
+    Snoozed,
+    Succeeded,
+)
 from anyjob.core.retry import Retry
 from anyjob.core.state import State
 
@@ -49,14 +59,18 @@ __all__ = [
     "BackendError",
     "BackendFull",
     "BackendUnavailable",
+    "Buried",
     "Bury",
+    "Cancelled",
     "ConfigurationError",
     "DecodeError",
     "Discard",
+    "Discarded",
     "Draft",
     "EnqueueRejected",
     "EnqueueUncertain",
     "Event",
+    "Expired",
     "Failed",
     "InvalidArguments",
     "InvalidOption",
@@ -72,12 +86,14 @@ __all__ = [
     "PayloadTooLarge",
     "Progress",
     "Rejected",
+    "Released",
     "ResultError",
     "ResultNotKept",
     "ResultTimeout",
     "Retry",
     "RetryLater",
     "Snooze",
+    "Snoozed",
     "State",
     "Succeeded",
     "TaskNotFound",

@@ -3,6 +3,7 @@
 import inspect
 from collections.abc import Iterator
 from types import ModuleType
+from typing import get_args
 
 import pytest
 
@@ -32,3 +33,8 @@ def test_everything_behind_a_door_is_documented(door: ModuleType) -> None:
     bare = [thing for thing in public(door) if callable(thing) and not inspect.getdoc(thing)]
 
     assert bare == []
+
+
+def test_every_outcome_is_behind_the_users_door() -> None:
+    # Middleware is written by users, and returns them.
+    assert {kind.__name__ for kind in get_args(anyjob.Outcome)} <= set(anyjob.__all__)
