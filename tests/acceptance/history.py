@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 #: A line of `Diary`; beside "begin" and "end", tests write "killed" and "frozen" of a process.
@@ -53,9 +54,8 @@ def judged(
 ) -> Verdict:
     """Return the verdict on a history that has come to rest.
 
-    `uncertain` jobs may have been stored or not; `failing` ones may fail, all others end well or are
-    cut off; `due` is when a job may begin at the earliest, by
-    the diary's clock.
+    `uncertain` jobs may have been stored or not; `failing` ones may fail, all others end well or
+    are cut off; `due` is when a job may begin at the earliest, by the diary's clock.
     """
     verdict, runs, due = Verdict(), runs_of(lines), due or {}
     for job in sorted(accepted):
@@ -66,7 +66,7 @@ def judged(
             verdict.phantom.append(job)
         if any(run.begin["at"] < due.get(job, 0.0) for run in its_runs):
             verdict.early.append(job)
-        for before, after in zip(its_runs, its_runs[1:], strict=False):
+        for before, after in pairwise(its_runs):
             _judge_pair(job, before, after, verdict, may_fail=job in failing)
     return verdict
 
