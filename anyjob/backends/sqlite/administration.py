@@ -10,7 +10,7 @@ from anyjob.backends.sqlite.lots import array, ids_array
 from anyjob.backends.sqlite.settle import drop_bodies, forget_at
 from anyjob.backends.sqlite.space import Space
 from anyjob.backends.sqlite.states import CANCELLED, DEAD, ENDED, LEASED, READY, SCHEDULED
-from anyjob.backends.sqlite.tend import SLICE
+from anyjob.backends.sqlite.tend import LAST_PLACE, SLICE
 from anyjob.core.backend import CancelResult
 
 _STATES = """
@@ -21,7 +21,7 @@ _CANCEL = f"""
 UPDATE anyjob_jobs SET state={CANCELLED}, at=?, since=?
 WHERE seq IN (SELECT value FROM json_each(?))
 """
-_OF_STATE = "SELECT seq FROM anyjob_jobs WHERE queue=? AND state=? ORDER BY at, seq LIMIT ?"
+_OF_STATE = "SELECT seq FROM anyjob_jobs WHERE queue=? AND state=? ORDER BY at LIMIT ?"
 # The plus sign keeps SQLite from looking through all the dead for a few ids.
 _DEAD_BY_ID = f"""
 SELECT seq FROM anyjob_jobs
@@ -29,8 +29,9 @@ WHERE queue=? AND +state={DEAD} AND id IN (SELECT value FROM json_each(?))
 """
 # Behind a place, because those that cannot be revived stay where they are.
 _DEAD_AFTER = f"""
-SELECT seq, at FROM anyjob_jobs
-WHERE queue=? AND state={DEAD} AND (at, seq) > (?, ?) ORDER BY at, seq LIMIT {SLICE}
+SELECT seq, at, place, since FROM anyjob_jobs
+WHERE queue=? AND state={DEAD} AND (at, place, since, seq) > (?, ?, ?, ?)
+ORDER BY at, place, since, seq LIMIT {SLICE}
 """
 _REMOVE = "DELETE FROM anyjob_jobs WHERE seq IN (SELECT value FROM json_each(?))"
 _SET_BODY = "UPDATE anyjob_bodies SET body=? WHERE seq=?"
@@ -43,7 +44,7 @@ WHERE queue=:queue AND state < {DEAD} AND key_until <= :steady AND ukey IN (
 # OR IGNORE: a job whose unique key has a living holder stays dead.
 _REVIVE = f"""
 UPDATE OR IGNORE anyjob_jobs SET state={READY}, at=9-priority, since=:wall, attempts=0,
-  redeliveries=0, outcome=NULL, reason=NULL, key_until=:steady+key_ttl
+  redeliveries=0, outcome=NULL, reason=NULL, key_until=:steady+key_ttl, place={LAST_PLACE}
 WHERE seq IN (SELECT value FROM json_each(:seqs))
 """
 _STILL_DEAD = f"""
@@ -101,11 +102,11 @@ def revive_slice(
     queue: int,
     after: tuple[int, ...],
     edit: Mapping[str, bytes],
-) -> tuple[int, tuple[int, int] | None]:
+) -> tuple[int, tuple[int, ...] | None]:
     """Make the dead jobs behind a place ready, at most a slice; how many, and the next place."""
     rows = connection.execute(_DEAD_AFTER, (queue, *after)).fetchall()
-    revived = _revive(connection, space, queue, [seq for seq, _ in rows], edit)
-    return revived, (rows[-1][1], rows[-1][0]) if len(rows) == SLICE else None
+    revived = _revive(connection, space, queue, [row[0] for row in rows], edit)
+    return revived, (*rows[-1][1:], rows[-1][0]) if len(rows) == SLICE else None
 
 
 def _revive(

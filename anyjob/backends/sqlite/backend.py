@@ -335,11 +335,11 @@ class SQLiteBackend(Backend):
         return int(self._database.write(work))
 
     def _revive_all(self, number: int, edit: Mapping[str, bytes]) -> int:
-        def work(connection: sqlite3.Connection) -> tuple[int, tuple[int, int] | None]:
+        def work(connection: sqlite3.Connection) -> tuple[int, tuple[int, ...] | None]:
             return administration.revive_slice(connection, self._space, number, after or (), edit)
 
         revived = 0
-        after: tuple[int, int] | None = (-1, -1)
+        after: tuple[int, ...] | None = (-1, -1, -1, -1)
         while after is not None:
             some, after = self._database.write(work)
             revived += some

@@ -2,7 +2,7 @@
 
 Within the process a commit rings the bell. Across processes there is nothing to wait on, so a
 waiting call looks at `PRAGMA data_version` of a reading connection: every 2 ms at first, every
-20 ms when nothing happens. A look costs microseconds and touches no disk.
+25 ms when nothing happens. A look costs microseconds and touches no disk.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 _FIRST_PAUSE = 0.002
-_LAST_PAUSE = 0.020
+_LAST_PAUSE = 0.025
 _GROWTH = 1.25
 
 
@@ -68,7 +68,7 @@ class Watch:
     def wait(self, deadline: float, stirred: Callable[[], bool]) -> bool:
         """Block until something was committed or `stirred()`; False at `deadline` (monotonic).
 
-        `stirred` is asked at each look, so at most 20 ms after it became true without a ring.
+        `stirred` is asked at each look, so at most 25 ms after it became true without a ring.
         """
         # One alarm for all looks: this loop is what an idle worker spends its time on.
         with self._bell.listening(self._rung) as alarm:

@@ -13,17 +13,18 @@ from anyjob.backends.sqlite.lots import array
 from anyjob.backends.sqlite.states import LEASED, READY
 from anyjob.core.settlement import Lease, Verdict
 
-_LEASE = f"UPDATE anyjob_jobs SET state={LEASED}, at=:until, since=:wall, token=:token"
+_LEASE = f"UPDATE anyjob_jobs SET state={LEASED}, at=:until, token=:token"
 # The next jobs of the first level that has any at or above `least` (at <= 9 - least).
 _TAKE_LOW = f"""
 {_LEASE} WHERE seq IN (
   SELECT seq FROM anyjob_jobs WHERE queue=:queue AND state={READY} AND at=(
     SELECT max(at) FROM anyjob_jobs WHERE queue=:queue AND state={READY} AND at<=9-:least)
-  ORDER BY seq LIMIT :want)
+  ORDER BY place, since, seq LIMIT :want)
 """
 _TAKE_TOP = f"""
 {_LEASE} WHERE seq IN (
-  SELECT seq FROM anyjob_jobs WHERE queue=:queue AND state={READY} ORDER BY at, seq LIMIT :want)
+  SELECT seq FROM anyjob_jobs WHERE queue=:queue AND state={READY}
+  ORDER BY at, place, since, seq LIMIT :want)
 """
 _SEVERAL_LEVELS = f"""
 SELECT (SELECT min(at) FROM anyjob_jobs WHERE queue=:queue AND state={READY})
@@ -31,8 +32,8 @@ SELECT (SELECT min(at) FROM anyjob_jobs WHERE queue=:queue AND state={READY})
 """
 # Everything but bodies and notes in one row, so that the interpreter lock is won back once.
 _TAKEN = f"""
-SELECT json_group_array(json_array(-priority, seq, id, attempts, redeliveries, length(body),
-  coalesce(length(note), 0)))
+SELECT json_group_array(json_array(-priority, place, since, seq, id, attempts, redeliveries,
+  length(body), coalesce(length(note), 0)))
 FROM anyjob_jobs JOIN anyjob_bodies USING (seq)
 WHERE queue=:queue AND state={LEASED} AND at=:until AND token=:token
 """
@@ -49,7 +50,7 @@ _BODY = "SELECT body FROM anyjob_bodies WHERE seq=?"
 #: Together longer than this, bodies come one by one: SQLite's longest value is 1 GB.
 _MOST_AT_ONCE = 16 * 1024 * 1024
 
-_Job = tuple[int, int, str, int, int, int, int]
+_Job = tuple[int, int, int, int, str, int, int, int, int]
 _jobs = msgspec.json.Decoder(list[_Job])
 
 
@@ -78,7 +79,6 @@ def claim(
     number, name = queue
     parameters: dict[str, Any] = {
         "queue": number,
-        "wall": grant.wall,
         "until": grant.until,
         "token": grant.token,
     }
@@ -105,9 +105,9 @@ def _leases(
 ) -> list[Lease]:
     jobs = _jobs.decode(connection.execute(_TAKEN, parameters).fetchone()[0])
     jobs.sort()
-    seqs = [job[1] for job in jobs]
-    bodies = _bodies(connection, seqs, [job[5] for job in jobs])
-    notes = _cut(connection, _NOTES, seqs, [job[6] for job in jobs])
+    seqs = [job[3] for job in jobs]
+    bodies = _bodies(connection, seqs, [job[7] for job in jobs])
+    notes = _cut(connection, _NOTES, seqs, [job[8] for job in jobs])
     now, until = seconds(grant.wall), seconds(grant.wall + grant.length)
     token, run = grant.token, Verdict.RUN
     return [
@@ -124,7 +124,7 @@ def _leases(
             until,
             run,
         )
-        for (minus, _, job_id, attempts, redeliveries, _, _), body, note in zip(
+        for (minus, _, _, _, job_id, attempts, redeliveries, _, _), body, note in zip(
             jobs, bodies, notes, strict=True
         )
     ]

@@ -20,8 +20,8 @@ Row = tuple[int, str, int, int, int, int, bytes | None, int | None, int | None]
 
 _JOBS = Lots(
     "INSERT OR IGNORE INTO anyjob_jobs"
-    " (seq, queue, id, state, at, since, priority, ukey, key_ttl, key_until) VALUES {rows}",
-    width=10,
+    " (seq, place, queue, id, state, at, since, priority, ukey, key_ttl, key_until) VALUES {rows}",
+    width=11,
 )
 _BODIES = Lots("INSERT INTO anyjob_bodies (seq, body) VALUES {rows}", width=2)
 _LAST = "SELECT coalesce(max(seq), 0) FROM anyjob_jobs"
@@ -59,7 +59,7 @@ def stock(jobs: Sequence[Envelope], numbers: Mapping[str, int], clock: FileClock
 def insert(connection: sqlite3.Connection, jobs: Stock) -> list[Receipt]:
     """Store jobs, in order, inside a transaction; one receipt each."""
     first = one(connection, _LAST) + 1
-    numbered = [(seq, *row) for seq, row in enumerate(jobs.rows, first)]
+    numbered = [(seq, seq, *row) for seq, row in enumerate(jobs.rows, first)]
     bodies = list(enumerate(jobs.bodies, first))
     receipts: list[Receipt] = [ACCEPTED] * len(numbered)
     for start, end, stored in _JOBS.execute(connection, numbered):
@@ -102,7 +102,7 @@ def _settle_conflict(
     connection: sqlite3.Connection, row: tuple[Any, ...], body: tuple[int, bytes], steady: int
 ) -> Receipt:
     """Answer for a job that was not stored: store it after all if what stood in its way is over."""
-    queue, job_id, key = row[1], row[2], row[7]
+    queue, job_id, key = row[2], row[3], row[8]
     while True:
         found = connection.execute(_BY_ID, (queue, job_id)).fetchone()
         if found is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -20,21 +21,14 @@ _BY_IDS = f"""
 SELECT {_COLUMNS} FROM anyjob_jobs LEFT JOIN anyjob_bodies USING (seq)
 WHERE queue=? AND id IN (SELECT value FROM json_each(?))
 """
-# What is left of the place where the last page ended, then what lies behind: SQLite uses an index
-# for either part, and not for a comparison of both columns at once.
 _PAGE = f"""
-SELECT * FROM (
-  SELECT {_COLUMNS} FROM anyjob_jobs LEFT JOIN anyjob_bodies USING (seq)
-  WHERE queue=:queue AND state=:state AND at=:at AND seq>:seq ORDER BY seq LIMIT :limit)
-UNION ALL
-SELECT * FROM (
-  SELECT {_COLUMNS} FROM anyjob_jobs LEFT JOIN anyjob_bodies USING (seq)
-  WHERE queue=:queue AND state=:state AND at>:at ORDER BY at, seq LIMIT :limit)
-LIMIT :limit
+SELECT {_COLUMNS}, place FROM anyjob_jobs LEFT JOIN anyjob_bodies USING (seq)
+WHERE queue=? AND state=? AND (at, place, since, seq) > (?, ?, ?, ?)
+ORDER BY at, place, since, seq LIMIT ?
 """
 # By arrival, which stays while leases come, go and are extended.
 _LEASED_PAGE = f"""
-SELECT {_COLUMNS} FROM anyjob_jobs LEFT JOIN anyjob_bodies USING (seq)
+SELECT {_COLUMNS}, place FROM anyjob_jobs LEFT JOIN anyjob_bodies USING (seq)
 WHERE queue=? AND state={LEASED} AND seq > ? ORDER BY seq LIMIT ?
 """
 _COUNT = "(SELECT count(*) FROM anyjob_jobs WHERE queue=:queue AND state={})"
@@ -45,6 +39,8 @@ _COUNTS = (
 )
 
 Row = tuple[Any, ...]
+#: What fits into SQLite's 64 bits.
+_NUMBER = re.compile(r"[0-9]{1,18}")
 
 
 def counts(space: Space, number: int) -> Counts:
@@ -68,35 +64,39 @@ def page(
     space: Space, queue: str, number: int, state: State, cursor: str | None, limit: int
 ) -> Page:
     """Up to `limit` jobs of a state behind `cursor`."""
-    at, seq = _read_cursor(state, cursor)
+    after = _read_cursor(state, cursor)
     stored = NUMBER[state]
     if stored == LEASED:
-        rows = space.database.read(_LEASED_PAGE, (number, seq, limit + 1))
+        rows = space.database.read(_LEASED_PAGE, (number, after[-1], limit + 1))
     else:
-        place = {"queue": number, "state": stored, "at": at, "seq": seq, "limit": limit + 1}
-        rows = space.database.read(_PAGE, place)
+        rows = space.database.read(_PAGE, (number, stored, *after, limit + 1))
     more = len(rows) > limit
     rows = rows[:limit]
-    behind = f"{rows[-1][3]}:{rows[-1][0]}" if more else None
+    behind = _cursor(rows[-1]) if more else None
     return Page([_record(space, queue, row) for row in rows], behind)
 
 
-def _read_cursor(state: State, cursor: str | None) -> tuple[int, int]:
+def _cursor(row: Row) -> str:
+    seq, _, _, at, since = row[:5]
+    return f"{at}:{row[-1]}:{since}:{seq}"
+
+
+def _read_cursor(state: State, cursor: str | None) -> tuple[int, ...]:
+    """The (at, place, since, seq) of the last row of the page before."""
     if cursor is None:
-        return -1, -1
-    try:
-        at, seq = map(int, cursor.split(":"))
-    except ValueError as error:
+        return (-1, -1, -1, -1)
+    numbers = cursor.split(":")
+    if len(numbers) != 4 or not all(_NUMBER.fullmatch(number) for number in numbers):
         raise InvalidOption(
             f"expected a cursor that browse() of the state {str(state)!r} returned, got {cursor!r}"
-        ) from error
-    if not max(abs(at), abs(seq)) < 1 << 63:
-        raise InvalidOption(f"expected a cursor that browse() returned, got {cursor!r}")
-    return at, seq
+        )
+    return tuple(map(int, numbers))
 
 
 def _record(space: Space, queue: str, row: Row) -> JobRecord:
-    _, id, number, at, since, priority, attempts, redeliveries, body, note, outcome, reason = row
+    _, id, number, at, since, priority, attempts, redeliveries, body, note, outcome, reason, *_ = (
+        row
+    )
     state = STATE[number]
     clock = space.clock
     return JobRecord(

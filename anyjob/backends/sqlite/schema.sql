@@ -25,7 +25,8 @@ CREATE TABLE anyjob_jobs (
     queue        INTEGER NOT NULL,
     id           TEXT NOT NULL,
     state        INTEGER NOT NULL,             -- 0 ready 1 scheduled 2 leased 3 dead 4 succeeded 5 cancelled 6 expired
-    at           INTEGER NOT NULL,             -- the place within the state, see below
+    at           INTEGER NOT NULL,             -- the rank within the state, see below
+    place        INTEGER NOT NULL,             -- the order within a rank: seq, or that of a later comer
     since        INTEGER NOT NULL,             -- wall: since when it is in its state
     priority     INTEGER NOT NULL,
     attempts     INTEGER NOT NULL DEFAULT 0,   -- failed runs
@@ -48,9 +49,11 @@ CREATE TABLE anyjob_bodies (
 CREATE UNIQUE INDEX anyjob_jobs_id ON anyjob_jobs (queue, id);
 
 -- The one order of each state. `at` is: ready 9 - priority; scheduled the due time (wall); leased the
--- end of the lease (steady); dead when it was buried (wall); over when to forget it (steady). `since`
--- stands here so that the age of the oldest ready job is found without the rows.
-CREATE INDEX anyjob_jobs_place ON anyjob_jobs (queue, state, at, seq, since);
+-- end of the lease (steady); dead when it was buried (wall); over when to forget it (steady). A job
+-- that comes back unrun keeps its place; one that was retried, delayed or revived gets the last one,
+-- which jobs that came due together share: `since` then tells the earlier. It also tells the age of
+-- the oldest ready job without a look at the rows.
+CREATE INDEX anyjob_jobs_place ON anyjob_jobs (queue, state, at, place, since);
 
 -- A unique key has one holder, and a job that is over holds none.
 CREATE UNIQUE INDEX anyjob_jobs_key ON anyjob_jobs (queue, ukey) WHERE ukey IS NOT NULL AND state < 3;

@@ -22,6 +22,7 @@ from anyjob.backends.sqlite.states import (
     SCHEDULED,
     SUCCEEDED,
 )
+from anyjob.backends.sqlite.tend import LAST_PLACE
 from anyjob.core.envelope import Envelope
 from anyjob.core.failpoints import reach
 from anyjob.core.settlement import (
@@ -49,17 +50,19 @@ _COMPLETE = f"""
 UPDATE anyjob_jobs SET state={SUCCEEDED}, at=?, since=?, token=NULL
 WHERE seq IN (SELECT value FROM json_each(?))
 """
-# Any settlement: seq, state, at, since, failed runs, lost leases, note, outcome, reason.
+# Any settlement: seq, state, at, since, failed runs, lost leases, note, outcome, reason, whether it
+# loses its place.
 _SETTLE = Lots(
     f"""
 UPDATE anyjob_jobs SET
   state=new.column2, at=CASE new.column2 WHEN {READY} THEN 9-priority ELSE new.column3 END,
   since=new.column4, token=NULL, attempts=attempts+new.column5,
   redeliveries=redeliveries+new.column6, note=coalesce(new.column7, note),
-  outcome=new.column8, reason=new.column9
+  outcome=new.column8, reason=new.column9,
+  place=CASE new.column10 WHEN 1 THEN {LAST_PLACE} ELSE place END
 FROM (VALUES {{rows}}) AS new WHERE anyjob_jobs.seq=new.column1
 """,
-    width=9,
+    width=10,
 )
 _DROP_BODIES = "DELETE FROM anyjob_bodies WHERE seq IN (SELECT value FROM json_each(?))"
 
@@ -144,7 +147,9 @@ def forget_at(steady: int, keep: float) -> int:
 
 def _row(seq: int, settlement: Settlement, wall: int, steady: int) -> tuple[Any, ...]:
     state, at, ran, lost, reason = _move(settlement, wall, steady)
-    return seq, state, at, wall, ran, lost, settlement.note, settlement.outcome, reason
+    # A job that fails at once would otherwise stand before all others for ever.
+    moves = state == READY and type(settlement) is Retry
+    return seq, state, at, wall, ran, lost, settlement.note, settlement.outcome, reason, int(moves)
 
 
 def _move(settlement: Settlement, wall: int, steady: int) -> tuple[int, int, int, int, str | None]:

@@ -9,11 +9,13 @@ from anyjob.backends.sqlite.states import ENDED, LEASED, READY, SCHEDULED
 #: Rows that one transaction touches at most.
 SLICE = 1000
 
-# Due jobs become ready in the order of their arrival; `since` is when they were due.
+#: The place behind everybody who is there.
+LAST_PLACE = "(SELECT max(seq)+1 FROM anyjob_jobs)"
+# Due jobs become ready last of their priority, among themselves in the order of their due times.
 _PROMOTE = f"""
-UPDATE anyjob_jobs SET state={READY}, at=9-priority, since=at WHERE seq IN (
+UPDATE anyjob_jobs SET state={READY}, at=9-priority, place={LAST_PLACE}, since=at WHERE seq IN (
   SELECT seq FROM anyjob_jobs WHERE queue=:queue AND state={SCHEDULED} AND at<=:wall
-  ORDER BY at, seq LIMIT {SLICE})
+  ORDER BY at LIMIT {SLICE})
 """
 # A lost lease counts one redelivery and leaves everything else as it was, the place included.
 _REAP = f"""
@@ -21,7 +23,7 @@ UPDATE anyjob_jobs SET state={READY}, at=9-priority, since=:wall-(:steady-at), t
   redeliveries=redeliveries+1
 WHERE seq IN (
   SELECT seq FROM anyjob_jobs WHERE queue=:queue AND state={LEASED} AND at<=:steady
-  ORDER BY at, seq LIMIT {SLICE})
+  ORDER BY at LIMIT {SLICE})
 """
 _FORGET = f"""
 DELETE FROM anyjob_jobs WHERE seq IN (

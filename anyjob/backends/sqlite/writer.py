@@ -217,15 +217,17 @@ class Writer:
     def _begin(self, deadline: float) -> sqlite3.Connection:
         # A transaction that began to read and then wants to write would fail at once when somebody
         # else wrote in between; one that begins by writing waits.
-        connection = self._ground.writing()
         while True:
             try:
+                connection = self._ground.writing()
                 connection.execute("BEGIN IMMEDIATE")
                 return connection
             except sqlite3.Error as error:
-                busy = (getattr(error, "sqlite_errorcode", 0) & 0xFF) == sqlite3.SQLITE_BUSY
-                if not busy or time.monotonic() >= deadline:
+                if not _is_busy(error) or time.monotonic() >= deadline:
                     raise self._ground.translate(error) from error
+            except AnyjobError as error:  # whoever opens the file waits for others as well
+                if not _is_busy(error.__cause__) or time.monotonic() >= deadline:
+                    raise
 
     def _finish(self, connection: sqlite3.Connection, batch: list[Ticket]) -> list[Any]:
         """Do what the tickets want in the transaction that was begun, and commit it."""
@@ -250,6 +252,10 @@ class Writer:
             raise Uncertain(
                 f"the disk failed while a commit was forced to it ({error}); it may be found done"
             ) from error
+
+
+def _is_busy(error: BaseException | None) -> bool:
+    return (getattr(error, "sqlite_errorcode", 0) & 0xFF) == sqlite3.SQLITE_BUSY
 
 
 def _roll_back(connection: sqlite3.Connection) -> None:
