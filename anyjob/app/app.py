@@ -234,10 +234,12 @@ class App:
         return self._job(draft, envelope, receipt)
 
     async def aenqueue(self, draft: Draft[R]) -> Job[R]:
-        """Do what `enqueue` does without blocking the event loop, except for the very first call,
-        which opens the backend.
-        """
-        opened = self._open()
+        """Do what `enqueue` does without blocking the event loop."""
+        opened = self._opened
+        if opened is None or opened.pid != os.getpid():
+            import asyncio
+
+            opened = await asyncio.to_thread(self._open)
         envelope = self._planned(opened, draft)
         if draft.transaction is not None:
             raise ConfigurationError(
