@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from anyjob.backends.sqlite import SQLiteBackend
+from anyjob.backends.sqlite.connection import BUSY_SECONDS
 from anyjob.backends.sqlite.lock import FileLock
 from anyjob.core.backend import QueueShare
 from anyjob.core.errors import BackendUnavailable
@@ -118,6 +119,7 @@ def test_turn_of_a_killed_process_is_free(
 
 FORK_AND_LIVE_ON = """
 import os, sys, time
+from anyjob.backends.sqlite.connection import BUSY_SECONDS
 from anyjob.backends.sqlite.lock import FileLock
 from pathlib import Path
 lock = FileLock(Path(sys.argv[1] + "-lock"))
@@ -155,6 +157,26 @@ def test_callers_own_transaction_that_is_open_is_waited_for(
 
         timer.join()
     assert backend.counts("mail").ready == 1
+
+
+def test_opening_waits_for_a_transaction_of_somebody_else(
+    backend: SQLiteBackend, path: Path, url: str, opened: Open, job: MakeJob, start: Start
+) -> None:
+    child = start(HOLD_DATABASE, path)
+    assert child.stdin is not None
+    assert child.stdout is not None
+    assert child.stdout.readline() == "held\n"
+    # Longer than one attempt to write waits inside SQLite.
+    release = threading.Timer(
+        3 * BUSY_SECONDS, print, ["free it"], {"file": child.stdin, "flush": True}
+    )
+    release.start()
+
+    other = opened(url)
+
+    assert child.stdout.readline() == "free\n"
+    assert len(other.enqueue([job()])) == 1
+    release.join()
 
 
 def test_settlement_that_finds_the_file_locked_is_unknown_and_can_be_repeated(
