@@ -67,6 +67,7 @@ _MOST_ASKED = 400
 _ADVICE = {
     USAGE: "{command} --help",
     UNREACHABLE: "see that it runs and that its address is right, then: anyjob doctor",
+    CONFIGURATION: "correct it where it was set",
     NOT_FOUND: "anyjob jobs ls, anyjob queues ls or anyjob tasks ls show what is there",
     TIMED_OUT: "wait longer, or look later with: anyjob jobs show ID",
 }

@@ -150,7 +150,9 @@ def _apps_of(module: ModuleType) -> dict[str, App]:
 
 def _apps_as_help(module: ModuleType) -> str:
     apps = _apps_of(module)
-    return suggestion("", apps).replace("known: ", "its apps: ") if apps else "; it has no App"
+    if not apps:
+        return "; name an attribute that is an App"
+    return suggestion("", apps).replace("known: ", "its apps: ")
 
 
 def refuse_memory(app: App, asked: str) -> None:
@@ -158,9 +160,14 @@ def refuse_memory(app: App, asked: str) -> None:
 
     The command line is another program: what it enqueued would be lost when it ends.
     """
-    if app.backend.capabilities.product == "memory":
+    if app.backend.capabilities.reach == "process":
         raise ConfigurationError(
             f"cannot {asked} on {app.config.backend}: its jobs live in the program that enqueues"
             " them, and no other process sees them; use sqlite:///jobs.db, or run the worker"
             " inside the program, `with jobs.worker():`"
+        )
+    if app.store is not None and app.store.capabilities.reach == "process":
+        raise ConfigurationError(
+            f"cannot {asked} with store {app.config.store}: it lives in one program, and no other"
+            " process sees it; leave it out, or name one that is shared"
         )

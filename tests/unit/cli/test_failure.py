@@ -59,6 +59,7 @@ def test_error_is_three_lines_without_secrets(capsys: pytest.CaptureFixture[str]
     ("error", "advice"),
     [
         (errors.BackendUnavailable("down"), "see that it runs and that its address is right"),
+        (errors.ConfigurationError("wrong"), "correct it where it was set"),
         (errors.JobNotFound("gone"), "anyjob jobs ls, anyjob queues ls or anyjob tasks ls"),
         (errors.ResultTimeout("late"), "wait longer, or look later with: anyjob jobs show ID"),
         (ZeroDivisionError("x"), "-v shows the traceback"),

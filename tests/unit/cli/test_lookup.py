@@ -27,7 +27,7 @@ def test_app_is_found_as_attribute_factory_or_single_app(shop: Shop, spec: str) 
         ("./shop:jobs", "is not written as module:attribute", "write it as Python imports it"),
         (":jobs", "is not written as module:attribute", "write it as Python imports it"),
         ("empty", "'empty' has no App", "name a module and attribute that has one"),
-        ("empty:x", "'empty' has no 'x'", "it has no App"),
+        ("empty:x", "'empty' has no 'x'", "name an attribute that is an App"),
         ("two", "'two' has several apps: a and b", "name one as two:a"),
         (
             "broken",
