@@ -21,6 +21,7 @@ from anyjob.core.clock import Clock, SystemClock
 from anyjob.core.envelope import (
     ACCEPTED,
     DEFAULT_PRIORITY,
+    MAX_UNIQUE_KEY,
     PRIORITIES,
     Accepted,
     Duplicate,
@@ -45,7 +46,6 @@ from anyjob.core.errors import (
 from anyjob.core.names import checked_name, suggestion
 from anyjob.core.seam import (
     MAX_PAGE,
-    MAX_UNIQUE_KEY,
     check_count,
     check_envelopes,
     check_seconds,

@@ -19,14 +19,13 @@ PROMISED = {
     " QueueSpec",
     capabilities: "Capabilities",
     clock: "Clock SystemClock",
-    envelope: "ACCEPTED DEFAULT_PRIORITY PRIORITIES Accepted Duplicate Envelope Receipt Rejected"
+    envelope: "ACCEPTED DEFAULT_PRIORITY MAX_UNIQUE_KEY PRIORITIES Accepted Duplicate Envelope Receipt Rejected"
     " Unique",
     errors: "AnyjobError BackendCorrupt BackendError BackendFull BackendUnavailable"
     " ConfigurationError EnqueueUncertain InvalidOption Misuse PayloadTooLarge"
     " UnsupportedCapability",
     names: "checked_name suggestion",
-    seam: "MAX_PAGE MAX_UNIQUE_KEY check_count check_envelopes check_seconds check_settlements"
-    " check_states",
+    seam: "MAX_PAGE check_count check_envelopes check_seconds check_settlements check_states",
     settlement: "MAX_NOTE Abandon Answer Bury Complete End Lease Release Retry Settled Settlement"
     " Verdict",
     state: "TERMINAL WAITING State",
