@@ -1,7 +1,7 @@
 """What follows from how an attempt ended."""
 
-from typing import Any
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
