@@ -19,8 +19,8 @@ PROMISED = {
     " QueueSpec",
     capabilities: "Capabilities",
     clock: "Clock SystemClock",
-    envelope: "ACCEPTED DEFAULT_PRIORITY MAX_UNIQUE_KEY PRIORITIES Accepted Duplicate Envelope Receipt"
-    " Rejected Unique",
+    envelope: "ACCEPTED DEFAULT_PRIORITY MAX_UNIQUE_KEY PRIORITIES Accepted Duplicate Envelope"
+    " Receipt Rejected Unique",
     errors: "AnyjobError BackendCorrupt BackendError BackendFull BackendUnavailable"
     " ConfigurationError EnqueueUncertain InvalidOption Misuse PayloadTooLarge"
     " UnsupportedCapability",
