@@ -154,6 +154,11 @@ class App:
         """The backend, opened."""
         return self._open().backend
 
+    @property
+    def store(self) -> Store | None:
+        """The store, opened: the one configured, else the one beside the jobs; None without one."""
+        return self._open().store
+
     # Registering
 
     @overload

@@ -26,6 +26,8 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
     version: str
     emulator: bool = False
 
+    #: Who shares the jobs: one process, the processes of one host, or any host.
+    reach: Literal["process", "host", "network"] = "network"
     lease: Literal["timed", "connection"]
     max_lease: float | None = None
     fencing: Literal["token", "local"]

@@ -24,6 +24,8 @@ class StoreCapabilities(msgspec.Struct, frozen=True, kw_only=True):
     product: str
     version: str
     durability: str
+    #: Who shares the state: "process", "host" or "network", as for a backend.
+    reach: str = "network"
     max_value: int
     max_batch: int
     resolution: float

@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 from weakref import WeakSet
 
+from anyjob.backends.checks import check_edit, check_shares
 from anyjob.backends.memory.administration import cancel, dead, discard, purge, revive
 from anyjob.backends.memory.browse import BROWSABLE, page
 from anyjob.backends.memory.consumer import MemoryConsumer
@@ -30,7 +31,7 @@ from anyjob.core.backend import (
 from anyjob.core.capabilities import Capabilities
 from anyjob.core.clock import Clock
 from anyjob.core.envelope import Envelope, Receipt
-from anyjob.core.errors import InvalidOption, Misuse, PayloadTooLarge, UnsupportedCapability
+from anyjob.core.errors import Misuse, UnsupportedCapability
 from anyjob.core.names import checked_name
 from anyjob.core.seam import MAX_PAGE, check_count, check_envelopes, check_seconds, check_states
 from anyjob.core.state import WAITING, State
@@ -41,6 +42,7 @@ PAGE = 1000
 CAPABILITIES = Capabilities(
     product="memory",
     version=CONTRACT,
+    reach="process",
     lease="timed",
     fencing="token",
     durability="none",
@@ -142,7 +144,7 @@ class MemoryBackend(Backend):
 
     def consume(self, queues: Sequence[QueueShare], *, lease: float, worker: str) -> Consumer:
         space = self._space()
-        _check_shares(queues)
+        check_shares(queues)
         check_seconds(lease, "a lease", zero=False)
         with space.lock:
             consumer = MemoryConsumer(
@@ -263,7 +265,7 @@ class MemoryBackend(Backend):
     ) -> int:
         space = self._space()
         edit = edit or {}
-        _check_edit(edit)
+        check_edit(edit, CAPABILITIES.max_payload)
         with space.lock:
             found = _look_up(space, queue)
             if found is None:
@@ -344,24 +346,3 @@ def _show(space: Space, queue: Queue, job: Job) -> JobRecord:
     clock = space.clock
     until = clock.time() + job.until - clock.monotonic() if job.state is LEASED else None
     return record_of(job, queue.name, until)
-
-
-def _check_shares(shares: Sequence[QueueShare]) -> None:
-    if not shares:
-        raise InvalidOption("expected at least one queue to consume, got none")
-    names = [checked_name(share.queue, "a queue's name") for share in shares]
-    if len(set(names)) < len(names):
-        raise InvalidOption(f"expected each queue once, got {', '.join(names)}")
-    for share in shares:
-        check_count(share.weight, f"the weight of queue {share.queue!r}", 1_000_000)
-
-
-def _check_edit(edit: Mapping[str, bytes]) -> None:
-    for body in edit.values():
-        if type(body) is not bytes:
-            raise InvalidOption(f"expected a body to be bytes, got {type(body).__name__}")
-        if len(body) > CAPABILITIES.max_payload:
-            raise PayloadTooLarge(
-                f"expected a job of at most {CAPABILITIES.max_payload} bytes, got {len(body)};"
-                " send a reference instead"
-            )

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-import math
 import os
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from typing import Self
 
+from anyjob.backends.checks import (
+    check_batch,
+    check_instant,
+    check_keys,
+    check_put,
+    check_size,
+    check_value,
+)
 from anyjob.backends.memory import steps
 from anyjob.backends.memory.shelf import Expiring, Series, Shelf
 from anyjob.backends.memory.space import Place, forked
 from anyjob.core.backend import CONTRACT
 from anyjob.core.clock import Clock
-from anyjob.core.errors import InvalidOption, Misuse, PayloadTooLarge
+from anyjob.core.errors import Misuse
 from anyjob.core.seam import check_count, check_seconds
 from anyjob.core.store import (
-    MAX_KEY,
     Claim,
     ClaimRequest,
     Delete,
@@ -38,6 +44,7 @@ CAPABILITIES = StoreCapabilities(
     product="memory",
     version=CONTRACT,
     durability="none",
+    reach="process",
     max_value=64 * 1024 * 1024,
     max_batch=1000,
     resolution=0.001,
@@ -82,7 +89,7 @@ class MemoryStore(Store):
         shelf = self._shelf()
         _check_keys([put.key for put in puts])
         for put in puts:
-            _check_put(put)
+            check_put(put, CAPABILITIES.max_value)
         with shelf.lock:
             mono = shelf.clock.monotonic()
             return [steps.put(shelf, put, mono) for put in puts]
@@ -114,10 +121,7 @@ class MemoryStore(Store):
         shelf = self._shelf()
         _check_keys([name for name, _ in sets])
         for name, size in sets:
-            if type(size) is not int or size < 0:
-                raise InvalidOption(
-                    f"expected the size of set {name!r} to be an int >= 0, got {size!r}"
-                )
+            check_size(name, size)
         with shelf.lock:
             return [steps.create_set(shelf, name, size) for name, size in sets]
 
@@ -143,12 +147,11 @@ class MemoryStore(Store):
 
     def schedule(self, entries: Sequence[tuple[str, str, float, bytes]]) -> list[bool]:
         shelf = self._shelf()
-        _check_keys([key for set, id, _, _ in entries for key in (set, id)], most=2 * len(entries))
-        _check_batch(entries)
+        _check_keys([set for set, _, _, _ in entries])
+        check_keys([id for _, id, _, _ in entries])
         for _, _, due, value in entries:
-            if not isinstance(due, int | float) or not math.isfinite(due):
-                raise InvalidOption(f"expected due to be seconds since the epoch, got {due!r}")
-            _check_value(value)
+            check_instant(due)
+            check_value(value, CAPABILITIES.max_value)
         with shelf.lock:
             return [steps.schedule(shelf, *entry) for entry in entries]
 
@@ -166,13 +169,13 @@ class MemoryStore(Store):
 
     def settle_due(self, taken: Sequence[Due]) -> list[bool]:
         shelf = self._shelf()
-        _check_batch(taken)
+        check_batch(taken, CAPABILITIES.max_batch)
         with shelf.lock:
             return [steps.settle_due(shelf, due) for due in taken]
 
     def unschedule(self, entries: Sequence[tuple[str, str]]) -> list[bool]:
         shelf = self._shelf()
-        _check_batch(entries)
+        check_batch(entries, CAPABILITIES.max_batch)
         with shelf.lock:
             mono = shelf.clock.monotonic()
             return [steps.unschedule(shelf, set, id, mono) for set, id in entries]
@@ -182,7 +185,7 @@ class MemoryStore(Store):
         _check_keys([name for name, _ in points])
         check_seconds(keep, "keep")
         for _, value in points:
-            _check_value(value)
+            check_value(value, CAPABILITIES.max_value)
         with shelf.lock:
             wall = shelf.clock.time()
             for name, value in points:
@@ -221,36 +224,6 @@ def _sweep_page(shelf: Shelf, kept: Expiring) -> bool:
         return kept.sweep(shelf.clock.monotonic(), PAGE) >= PAGE
 
 
-def _check_batch(items: Collection[object], most: int = CAPABILITIES.max_batch) -> None:
-    if len(items) > most:
-        raise InvalidOption(
-            f"expected at most {most} items in one call, got {len(items)}; split them"
-        )
-
-
-def _check_keys(keys: Sequence[str], most: int = CAPABILITIES.max_batch) -> None:
-    _check_batch(keys, most)
-    for key in keys:
-        try:
-            size = len(key.encode())
-        except UnicodeEncodeError as error:
-            raise InvalidOption("expected a key to be text that UTF-8 can write") from error
-        if not 1 <= size <= MAX_KEY:
-            raise InvalidOption(f"expected a key of 1 to {MAX_KEY} bytes as UTF-8, got {size}")
-
-
-def _check_value(value: bytes) -> None:
-    if type(value) is not bytes:
-        raise InvalidOption(f"expected a value to be bytes, got {type(value).__name__}")
-    if len(value) > CAPABILITIES.max_value:
-        raise PayloadTooLarge(
-            f"expected a value of at most {CAPABILITIES.max_value} bytes, got {len(value)}"
-        )
-
-
-def _check_put(put: Put) -> None:
-    _check_value(put.value)
-    if put.ttl is not None:
-        check_seconds(put.ttl, "a ttl", zero=False)
-    if put.if_absent and put.if_version is not None:
-        raise InvalidOption("expected at most one of if_absent and if_version, got both")
+def _check_keys(keys: Sequence[str]) -> None:
+    check_batch(keys, CAPABILITIES.max_batch)
+    check_keys(keys)

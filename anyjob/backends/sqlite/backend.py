@@ -60,6 +60,7 @@ def capabilities_of(synchronous: str) -> Capabilities:
     return Capabilities(
         product="sqlite",
         version=sqlite3.sqlite_version,
+        reach="host",
         lease="timed",
         fencing="token",
         durability="os" if synchronous == "full" else "process",

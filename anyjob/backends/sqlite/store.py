@@ -87,6 +87,7 @@ class SQLiteStore(Store):
             product="sqlite",
             version=sqlite3.sqlite_version,
             durability="os" if database.location.synchronous == "full" else "process",
+            reach="host",
             max_value=MAX_VALUE,
             max_batch=MAX_BATCH,
             resolution=0.001,
