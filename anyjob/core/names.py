@@ -35,11 +35,6 @@ def checked_task_name(name: str) -> str:
     return name
 
 
-def is_task_name(name: str) -> bool:
-    """Whether a name read from a message may be looked up at all."""
-    return _TASK_NAME.fullmatch(name) is not None
-
-
 def suggestion(wrong: str, known: Iterable[str]) -> str:
     """Return "; did you mean 'x'?" or, with nothing close, the known names."""
     known = sorted(known)
