@@ -34,7 +34,7 @@ def _growth(settings: Settings, jobs: int) -> float:
     with stage(settings.folder, WARM_UP) as here, worker(here.variables) as process:
         noop = here.task("noop")
         here.app.enqueue_many(noop.job(number) for number in range(WARM_UP))
-        here.slots.wait_for(WARM_UP, timeout=60)
+        here.slots.wait_for(WARM_UP, timeout=60, worker=process)
         time.sleep(2)
         watched = psutil.Process(process.pid)
         before = highest = watched.memory_info().rss

@@ -17,7 +17,7 @@ def measure(settings: Settings) -> list[Result]:
     window = 1.0 if settings.is_quick else 12.0
     with stage(settings.folder, jobs=1) as here, worker(here.variables) as process:
         here.task("noop").enqueue(0)
-        here.slots.wait_for(1, timeout=30)
+        here.slots.wait_for(1, timeout=30, worker=process)
         time.sleep(2)
         watched = psutil.Process(process.pid)
         shares = [_share(watched, window) for _ in range(5)]

@@ -8,6 +8,7 @@ from __future__ import annotations
 import mmap
 import os
 import struct
+import subprocess
 import time
 from pathlib import Path
 
@@ -48,12 +49,19 @@ class Slots:
             self._done += 1
         return self._done
 
-    def wait_for(self, among: int, timeout: float) -> None:
-        """Wait until the first `among` jobs have run. Raises TimeoutError."""
+    def wait_for(
+        self, among: int, timeout: float, worker: subprocess.Popen[bytes] | None = None
+    ) -> None:
+        """Wait until the first `among` jobs have run.
+
+        Raises TimeoutError, and RuntimeError if the worker's process ended before.
+        """
         deadline = time.monotonic() + timeout
         while self.done(among) < among:
             if time.monotonic() > deadline:
                 raise TimeoutError(f"{self._done} of {among} jobs had run after {timeout:g} s")
+            if worker is not None and worker.poll() is not None:
+                raise RuntimeError(f"the worker ended with {worker.returncode} before its jobs")
             time.sleep(0.02)
 
     def rate(self, first: int, after: int) -> float:

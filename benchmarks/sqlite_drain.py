@@ -44,8 +44,8 @@ def side(folder: str, jobs: int) -> Figures:
     """Drain so many jobs by a worker process, timed by the stamps of the jobs."""
     with stage(Path(folder), jobs) as here:
         _fill(here, jobs)
-        with worker(here.variables):
-            here.slots.wait_for(jobs, timeout=300)
+        with worker(here.variables) as process:
+            here.slots.wait_for(jobs, timeout=300, worker=process)
         return {"rate": here.slots.rate(0, jobs), **_fsync(here)}
 
 
