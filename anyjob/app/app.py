@@ -23,7 +23,7 @@ from anyjob.core.capabilities import Need
 from anyjob.core.clock import Clock, SystemClock
 from anyjob.core.draft import AnyDraft, Draft
 from anyjob.core.durations import Duration
-from anyjob.core.envelope import Duplicate, Envelope, Receipt, Rejected
+from anyjob.core.envelope import ACCEPTED, Duplicate, Envelope, Receipt, Rejected
 from anyjob.core.errors import (
     AnyjobError,
     ConfigurationError,
@@ -514,17 +514,12 @@ class App:
     def _store_lot(self, opened: _Opened, lot: list[AnyDraft]) -> list[Job[Any] | Rejected]:
         """Store what can be planned of a lot; an item that cannot gives its reason."""
         planned = [_planned_or_reason(opened.planner, draft) for draft in lot]
-        receipts: dict[int, Receipt] = {}
-        for transaction, places in _by_transaction(lot, planned):
-            envelopes = [planned[place] for place in places]
-            stored = send(opened.backend, envelopes, transaction)  # type: ignore[arg-type]
-            receipts.update(zip(places, stored, strict=True))
-        return [
-            envelope
-            if isinstance(envelope, Rejected)
-            else self._job_or_reason(draft, envelope, receipts[place])
-            for place, (draft, envelope) in enumerate(zip(lot, planned, strict=True))
-        ]
+        answers: list[Any] = list(planned)  # where each envelope gives way to its answer
+        for transaction, places, envelopes in _by_transaction(lot, planned):
+            receipts = send(opened.backend, envelopes, transaction)
+            for place, envelope, receipt in zip(places, envelopes, receipts, strict=True):
+                answers[place] = self._job_or_reason(lot[place], envelope, receipt)
+        return answers
 
     def _job(self, draft: Draft[R], envelope: Envelope, receipt: Receipt) -> Job[R]:
         answer = self._job_or_reason(draft, envelope, receipt)
@@ -535,6 +530,8 @@ class App:
     def _job_or_reason(
         self, draft: Draft[R], envelope: Envelope, receipt: Receipt
     ) -> Job[R] | Rejected:
+        if receipt is ACCEPTED:
+            return Job(self, envelope.id, envelope.queue, draft.task.name)
         if isinstance(receipt, Rejected):
             return receipt
         # After a resend, the id that is there already is our own.
@@ -586,13 +583,18 @@ def _planned_or_reason(planner: Planner, draft: AnyDraft) -> Envelope | Rejected
 
 def _by_transaction(
     lot: Sequence[AnyDraft], planned: Sequence[Envelope | Rejected]
-) -> list[tuple[Any, list[int]]]:
-    """Group the places of what is to be stored by the connection it is stored through."""
-    groups: dict[int, tuple[Any, list[int]]] = {}
-    for place, (draft, envelope) in enumerate(zip(lot, planned, strict=True)):
-        if not isinstance(envelope, Rejected):
-            transaction = draft.transaction
-            groups.setdefault(id(transaction), (transaction, []))[1].append(place)
+) -> list[tuple[Any, list[int], list[Envelope]]]:
+    """Group what is to be stored, with its places, by the connection it is stored through."""
+    groups: dict[int, tuple[Any, list[int], list[Envelope]]] = {}
+    for place, envelope in enumerate(planned):
+        if isinstance(envelope, Rejected):
+            continue
+        transaction = lot[place].transaction
+        group = groups.get(id(transaction))
+        if group is None:
+            group = groups[id(transaction)] = (transaction, [], [])
+        group[1].append(place)
+        group[2].append(envelope)
     return list(groups.values())
 
 

@@ -93,18 +93,18 @@ class Planner:
     ) -> Envelope:
         now = self._clock.time()
         job_id = self._new_id(now)
-        body = encode_body(
-            Body(
-                v=VERSION,
-                id=job_id,
-                task=task.name,
-                args=msgspec.Raw(payload),
-                queue=options.queue,
-                priority=options.priority,
-                enqueued_at=now,
-                **_rare(options, call, now),
-            )
+        common = Body(
+            v=VERSION,
+            id=job_id,
+            task=task.name,
+            args=msgspec.Raw(payload),
+            queue=options.queue,
+            priority=options.priority,
+            enqueued_at=now,
         )
+        # Apart, because a call with ** takes four times as long, and few jobs have any of these.
+        rare = _rare(options, call, now)
+        body = encode_body(msgspec.structs.replace(common, **rare) if rare else common)
         if len(body) > self._max_payload:
             raise PayloadTooLarge(
                 f"a job of task {task.name!r} takes {len(body)} bytes, more than the"

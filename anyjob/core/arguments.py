@@ -99,7 +99,11 @@ class Signature:
         try:
             payload = encode_value(arguments)
             self._decoder.decode(payload)
-            if payload.count(b"[") + payload.count(b"{") > MAX_ARGUMENT_DEPTH:
+            # What is shorter than that has no room for so many brackets.
+            if (
+                len(payload) > MAX_ARGUMENT_DEPTH
+                and payload.count(b"[") + payload.count(b"{") > MAX_ARGUMENT_DEPTH
+            ):
                 check_limits(
                     payload,
                     len(payload),
