@@ -39,12 +39,13 @@ class SmallDisk(Site):
 
     def enqueue_until_full(self) -> list[str]:
         """Enqueue until that is refused; returns what was accepted."""
-        task, accepted = self.app.tasks.get("work"), []
+        task = self.app.tasks.get("work")
+        accepted: list[str] = []
         for _ in range(100_000):
             try:
                 job = task.enqueue(0.0)
             except BackendFull as error:
-                print(error)
+                sys.stdout.write(f"{error}\n")
                 return accepted
             assert isinstance(job, Job)
             accepted.append(job.id)
@@ -84,7 +85,7 @@ def run(site: SmallDisk) -> None:
     site.diary.check(ended)
     check = sqlite3.connect(site.small / "jobs.db").execute("PRAGMA integrity_check")
     assert check.fetchone() == ("ok",)
-    print("good")
+    sys.stdout.write("good\n")
 
 
 def can_enqueue(site: SmallDisk) -> bool:

@@ -58,9 +58,7 @@ def test_full_disk_refuses_new_jobs_and_lets_a_worker_settle_its_own(tmp_path: P
 
 
 @pytest.mark.parametrize("how", ["deleted", "replaced"])
-def test_worker_survives_the_loss_of_its_file_and_serves_the_next_one(
-    site: Site, how: str
-) -> None:
+def test_worker_survives_the_loss_of_its_file_and_serves_the_next_one(site: Site, how: str) -> None:
     [before] = site.enqueue("work")
     worker = site.worker("-c", "2")
     site.wait(lambda: before in site.diary.ended(), "the worker works")

@@ -27,8 +27,7 @@ ENDINGS = {
     "after an enqueue from a loop": "asyncio.run(work.aenqueue())",
     "with an open app": "jobs.open()",
     "while a thread waits for a result": (
-        "job = work.enqueue()\n"
-        "threading.Thread(target=lambda: job.result(60), daemon=True).start()"
+        "job = work.enqueue()\nthreading.Thread(target=lambda: job.result(60), daemon=True).start()"
     ),
     "with a worker inside": "jobs.worker().start(); work.enqueue().result(30)",
     "with a worker in mid-job": (
@@ -74,7 +73,7 @@ def threads() -> list[str]:
 
 
 def files() -> int:
-    return len(os.listdir("/proc/self/fd"))
+    return len(list(Path("/proc/self/fd").iterdir()))
 
 
 #: Opening a file costs some milliseconds, so most of its openings are left to the longer tier.

@@ -1,4 +1,4 @@
-"""A worker that cannot start says why in one line, with its exit code, and leaves nothing behind."""
+"""A worker that cannot start says why in one line and leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -25,7 +25,9 @@ MODULES = {
         "@jobs.task(name='send')\ndef one() -> None: ...\n"
         "@jobs.task(name='send')\ndef two() -> None: ...\n"
     ),
-    "option": "from anyjob import App\njobs = App()\n@jobs.task(prioritty=3)\ndef a() -> None: ...\n",
+    "option": (
+        "from anyjob import App\njobs = App()\n@jobs.task(prioritty=3)\ndef a() -> None: ...\n"
+    ),
     "hint": "from anyjob import App\njobs = App()\n@jobs.task\ndef a(x: 'Nowhere') -> None: ...\n",
 }
 

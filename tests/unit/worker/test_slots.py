@@ -38,8 +38,7 @@ def test_sync_and_async_jobs_share_the_slots_exactly(jobs: App) -> None:
     @jobs.task
     async def looped() -> None:
         with crowd:
-            while not go.is_set():
-                await asyncio.sleep(0.002)
+            await asyncio.to_thread(go.wait, 30)
 
     made = jobs.enqueue_many(task.job() for _ in range(20) for task in (threaded, looped))
 
