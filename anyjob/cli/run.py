@@ -14,11 +14,22 @@ from anyjob.cli.tree import root
 
 def main() -> None:
     """Run the command line of this process and exit with its code."""
+    _open_missing_streams()
     for stream in (sys.stdout, sys.stderr):
         # Text of jobs may hold what the terminal's encoding lacks.
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     sys.exit(run(sys.argv[1:]))
+
+
+def _open_missing_streams() -> None:
+    """Lead the standard streams nowhere that whoever started us has closed.
+
+    In the order of their numbers, or a file of ours would get one of them.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode))
 
 
 def run(arguments: Sequence[str]) -> int:
