@@ -78,17 +78,12 @@ class SQLiteConsumer(Consumer):
         wanted = self._names
         if limits:
             wanted = [name for name in wanted if limits.get(name, credit) > 0]
-        while not self._ended:
-            self._watch.begin()
-            view = self._look(wanted)
-            leases = self._cycle(credit, limits or {}, wanted) if view.busy or self._desk else []
-            if leases or self._woken or time.monotonic() >= deadline:
-                self._woken = False
-                return leases
-            self._wait(deadline, view)
-        if self._desk and self._database.is_open:
-            self._cycle(0, {}, [])
-        return []
+        try:
+            return self._fetch(credit, deadline, limits or {}, wanted)
+        except Misuse:
+            if self._ended:  # closed while it waited
+                return []
+            raise
 
     def settle(self, settlements: Sequence[Settlement]) -> None:
         self._check_open()
@@ -142,6 +137,21 @@ class SQLiteConsumer(Consumer):
         if self._closed:
             raise Misuse("this consumer is closed; open another with consume()")
         self._database.check_open()
+
+    def _fetch(
+        self, credit: int, deadline: float, limits: Mapping[str, int], names: Sequence[str]
+    ) -> list[Lease]:
+        while not self._ended:
+            self._watch.begin()
+            view = self._look(names)
+            leases = self._cycle(credit, limits, names) if view.busy or self._desk else []
+            if leases or self._woken or time.monotonic() >= deadline:
+                self._woken = False
+                return leases
+            self._wait(deadline, view)
+        if self._desk and self._database.is_open:
+            self._cycle(0, {}, [])
+        return []
 
     # Waiting
 

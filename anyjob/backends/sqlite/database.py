@@ -20,7 +20,13 @@ from anyjob.backends.sqlite.tickets import Work
 from anyjob.backends.sqlite.url import Location
 from anyjob.backends.sqlite.writer import COMMAND_SECONDS, Writer
 from anyjob.core.clock import Clock
-from anyjob.core.errors import AnyjobError, BackendFull, BackendUnavailable, Misuse
+from anyjob.core.errors import (
+    AnyjobError,
+    BackendFull,
+    BackendUnavailable,
+    ConfigurationError,
+    Misuse,
+)
 
 Report = Callable[[str, Mapping[str, Any]], None]
 Rows = list[tuple[Any, ...]]
@@ -41,6 +47,7 @@ class Database:
         self._writer = Writer(self)
         self._users = 0
         self._process = 0
+        self._is_closed = True
         self._guard = threading.Lock()
         self._reading = threading.Lock()
         self._events: list[tuple[str, dict[str, Any]]] = []
@@ -56,8 +63,7 @@ class Database:
             if self._process not in (0, os.getpid()):
                 raise Misuse(_FORKED)
             if not self._users:
-                self._process = os.getpid()
-                self._writer.run(_nothing)
+                self._begin()
             self._users += 1
 
     def close(self) -> None:
@@ -69,6 +75,7 @@ class Database:
                 self._users -= 1
                 return
             self._users = 0
+            self._is_closed = True
             self.bell.ring()
             self._writer.run_alone(self._let_go)
             self._process = 0
@@ -164,7 +171,7 @@ class Database:
 
     def _current(self) -> Files:
         files = self._files
-        if files is None or not files.is_there():
+        if not self._is_closed and (files is None or not files.is_there()):
             self.write(_nothing)
             files = self._files
         if files is None:
@@ -180,6 +187,16 @@ class Database:
             except sqlite3.Error as error:
                 raise translated(error, self._files.path) from error
 
+    def _begin(self) -> None:
+        self._process = os.getpid()
+        self._is_closed = False
+        try:
+            self._writer.run(_nothing)
+        except BaseException:
+            self._is_closed = True
+            self._let_go()
+            raise
+
     def _let_go(self) -> None:
         with self._reading:
             files, self._files = self._files, None
@@ -192,14 +209,25 @@ class Database:
     # What the writer stands on; its leader alone calls these
 
     def lock(self, deadline: float) -> bool:
+        if self._is_closed:  # a call that was on its way when it was closed opens nothing again
+            raise Misuse(_CLOSED)
         if self._files is None or self._turn is None:
             if self._turn is not None:
                 self._turn.close()
                 self._turn = None
-            path = take_place(self.location)
+            path = self._take_place()
             self._turn = FileLock(path.with_name(path.name + "-lock"))
             self._ballast = Ballast(path.with_name(path.name + "-ballast"))
         return self._turn.acquire(deadline)
+
+    def _take_place(self) -> Path:
+        try:
+            return take_place(self.location)
+        except ConfigurationError as error:
+            if not self._users:
+                raise
+            # It was right when the file was opened: nobody's program is wrong, a disk went away.
+            raise BackendUnavailable(str(error)) from error
 
     def unlock(self) -> None:
         if self._turn is not None:

@@ -36,7 +36,7 @@ class Ticket:
         "answered",
         "error",
         "essential",
-        "heir",
+        "leads",
         "result",
         "taken",
         "work",
@@ -51,8 +51,8 @@ class Ticket:
         self.error: BaseException | None = None
         #: Whether a transaction holds it; until then it can be withdrawn without a trace.
         self.taken = False
-        #: Whether it was chosen to lead; from then on it must.
-        self.heir = False
+        #: Whether it is the one that leads, or was chosen to; it has to hand that on.
+        self.leads = False
         self.answered = False
         self._turn = Turn.LATE
         self._told = threading.Lock()

@@ -65,7 +65,10 @@ def _library() -> Iterator[Finding]:
 
 
 def _disk(location: Location) -> Iterator[Finding]:
-    disk = os.statvfs(location.path.parent)
+    try:
+        disk = os.statvfs(location.path.parent)
+    except OSError:
+        return  # opening says what is wrong with the folder
     free = disk.f_bavail * disk.f_frsize
     if free < _LOW_DISK:
         yield Finding(

@@ -78,8 +78,12 @@ class Writer:
         """
         ticket = Ticket(work, essential=essential)
         deadline = time.monotonic() + seconds
-        if self._joins(ticket) or self._is_told_to_lead(ticket, deadline):
-            self._lead(ticket, deadline)
+        try:
+            if self._joins(ticket) or self._is_told_to_lead(ticket, deadline):
+                self._lead(ticket, deadline)
+        except BaseException:  # an interrupt, too, must leave nobody waiting for a leader
+            self._step_back(ticket)
+            raise
         if ticket.error is not None:
             raise ticket.error
         return ticket.result
@@ -98,12 +102,12 @@ class Writer:
         """Whether the newcomer leads."""
         with self._guard:
             self._waiting.append(ticket)
-            leads = not self._led
+            ticket.leads = not self._led
             self._led = True
             if len(self._waiting) == self._gather_at:
                 self._gather_at = 0
                 self._gathered.release()
-            return leads
+            return ticket.leads
 
     def _is_told_to_lead(self, ticket: Ticket, deadline: float) -> bool:
         turn = ticket.wait(deadline)
@@ -113,11 +117,11 @@ class Writer:
 
     def _withdraw(self, ticket: Ticket) -> Turn:
         with self._guard:
-            if not ticket.taken and not ticket.heir:
+            if not ticket.taken and not ticket.leads:
                 self._waiting.remove(ticket)
                 ticket.fail(_late())
                 return Turn.ANSWERED
-        if ticket.heir:  # chosen at this very moment; it is being told
+        if ticket.leads:  # chosen at this very moment; it is being told
             return ticket.wait(math.inf)
         turn = ticket.wait(time.monotonic() + BUSY_SECONDS)
         if turn is Turn.LATE:
@@ -160,14 +164,22 @@ class Writer:
             self._together = len(batch)
             return batch
 
+    def _step_back(self, own: Ticket) -> None:
+        with self._guard:
+            if not own.leads and not own.taken and own in self._waiting:
+                self._waiting.remove(own)
+        if own.leads:
+            self._hand_on(own)
+
     def _hand_on(self, own: Ticket) -> None:
         with self._guard:
+            own.leads = False
             if own in self._waiting:
                 self._waiting.remove(own)
             heir = self._waiting[0] if self._waiting else None
             self._led = heir is not None
             if heir is not None:
-                heir.heir = True
+                heir.leads = True
         if heir is not None:
             heir.tell(Turn.LEAD)
 

@@ -1,16 +1,19 @@
 """Opening, closing, forking."""
 
+import sqlite3
 import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from anyjob.backends.sqlite import SQLiteBackend, SQLiteStore
-from anyjob.core.backend import Consumer, QueueSpec
-from anyjob.core.errors import Misuse
+from anyjob.core.backend import Consumer, QueueShare, QueueSpec
+from anyjob.core.errors import BackendCorrupt, Misuse
 from anyjob.core.settlement import Complete
 from tests.unit.backends.sqlite.conftest import MakeJob
 
@@ -111,8 +114,6 @@ def test_use_before_open_and_after_close_is_misuse(url: str, job: MakeJob) -> No
 
 @pytest.mark.parametrize("blocked", ["fetch", "get"])
 def test_close_ends_blocked_calls(url: str, job: MakeJob, blocked: str) -> None:
-    from anyjob.core.backend import QueueShare
-
     backend = SQLiteBackend(url)
     backend.open()
     waiting = job(due=600.0)
@@ -193,9 +194,68 @@ def test_consumer_that_closes_gives_back_what_it_holds(
     consumer.close(release=True)
 
     assert backend.counts("mail").ready == 4
-    from anyjob.core.backend import QueueShare
-
     another = backend.consume([QueueShare("mail")], lease=30, worker="w")
     again = another.fetch(5, 0)
     assert [lease.id for lease in again] == [each.id for each in jobs[1:]]
     assert {(lease.attempt, lease.redeliveries) for lease in again} == {(1, 0)}
+
+
+def test_open_that_fails_leaves_nothing_open(url: str, path: Path) -> None:
+    backend = SQLiteBackend(url)
+    backend.open()
+    backend.close()
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("UPDATE anyjob_meta SET version=9")
+        connection.commit()
+
+    with pytest.raises(BackendCorrupt):
+        backend.open()
+    with pytest.raises(Misuse):
+        backend.counts("mail")
+
+    assert open_files(path) == []
+
+
+class Busy(threading.Thread):
+    """Does something until that is misuse, and keeps any other error."""
+
+    def __init__(self, work: Callable[[], object]) -> None:
+        super().__init__()
+        self._work = work
+        self.surprise: BaseException | None = None
+
+    def run(self) -> None:
+        try:
+            while self._work() is not None:
+                pass
+        except Misuse:
+            return
+        except BaseException as error:
+            self.surprise = error
+
+
+def test_closing_under_busy_threads_leaves_nothing_open(url: str, path: Path, job: MakeJob) -> None:
+    for _ in range(10):
+        backend = SQLiteBackend(url)
+        backend.open()
+        consumer = backend.consume([QueueShare("mail")], lease=30, worker="w")
+        threads = [
+            Busy(partial(enqueue_one, backend, job)),
+            Busy(partial(enqueue_one, backend, job)),
+            Busy(partial(consumer.fetch, 1, 600)),
+        ]
+        for thread in threads:
+            thread.start()
+        while backend.commits < 5:
+            pass
+        backend.close()
+        for thread in threads:
+            thread.join(timeout=20)
+            assert not thread.is_alive()
+            assert thread.surprise is None
+
+    assert open_files(path) == []
+
+
+def enqueue_one(backend: SQLiteBackend, job: MakeJob) -> object:
+    return backend.enqueue([job()])

@@ -133,7 +133,7 @@ def test_four_workers_share_a_file_without_a_job_lost_or_run_twice(
 
 
 def shares_while_all_work(seen: list[list[tuple[float, str]]]) -> list[float]:
-    """Each worker's part of what was fetched after the last had begun and before the first ended."""
+    """Each worker's part of what was fetched while all of them worked."""
     assert all(seen), "one of them got nothing at all"
     begin = max(part[0][0] for part in seen)
     end = min(part[-1][0] for part in seen)

@@ -110,17 +110,18 @@ def test_foreign_file_in_its_place_is_left_alone(
     assert path.read_bytes().startswith(b"not a database")
 
 
-def test_folder_that_went_away_is_named(tmp_path: Path, opened: Open, job: MakeJob) -> None:
-    from anyjob.core.errors import ConfigurationError
-
+def test_folder_that_went_away_is_named_until_it_is_back(
+    tmp_path: Path, opened: Open, job: MakeJob
+) -> None:
     (tmp_path / "folder").mkdir()
     backend = opened(f"sqlite:///{tmp_path}/folder/jobs.db")
     shutil.rmtree(tmp_path / "folder")
 
     with pytest.raises(BackendUnavailable):
         backend.enqueue([job()])
-    with pytest.raises(ConfigurationError, match="does not exist"):
+    with pytest.raises(BackendUnavailable, match="does not exist") as raised:
         backend.enqueue([job()])
+    assert raised.value.retryable
 
     (tmp_path / "folder").mkdir()
     backend.enqueue([job()])
