@@ -229,15 +229,6 @@ class Database:
             # It was right when the file was opened: nobody's program is wrong, a disk went away.
             raise BackendUnavailable(str(error)) from error
 
-    def _take_place(self) -> Path:
-        try:
-            return take_place(self.location)
-        except ConfigurationError as error:
-            if not self._users:
-                raise
-            # It was right when the file was opened: nobody's program is wrong, a disk went away.
-            raise BackendUnavailable(str(error)) from error
-
     def unlock(self) -> None:
         if self._turn is not None:
             self._turn.release()
