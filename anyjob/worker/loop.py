@@ -6,6 +6,7 @@ import asyncio
 import threading
 from collections import deque
 from collections.abc import Sequence
+from contextlib import suppress
 from contextvars import copy_context
 
 from anyjob.core.attempt import Attempt
@@ -35,6 +36,7 @@ class LoopSlots:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._starting = threading.Lock()
+        self._stopping = False
 
     def submit(self, attempts: Sequence[Attempt]) -> None:
         """Hand a lot to the loop in one crossing."""
@@ -52,6 +54,7 @@ class LoopSlots:
 
     def stop(self) -> None:
         """Let the loop end; what still runs on it is cancelled."""
+        self._stopping = True
         if self._loop is not None:
             self._loop.call_soon_threadsafe(self._loop.stop)
 
@@ -73,13 +76,12 @@ class LoopSlots:
     def _serve(self, loop: asyncio.AbstractEventLoop) -> None:
         asyncio.set_event_loop(loop)
         try:
-            loop.run_forever()
-            leftover = asyncio.all_tasks(loop)
-            for task in leftover:
-                task.cancel()
-            if leftover:
-                loop.run_until_complete(asyncio.wait(leftover, timeout=1.0))
-            loop.run_until_complete(loop.shutdown_asyncgens())
+            while not self._stopping:
+                # A task that a job started may leave with SystemExit, which asyncio lets through.
+                with suppress(SystemExit, KeyboardInterrupt):
+                    loop.run_forever()
+            with suppress(SystemExit, KeyboardInterrupt):
+                _wind_up(loop)
         finally:
             loop.close()
 
@@ -138,3 +140,13 @@ class LoopSlots:
             # Cancelled before its first step, so not one line of it will ever run.
             self._judgement.conclude(attempt, Released())
             self._leave(attempt)
+
+
+def _wind_up(loop: asyncio.AbstractEventLoop) -> None:
+    """Cancel what is left on a loop that has stopped, and wait for it a little."""
+    leftover = asyncio.all_tasks(loop)
+    for task in leftover:
+        task.cancel()
+    if leftover:
+        loop.run_until_complete(asyncio.wait(leftover, timeout=1.0))
+    loop.run_until_complete(loop.shutdown_asyncgens())

@@ -60,7 +60,8 @@ class ThreadSlots:
             self._wake_one()
 
     def replace(self) -> None:
-        """Give the place of a thread that cannot be ended to a new one."""
+        """Give the place of a thread that cannot be ended, and its permit, to a new one."""
+        self._gate.release()
         with self._starting:
             self._lost += 1
         self._start()
@@ -120,6 +121,7 @@ class ThreadSlots:
     def _work_on(self, attempt: Attempt) -> bool:
         """Run one attempt; False if it was judged without us, and another has our place."""
         self._gate.acquire(blocking=True)
+        has_place = True
         try:
             if not self._held.begin(attempt):
                 return True
@@ -129,6 +131,8 @@ class ThreadSlots:
                 return self._judgement.conclude(attempt, Released())
             # A copy, so that no job sees another's variables.
             outcome = self._context.copy().run(self._run.sync, attempt)
-            return self._judgement.conclude(attempt, outcome)
+            has_place = self._judgement.conclude(attempt, outcome)
+            return has_place
         finally:
-            self._gate.release()
+            if has_place:
+                self._gate.release()

@@ -103,4 +103,3 @@ def test_hogged_interpreter_is_judged_by_its_time_limit_and_the_worker_goes_on(s
     site.wait(lambda: after in site.diary.ended(), "the worker goes on")
 
     assert worker.poll() is None
-    assert len(site.diary.runs()[hog]) == 1
