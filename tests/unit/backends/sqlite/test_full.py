@@ -195,3 +195,53 @@ def test_missing_ballast_refuses_jobs_in_every_process_until_there_is_room(
         except BackendFull:  # it looks at the disk once a second
             pass
     assert aboard.stat().st_size == SIZE
+
+
+FAILING_DISK = """
+import resource, signal, sys, uuid
+from anyjob.backends.sqlite import SQLiteBackend
+from anyjob.core.backend import QueueShare
+from anyjob.core.envelope import Envelope
+from anyjob.core.errors import BackendUnavailable, EnqueueUncertain
+from anyjob.core.settlement import Answer, Complete
+
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+backend = SQLiteBackend(sys.argv[1]); backend.open()
+def jobs(count): return [Envelope(str(uuid.uuid4()), "mail", bytes(2000)) for _ in range(count)]
+backend.enqueue(jobs(10))
+consumer = backend.consume([QueueShare("mail")], lease=60, worker="w")
+leases = consumer.fetch(5, 0)
+# Every write past the first block of a file fails, as on a disk with a bad region.
+resource.setrlimit(resource.RLIMIT_FSIZE, (4096, resource.RLIM_INFINITY))
+for _ in range(3):
+    try:
+        backend.enqueue(jobs(10))
+    except (BackendUnavailable, EnqueueUncertain) as error:
+        assert error.retryable and error.__cause__ is not None
+    else:
+        raise AssertionError("stored on a failing disk")
+consumer.settle([Complete(lease=lease) for lease in leases])
+assert {settled.answer for settled in consumer.flush(2)} == {Answer.UNKNOWN}
+resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+backend.enqueue(jobs(10))
+consumer.settle([Complete(lease=lease) for lease in leases])
+assert {settled.answer for settled in consumer.flush(2)} == {Answer.DONE}
+assert backend.counts("mail").ready == 15, backend.counts("mail")
+backend.close()
+import sqlite3
+path = sys.argv[1].removeprefix("sqlite:///")
+assert sqlite3.connect(path).execute("PRAGMA integrity_check").fetchone() == ("ok",)
+print("recovered")
+"""
+
+
+def test_disk_that_fails_is_reported_and_the_same_object_recovers(url: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", FAILING_DISK, url],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+    assert done.stdout == "recovered\n", done.stdout + done.stderr
