@@ -13,7 +13,7 @@ import msgspec
 from anyjob.conformance.absences import verify_absent
 from anyjob.conformance.clock import FakeClock
 from anyjob.conformance.harness import Harness
-from anyjob.conformance.stage import SLACK, Stage
+from anyjob.conformance.stage import SLACK, Stage, maintain_all
 from anyjob.core.backend import Backend, Consumer, JobRecord, QueueShare, QueueSpec
 from anyjob.core.capabilities import Capabilities
 from anyjob.core.envelope import ACCEPTED, Envelope, Receipt
@@ -169,10 +169,7 @@ class Scene(Stage):
 
     def keep_up(self, backend: Backend | None = None) -> None:
         """Maintain until nothing more is wanted at once."""
-        for _ in range(10_000):
-            if (backend or self.backend).maintain(1.0) > 0:
-                return
-        raise AssertionError("maintain wants to be called again at once, for ever")
+        maintain_all((backend or self.backend).maintain)
 
     def outlast(self, lease: float | None = None) -> None:
         """Let leases of this length lapse, and be found lapsed."""

@@ -21,6 +21,8 @@ from anyjob.core.errors import ConfigurationError
 
 #: How much later than declared something may be seen in real time, on a busy machine.
 SLACK = 2.0
+#: No backlog of an example takes longer to maintain away.
+LONGEST_BACKLOG = 30.0
 #: A thread that was to wait has begun to.
 SETTLED_IN = 0.05
 #: On a clock that cannot be moved, a second of the examples lasts this long.
@@ -120,6 +122,14 @@ def only(items: Sequence[T]) -> T:
     """The one item there is; fails if there are none or several."""
     assert len(items) == 1, f"expected one, got {len(items)}: {items!r:.200}"
     return items[0]
+
+
+def maintain_all(maintain: Callable[[float], float]) -> None:
+    """Call until nothing more is wanted at once; fails if that takes longer than any backlog."""
+    deadline = time.monotonic() + LONGEST_BACKLOG
+    while maintain(1.0) <= 0:
+        late = time.monotonic() >= deadline
+        assert not late, "maintain() wants to be called again at once, for ever"
 
 
 def eventually(look: Callable[[], bool], within: float) -> bool:

@@ -4,34 +4,21 @@ against the model.
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
-from collections.abc import Sequence
-from typing import ClassVar
-from uuid import UUID
 
 from hypothesis import strategies as st
-from hypothesis.stateful import (
-    RuleBasedStateMachine,
-    initialize,
-    invariant,
-    precondition,
-    rule,
-)
+from hypothesis.stateful import initialize, invariant, precondition, rule
 
-from anyjob.conformance.clock import FakeClock
 from anyjob.conformance.harness import Harness
-from anyjob.conformance.machines.model import Model, ModelJob
-from anyjob.conformance.scene import LEASE, QUEUE, UUID_V7, Scene
-from anyjob.conformance.settlements import KINDS, settlement
-from anyjob.core.backend import CancelResult, Consumer
+from anyjob.conformance.machines.queue import End, NewJob, QueueMachine
+from anyjob.conformance.scene import LEASE, QUEUE
+from anyjob.conformance.settlements import KINDS
+from anyjob.core.backend import CancelResult
 from anyjob.core.envelope import ACCEPTED, Duplicate, Envelope
-from anyjob.core.settlement import MAX_NOTE, Answer, Lease, Settlement
+from anyjob.core.settlement import MAX_NOTE
 from anyjob.core.state import TERMINAL, WAITING, State
 
-#: What must have happened in a whole run of the machine for it to count, and the capability that
-#: it takes.
-MARKS = {
+SITUATIONS: dict[str, str | None] = {
     "a lease lapsed while its holder lived": None,
     "a lost job was leased again": None,
     "a stale settlement was sent": None,
@@ -50,7 +37,6 @@ PRIORITIES = st.sampled_from([5, 5, 5, 0, 9])
 DELAYS = st.sampled_from([None, None, None, 0.0, 1.5, LEASE + 10.0])
 JOB = st.tuples(PRIORITIES, DELAYS, SIZES)
 LOTS = st.lists(JOB, min_size=1, max_size=6)
-#: How a lease ends: kind, size of the note, child, delay.
 END = st.tuples(
     st.sampled_from(KINDS),
     st.sampled_from([None, 5, MAX_NOTE]),
@@ -64,42 +50,10 @@ JOBS = st.integers(0, 30)
 CONSUMERS = st.integers(0, 1)
 
 
-NewJob = tuple[int, float | None, int]
-End = tuple[str, int | None, NewJob | None, float]
+class LeaseMachine(QueueMachine):
+    """All that may happen to leases, in any order."""
 
-
-class LeaseMachine(RuleBasedStateMachine):
-    """One queue, two consumers on two connections, one model; a subclass has the harness."""
-
-    harness: ClassVar[Harness]
-    #: How often each situation was reached, over all runs.
-    marks: ClassVar[Counter[str]]
-    #: The marks that can be reached with what is declared.
-    wanted: ClassVar[set[str]]
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.scene = Scene(self.harness, FakeClock()).__enter__()
-        clock = self.scene.clock
-        assert clock is not None
-        self.clock = clock
-        self.model = Model(self.scene.capabilities, clock.time)
-        self.backends = [self.scene.backend, self.scene.fresh()]
-        self.consumers = [self._new_consumer(who) for who in range(2)]
-        #: All leases of each consumer, the newest first.
-        self.leases: list[list[Lease]] = [[], []]
-        self.made = 0
-        for mark, capability in MARKS.items():
-            if capability is None or not self.scene.lacks(capability):
-                self.wanted.add(mark)
-
-    def teardown(self) -> None:
-        try:
-            # After a failure the model knows nothing of what came after it.
-            if sys.exc_info()[0] is None:
-                self._drain()
-        finally:
-            self.scene.__exit__(None, None, None)
+    situations = SITUATIONS
 
     # Jobs come in
 
@@ -325,104 +279,6 @@ class LeaseMachine(RuleBasedStateMachine):
         if all(map(self.model.is_certain, self.model.jobs.values())):
             assert ready == len(self.model.in_state(State.READY))
             assert scheduled == len(self.model.in_state(State.SCHEDULED))
-
-    # Steps
-
-    def _job(self, priority: int, due: float | None, size: int) -> Envelope:
-        if self.scene.lacks("delay"):
-            due = None
-        job_id = self._next_id()
-        body = (b"%06d\x00\xff" % self.made).ljust(size, b"\x00")[:size]
-        return Envelope(id=job_id, queue=QUEUE, body=body, priority=priority, due=due)
-
-    def _next_id(self) -> str:
-        self.made += 1
-        return str(UUID(int=UUID_V7 | self.made))
-
-    def _new_consumer(self, who: int) -> Consumer:
-        return self.scene.consumer(backend=self.backends[who], lease=LEASE, worker=f"worker-{who}")
-
-    def _replace(self, who: int) -> None:
-        self.consumers[who] = self._new_consumer(who)
-        self.leases[who] = []
-
-    def _picked(self, picks: Sequence[int]) -> list[ModelJob]:
-        jobs = list(self.model.jobs.values())[::-1]
-        if not jobs:
-            return []
-        return [jobs[pick] for pick in dict.fromkeys(pick % len(jobs) for pick in picks)]
-
-    def _ids(self, picks: list[int] | None) -> list[str] | None:
-        return None if picks is None else [job.id for job in self._picked(picks)]
-
-    def _dead(self, picks: list[int] | None) -> list[ModelJob]:
-        among = self.model.jobs.values() if picks is None else self._picked(picks)
-        return [job for job in among if job.state is State.DEAD]
-
-    def _held(self, who: int, picks: Sequence[int]) -> list[Lease]:
-        """Leases of a consumer, live and stale, each once."""
-        leases = self.leases[who]
-        chosen = dict.fromkeys(pick % len(leases) for pick in picks) if leases else ()
-        return [leases[pick] for pick in chosen]
-
-    def _settlements(self, who: int, picks: Sequence[tuple[int, End]]) -> list[Settlement]:
-        """Settlements of leases of a consumer, live and stale, also several of one."""
-        leases = self.leases[who]
-        return [self._settlement(leases[pick % len(leases)], end) for pick, end in picks if leases]
-
-    def _settlement(self, lease: Lease, end: End) -> Settlement:
-        kind, note_size, child, delay = end
-        fields: dict[str, object] = {}
-        if note_size is not None:
-            fields["note"] = bytes(note_size)
-        if child is not None:
-            fields["then"] = (self._job(*child),)
-        if kind in ("retry", "release") and not self.scene.lacks("delay"):
-            fields["delay"] = delay
-        return settlement(kind, lease, **fields)
-
-    def _flush(self, who: int, settlements: Sequence[Settlement]) -> list[Answer]:
-        settled = self.consumers[who].flush(5.0)
-        assert [id(each.settlement) for each in settled] == [id(each) for each in settlements]
-        return [each.answer for each in settled]
-
-    def _settled(self, settlements: Sequence[Settlement], answers: Sequence[Answer]) -> None:
-        for each, answer in zip(settlements, answers, strict=True):
-            self.marks["a stale settlement was sent"] += not self.model.may_be_live(each.lease)
-            self.marks["children were enqueued"] += bool(each.then) and answer is Answer.DONE
-            self.model.settled(each, answer)
-
-    def _fetched(self, who: int, leases: list[Lease], credit: int, must: list[ModelJob]) -> None:
-        for lease in leases:
-            job = self.model.jobs.get(lease.id)
-            if job is not None:
-                self.marks["a lost job was leased again"] += job.state is State.LEASED
-                self.marks["a released job was leased again"] += job.was_released
-        self.model.fetched(leases, credit, LEASE, must)
-        self.leases[who] = leases[::-1] + self.leases[who]
-
-    def _drain(self) -> None:
-        """Let everything come to rest: each job that is not over must be delivered, and nothing
-        else.
-        """
-        if self.model.paused:
-            self.resume(0)
-        for _ in range(4):
-            self.scene.outlast(3 * LEASE)
-            while self._drain_once():
-                pass
-        left = [job.id for job in self.model.unfinished()]
-        assert not left, f"lost: {left}"
-        assert self.scene.counted() == (0, 0, 0, len(self.model.in_state(State.DEAD)))
-
-    def _drain_once(self) -> bool:
-        must = [job for job in self.model.jobs.values() if self.model.must_be_leased(job)]
-        leases = self.consumers[0].fetch(50, 0.0)
-        self._fetched(0, leases, 50, must)
-        settlements = [settlement("complete", lease) for lease in leases]
-        self.consumers[0].settle(settlements)
-        self._settled(settlements, self._flush(0, settlements))
-        return bool(leases)
 
 
 def lease_machine(harness: Harness) -> type[LeaseMachine]:

@@ -1,0 +1,162 @@
+"""What machines on one queue share: two consumers on two connections, the model, and the steps that
+rules are made of.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
+from uuid import UUID
+
+from hypothesis.stateful import RuleBasedStateMachine
+
+from anyjob.conformance.clock import FakeClock
+from anyjob.conformance.harness import Harness
+from anyjob.conformance.machines.model import Model, ModelJob
+from anyjob.conformance.scene import LEASE, QUEUE, UUID_V7, Scene
+from anyjob.conformance.settlements import settlement
+from anyjob.core.backend import Consumer
+from anyjob.core.envelope import Envelope
+from anyjob.core.settlement import Answer, Lease, Settlement
+from anyjob.core.state import State
+
+#: A job to make: priority, delay, size of the body.
+NewJob = tuple[int, float | None, int]
+#: How a lease ends: kind, size of the note, child, delay.
+End = tuple[str, int | None, NewJob | None, float]
+
+
+class QueueMachine(RuleBasedStateMachine):
+    """One queue; a subclass has the rules, and the harness."""
+
+    #: What must have happened in a whole run for it to count, and the capability that it takes.
+    situations: ClassVar[Mapping[str, str | None]]
+    harness: ClassVar[Harness]
+    #: How often each situation was reached, over all runs.
+    marks: ClassVar[Counter[str]]
+    #: The marks that can be reached with what is declared.
+    wanted: ClassVar[set[str]]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scene = Scene(self.harness, FakeClock()).__enter__()
+        clock = self.scene.clock
+        assert clock is not None
+        self.clock = clock
+        self.model = Model(self.scene.capabilities, clock.time)
+        self.backends = [self.scene.backend, self.scene.fresh()]
+        self.consumers = [self._new_consumer(who) for who in range(2)]
+        #: All leases of each consumer, the newest first.
+        self.leases: list[list[Lease]] = [[], []]
+        self.made = 0
+        for mark, capability in self.situations.items():
+            if capability is None or not self.scene.lacks(capability):
+                self.wanted.add(mark)
+
+    def teardown(self) -> None:
+        try:
+            # After a failure the model knows nothing of what came after it.
+            if sys.exc_info()[0] is None:
+                self._drain()
+        finally:
+            self.scene.__exit__(None, None, None)
+
+    def _job(self, priority: int, due: float | None, size: int) -> Envelope:
+        if self.scene.lacks("delay"):
+            due = None
+        job_id = self._next_id()
+        body = (b"%06d\x00\xff" % self.made).ljust(size, b"\x00")[:size]
+        return Envelope(id=job_id, queue=QUEUE, body=body, priority=priority, due=due)
+
+    def _next_id(self) -> str:
+        self.made += 1
+        return str(UUID(int=UUID_V7 | self.made))
+
+    def _new_consumer(self, who: int) -> Consumer:
+        return self.scene.consumer(backend=self.backends[who], lease=LEASE, worker=f"worker-{who}")
+
+    def _replace(self, who: int) -> None:
+        self.consumers[who] = self._new_consumer(who)
+        self.leases[who] = []
+
+    def _picked(self, picks: Sequence[int]) -> list[ModelJob]:
+        jobs = list(self.model.jobs.values())[::-1]
+        if not jobs:
+            return []
+        return [jobs[pick] for pick in dict.fromkeys(pick % len(jobs) for pick in picks)]
+
+    def _ids(self, picks: list[int] | None) -> list[str] | None:
+        return None if picks is None else [job.id for job in self._picked(picks)]
+
+    def _dead(self, picks: list[int] | None) -> list[ModelJob]:
+        among = self.model.jobs.values() if picks is None else self._picked(picks)
+        return [job for job in among if job.state is State.DEAD]
+
+    def _held(self, who: int, picks: Sequence[int]) -> list[Lease]:
+        """Leases of a consumer, live and stale, each once."""
+        leases = self.leases[who]
+        chosen = dict.fromkeys(pick % len(leases) for pick in picks) if leases else ()
+        return [leases[pick] for pick in chosen]
+
+    def _settlements(self, who: int, picks: Sequence[tuple[int, End]]) -> list[Settlement]:
+        """Settlements of leases of a consumer, live and stale, also several of one."""
+        leases = self.leases[who]
+        return [self._settlement(leases[pick % len(leases)], end) for pick, end in picks if leases]
+
+    def _settlement(self, lease: Lease, end: End) -> Settlement:
+        kind, note_size, child, delay = end
+        fields: dict[str, object] = {}
+        if note_size is not None:
+            fields["note"] = bytes(note_size)
+        if child is not None:
+            fields["then"] = (self._job(*child),)
+        if kind in ("retry", "release") and not self.scene.lacks("delay"):
+            fields["delay"] = delay
+        return settlement(kind, lease, **fields)
+
+    def _flush(self, who: int, settlements: Sequence[Settlement]) -> list[Answer]:
+        settled = self.consumers[who].flush(5.0)
+        assert [id(each.settlement) for each in settled] == [id(each) for each in settlements]
+        return [each.answer for each in settled]
+
+    def _settled(self, settlements: Sequence[Settlement], answers: Sequence[Answer]) -> None:
+        for each, answer in zip(settlements, answers, strict=True):
+            self.marks["a stale settlement was sent"] += not self.model.may_be_live(each.lease)
+            self.marks["children were enqueued"] += bool(each.then) and answer is Answer.DONE
+            self.model.settled(each, answer)
+
+    def _fetched(self, who: int, leases: list[Lease], credit: int, must: list[ModelJob]) -> None:
+        for lease in leases:
+            job = self.model.jobs.get(lease.id)
+            if job is not None:
+                self.marks["a lost job was leased again"] += job.state is State.LEASED
+                self.marks["a released job was leased again"] += job.was_released
+        self.model.fetched(leases, credit, LEASE, must)
+        self.leases[who] = leases[::-1] + self.leases[who]
+
+    def _drain(self) -> None:
+        """Let everything come to rest: each job that is not over must be delivered, and nothing
+        else.
+        """
+        if self.model.paused:
+            self.scene.backend.resume(QUEUE)
+            self.scene.pass_time(5.0)
+            self.model.paused = False
+        for _ in range(4):
+            self.scene.outlast(3 * LEASE)
+            while self._drain_once():
+                pass
+        left = [job.id for job in self.model.unfinished()]
+        assert not left, f"lost: {left}"
+        assert self.scene.counted() == (0, 0, 0, len(self.model.in_state(State.DEAD)))
+
+    def _drain_once(self) -> bool:
+        must = [job for job in self.model.jobs.values() if self.model.must_be_leased(job)]
+        leases = self.consumers[0].fetch(50, 0.0)
+        self._fetched(0, leases, 50, must)
+        settlements = [settlement("complete", lease) for lease in leases]
+        self.consumers[0].settle(settlements)
+        self._settled(settlements, self._flush(0, settlements))
+        return bool(leases)
