@@ -183,7 +183,8 @@ class Task(Generic[P, R]):
         return self
 
     def __repr__(self) -> str:
-        return f"<Task {self.name} in {self.queue}>"
+        # Not its queue, which may stand in a configuration that cannot be read.
+        return f"<Task {self.name}>"
 
 
 class SyncTask(Task[P, R]):
@@ -212,6 +213,9 @@ class BoundTask(Generic[P, R]):
         self.task = task
         self.options = options
         self.transaction = transaction
+
+    def __repr__(self) -> str:
+        return f"<Task {self.task.name} using {', '.join(self.options) or 'nothing'}>"
 
     def job(self, *args: P.args, **kwargs: P.kwargs) -> Draft[R]:
         """Return a job with these arguments and options, not enqueued."""

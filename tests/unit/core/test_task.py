@@ -91,7 +91,16 @@ def test_task_looks_like_its_function() -> None:
 
     assert (task.name, task.__name__, task.__doc__) == ("receipt", "receipt", "Sends a receipt.")
     assert task.__wrapped__ is receipt
-    assert repr(task) == "<Task receipt in mail>"
+
+
+def test_tasks_show_their_name_and_options_but_no_value_that_may_be_secret() -> None:
+    task = make(receipt, queue="mail")
+
+    assert repr(task) == "<Task receipt>"
+    assert repr(task.using(priority=9, headers={"key": "x"})) == (
+        "<Task receipt using priority, headers>"
+    )
+    assert repr(task.using()) == "<Task receipt using nothing>"
 
 
 def test_calling_a_task_runs_the_function_here_and_now() -> None:
