@@ -43,7 +43,12 @@ def mail_server(folder: Path) -> Iterator[str]:
 
 async def _serve(listening: socket.socket, mailbox: Mailbox, stop: asyncio.Event) -> None:
     loop = asyncio.get_running_loop()
-    async with await loop.create_server(lambda: SMTP(mailbox, loop=loop), sock=listening):
+
+    def greet() -> SMTP:
+        # Named here, because aiosmtpd would ask the DNS for its name at each connection.
+        return SMTP(mailbox, hostname="localhost", loop=loop)
+
+    async with await loop.create_server(greet, sock=listening):
         await stop.wait()
 
 
