@@ -53,6 +53,6 @@ def send(message: EmailMessage, smtp: str) -> None:
     Raises OSError; SMTPException, for what the server refuses, is one.
     """
     host, port = smtp.rsplit(":", 1)
-    # Named here, because smtplib would ask the DNS who we are: seconds for each mail where it is slow.
+    # Named here, because smtplib would ask the DNS who we are, for seconds where it is slow.
     with smtplib.SMTP(host, int(port), local_hostname="localhost", timeout=10) as connection:
         connection.send_message(message)
