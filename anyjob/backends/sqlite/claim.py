@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
+from itertools import accumulate
 from typing import Any
 
 import msgspec
@@ -130,18 +131,18 @@ def _leases(
     ]
 
 
-def _bodies(connection: sqlite3.Connection, seqs: list[int], lengths: list[int]) -> Iterator[bytes]:
+def _bodies(connection: sqlite3.Connection, seqs: list[int], lengths: list[int]) -> list[bytes]:
     if sum(lengths) <= _MOST_AT_ONCE:
         return _cut(connection, _BODIES, seqs, lengths)
-    return (connection.execute(_BODY, (seq,)).fetchone()[0] for seq in seqs)
+    return [connection.execute(_BODY, (seq,)).fetchone()[0] for seq in seqs]
 
 
 def _cut(
     connection: sqlite3.Connection, query: str, seqs: list[int], lengths: list[int]
-) -> Iterator[bytes]:
+) -> list[bytes]:
     """The values of `query`, which come as one, in the order of `seqs`."""
-    whole = connection.execute(query, (array(seqs),)).fetchone()[0] if any(lengths) else b""
-    start = 0
-    for length in lengths:
-        yield whole[start : start + length]
-        start += length
+    if not any(lengths):
+        return [b""] * len(lengths)
+    whole = connection.execute(query, (array(seqs),)).fetchone()[0]
+    ends = list(accumulate(lengths))
+    return [whole[end - length : end] for end, length in zip(ends, lengths, strict=True)]

@@ -14,6 +14,8 @@ from anyjob.core.errors import BackendFull
 
 #: Seconds after which maintenance wants to be called again at the latest.
 _IDLE = 1.0
+#: And not before so many, however many things are about to come due: under half the declared lag.
+_SOONEST = 0.02
 _ALL = "SELECT number FROM anyjob_queues WHERE namespace=?"
 
 
@@ -66,7 +68,7 @@ def _next(space: Space, numbers: list[int]) -> float:
         waits += [] if due is None else [seconds(due - wall)]
         waits += [] if lapse is None else [seconds(lapse - steady)]
         # Ends are remembered one by one; they are forgotten by the second.
-    return max(0.0, min(waits))
+    return max(_SOONEST, min(waits))
 
 
 def _ahead(space: Space, number: int) -> tuple[int | None, int | None]:
