@@ -6,7 +6,7 @@ import math
 
 #: A buffer holds what runs in so many seconds, so that short jobs never wait long behind another.
 HORIZON = 0.1
-MAX_BUFFER = 1000
+MAX_BUFFER = 4000
 MAX_BUFFER_BYTES = 32 * 1024 * 1024
 #: Queues whose jobs run longer than this on average are not fetched ahead at all.
 SLOW = 1.0
