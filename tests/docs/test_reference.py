@@ -11,11 +11,16 @@ import pytest
 import anyjob
 import anyjob.backends
 import anyjob.conformance
+from anyjob.app.send import LOT
+from anyjob.backends.sqlite.ballast import SIZE
 from anyjob.core.events import EVENTS
 from anyjob.core.retry import Retry
+from anyjob.core.verdict import MAX_REDELIVERIES
+from anyjob.worker.pace import HORIZON, MAX_BUFFER, MAX_BUFFER_BYTES
 
 ROOT = Path(__file__).parents[2]
-REFERENCE = ROOT / "docs" / "reference"
+DOCS = ROOT / "docs"
+REFERENCE = DOCS / "reference"
 API = (REFERENCE / "api.md").read_text()
 EVENTS_PAGE = (REFERENCE / "events.md").read_text()
 
@@ -82,3 +87,20 @@ def test_every_log_line_is_in_the_reference() -> None:
     }
 
     assert listed - {"event"} == written
+
+
+@pytest.mark.parametrize(
+    ("page", "said"),
+    [
+        ("explanation/how-a-worker-works.md", f"finishes in about {HORIZON * 1000:.0f} ms"),
+        (
+            "explanation/how-a-worker-works.md",
+            f"at most {MAX_BUFFER} jobs and {MAX_BUFFER_BYTES // 2**20} MiB",
+        ),
+        ("how-to/enqueue.md", f"a lot of {LOT} is stored"),
+        ("how-to/backends.md", f"`jobs.db-ballast` | {SIZE // 2**20} MiB"),
+        ("reference/configuration.md", f"`max_redeliveries` | `{MAX_REDELIVERIES}`"),
+    ],
+)
+def test_numbers_on_pages_are_those_of_the_code(page: str, said: str) -> None:
+    assert said in " ".join((DOCS / page).read_text().split())
