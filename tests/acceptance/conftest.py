@@ -1,7 +1,4 @@
 """Real worker processes on a SQLite file, lease 3 s, judged by a diary outside the product."""
-# Crashes, freezes, stops, failpoints and shares of the file are proved in test_crashes.py, which works;
-# disk, clock, poison, limits, misbehaving tasks, start and exit are being written beside it in files of
-# their own by somebody else. Build on this module and program.py; do not replace them.
 
 from __future__ import annotations
 
