@@ -587,7 +587,7 @@ def _by_transaction(
     """Group what is to be stored, with its places, by the connection it is stored through."""
     groups: dict[int, tuple[Any, list[int], list[Envelope]]] = {}
     for place, envelope in enumerate(planned):
-        if isinstance(envelope, Rejected):
+        if not isinstance(envelope, Envelope):
             continue
         transaction = lot[place].transaction
         group = groups.get(id(transaction))
