@@ -13,6 +13,7 @@ from anyjob.backends.sqlite.consumer import SQLiteConsumer
 from anyjob.backends.sqlite.database import Database
 from anyjob.backends.sqlite.insert import insert, stock
 from anyjob.backends.sqlite.keeping import bring_up, keep_house
+from anyjob.backends.sqlite.lots import array
 from anyjob.backends.sqlite.numbers import numbers_of
 from anyjob.backends.sqlite.settle import DEDUP_WINDOW
 from anyjob.backends.sqlite.space import Space
@@ -48,6 +49,9 @@ MAX_PAYLOAD = 64 * 1024 * 1024
 _BROWSABLE = frozenset({State.READY, State.SCHEDULED, State.LEASED, State.DEAD})
 
 _DECLARE = "UPDATE anyjob_queues SET declared=1 WHERE number=? AND declared=0"
+_DECLARED = """
+SELECT count(*) FROM anyjob_queues WHERE namespace=? AND declared=1
+ AND name IN (SELECT value FROM json_each(?))"""
 _PAUSE = "UPDATE anyjob_queues SET paused=? WHERE number=?"
 _PAUSED = "SELECT name FROM anyjob_queues WHERE namespace=? AND paused=1"
 _QUEUES = f"""
@@ -137,8 +141,13 @@ class SQLiteBackend(Backend):
             for number in numbers_of(connection, self._namespace, names).values():
                 connection.execute(_DECLARE, (number,))
 
-        if names:
+        if names and not self._are_declared(names):
             self._database.write(work)
+
+    def _are_declared(self, names: Sequence[str]) -> bool:
+        """Only looks, as most times there is nothing to do, and the turn to write may be taken."""
+        [(count,)] = self._database.read(_DECLARED, (self._namespace, array(sorted(set(names)))))
+        return bool(count == len(set(names)))
 
     def enqueue(self, jobs: Sequence[Envelope], *, transaction: Any = None) -> list[Receipt]:
         self._check_open()

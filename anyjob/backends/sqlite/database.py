@@ -6,6 +6,7 @@ import contextlib
 import os
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -18,7 +19,7 @@ from anyjob.backends.sqlite.files import Files, identity, take_place
 from anyjob.backends.sqlite.lock import FileLock
 from anyjob.backends.sqlite.tickets import Work
 from anyjob.backends.sqlite.url import Location
-from anyjob.backends.sqlite.writer import COMMAND_SECONDS, Writer
+from anyjob.backends.sqlite.writer import COMMAND_SECONDS, Writer, late
 from anyjob.core.clock import Clock
 from anyjob.core.errors import (
     AnyjobError,
@@ -191,11 +192,20 @@ class Database:
         self._process = os.getpid()
         self._is_closed = False
         try:
-            self._writer.run(_nothing)
+            self._writer.run_alone(self._open_files)
         except BaseException:
             self._is_closed = True
             self._let_go()
             raise
+
+    def _open_files(self) -> None:
+        """Open the file, and make its tables if it is new."""
+        if not self.lock(time.monotonic() + COMMAND_SECONDS):
+            raise late()
+        try:
+            self.writing()
+        finally:
+            self.unlock()
 
     def _let_go(self) -> None:
         with self._reading:

@@ -13,7 +13,7 @@ from anyjob.backends.sqlite.clock import FileClock
 from anyjob.backends.sqlite.connection import connect_reader, connect_writer, use_log
 from anyjob.backends.sqlite.errors import translated
 from anyjob.backends.sqlite.place import check_place
-from anyjob.backends.sqlite.schema import check_file, check_library, prepare
+from anyjob.backends.sqlite.schema import check_file, check_library, is_prepared, prepare
 from anyjob.backends.sqlite.url import Location
 from anyjob.core.errors import AnyjobError, BackendFull, ConfigurationError
 
@@ -119,6 +119,8 @@ def _probe(path: Path) -> None:
 
 
 def _prepare(connection: sqlite3.Connection, path: Path, clock: FileClock, *, adopt: bool) -> None:
+    if is_prepared(connection, clock):
+        return
     connection.execute("BEGIN IMMEDIATE")
     try:
         prepare(connection, path, clock, adopt=adopt)

@@ -52,6 +52,20 @@ def check_file(path: Path, *, adopt: bool) -> None:
             _refuse_foreign(path, tables, adopt=adopt)
 
 
+def is_prepared(connection: sqlite3.Connection, clock: FileClock) -> bool:
+    """Whether the tables are there and of this boot. Only looks: whoever enqueues within a
+    transaction of its own holds the turn to write already.
+    """
+    try:
+        row = connection.execute('SELECT version, boot, "offset" FROM anyjob_meta').fetchone()
+    except sqlite3.DatabaseError:
+        return False
+    if row is None or (row[0], row[1]) != (VERSION, clock.boot):
+        return False
+    clock.offset = row[2]
+    return True
+
+
 def prepare(connection: sqlite3.Connection, path: Path, clock: FileClock, *, adopt: bool) -> None:
     """Make or check the tables, and begin a new boot if it is one; inside a transaction."""
     tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_schema")}

@@ -119,7 +119,7 @@ class Writer:
         with self._guard:
             if not ticket.taken and not ticket.leads:
                 self._waiting.remove(ticket)
-                ticket.fail(_late())
+                ticket.fail(late())
                 return Turn.ANSWERED
         if ticket.leads:  # chosen at this very moment; it is being told
             return ticket.wait(math.inf)
@@ -132,7 +132,7 @@ class Writer:
         try:
             self._gather()
             if not self._ground.lock(deadline):
-                own.fail(_late())
+                own.fail(late())
                 return
             try:
                 self._commit_with(own, deadline)
@@ -279,7 +279,8 @@ def _roll_back(connection: sqlite3.Connection) -> None:
         return
 
 
-def _late() -> BackendUnavailable:
+def late() -> BackendUnavailable:
+    """The error of a write whose turn did not come."""
     return BackendUnavailable(
         "another process held the turn to write until the deadline, and nothing was done; it may be"
         " frozen, or its transaction very long"

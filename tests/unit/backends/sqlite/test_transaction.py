@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from anyjob import App
 from anyjob.backends.sqlite import SQLiteBackend
 from anyjob.core.backend import Consumer
 from anyjob.core.envelope import Accepted, Duplicate, Unique
@@ -159,3 +160,20 @@ def test_bad_job_leaves_the_callers_transaction_as_it_was(
     own.commit()
     assert own.execute("SELECT count(*) FROM orders").fetchone() == (1,)
     assert backend.counts("mail").ready == 0
+
+
+def test_app_that_is_not_open_yet_enqueues_in_an_open_transaction(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'jobs.db'}"
+    with App(url):
+        pass
+    with closing(sqlite3.connect(tmp_path / "jobs.db")) as own, App(url) as looking:
+        own.execute("BEGIN IMMEDIATE")
+        with closing(App(url)) as late:
+
+            @late.task
+            def send() -> None: ...
+
+            send.using(transaction=own).enqueue()
+            own.commit()
+
+        assert looking.counts().ready == 1
