@@ -1,5 +1,4 @@
-"""Does this backend, or this store, keep the contract? For their authors; `pip install
-anyjob[conformance]`.
+"""Does this backend, or this store, keep the contract? For their authors.
 
     class CoralHarness(Harness):
         def backend(self, site):
@@ -8,7 +7,16 @@ anyjob[conformance]`.
     TestCoral = conformance_suite(CoralHarness)
 """
 
-import pytest
+from anyjob.core.errors import ConfigurationError
+
+try:
+    import hypothesis  # noqa: F401 - the machines import it; here only its absence is of interest
+    import pytest
+except ModuleNotFoundError as error:
+    raise ConfigurationError(
+        f"the conformance suite needs {error.name}, which is not installed;"
+        " pip install 'anyjob[conformance]'"
+    ) from error
 
 # Before they are imported, so that a failed assertion shows its values.
 pytest.register_assert_rewrite(

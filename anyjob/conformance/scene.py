@@ -22,7 +22,7 @@ from anyjob.core.settlement import Answer, Complete, Lease, Settlement
 QUEUE = "line"
 #: A lease lasts so long unless an example says otherwise, and so long a short delay.
 LEASE = 30.0
-DELAY = 10.0
+DELAY = 15.0
 #: The bits that make a number a UUID of version 7.
 UUID_V7 = 0x7 << 76 | 0b10 << 62
 

@@ -74,6 +74,12 @@ class Stage:
         """
         return span if self.clock is not None else span * SCALE
 
+    def nearly(self, span: float) -> float:
+        """So much of a span that it is surely not over: nine tenths, or half in real time, where
+        the example itself may be late.
+        """
+        return span * (0.9 if self.clock is not None else 0.5)
+
     def elapse(self, seconds: float) -> None:
         """Let so much time pass on the backend's clock."""
         if self.clock is not None:

@@ -101,6 +101,16 @@ def test_suite_refuses_to_run_without_assertions(tmp_path: Path) -> None:
     assert "run it without -O" in run.stdout
 
 
+def test_suite_names_the_extra_that_is_missing() -> None:
+    program = "import sys; sys.modules['hypothesis'] = None; import anyjob.conformance"
+
+    run = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False
+    )
+
+    assert "needs hypothesis, which is not installed; pip install" in run.stderr
+
+
 def test_property_without_an_example_is_refused() -> None:
     for property_id in ("CRS-1", "NIL-1"):
         with pytest.raises(ConfigurationError, match="no example of property"):

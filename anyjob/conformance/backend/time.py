@@ -46,9 +46,9 @@ class Time(BackendProperties):
         base = datetime.fromtimestamp(scene.now(), UTC)
         [job] = scene.put(due=base + timedelta(seconds=scene.delay))
 
-        scene.pass_time(0.9 * scene.delay)
+        scene.pass_time(scene.nearly(scene.delay))
         scene.assert_idle(consumer)
-        lease = scene.arrives(consumer, 0.1 * scene.delay + scene.capabilities.schedule_lag)
+        lease = scene.arrives(consumer, scene.delay + scene.capabilities.schedule_lag)
 
         assert lease.id == job.id
 
@@ -146,7 +146,7 @@ class Time(BackendProperties):
         [job] = scene.put(due=scene.delay)
 
         scene.clock.jump(-3600.0)
-        scene.pass_time(0.9 * scene.delay)
+        scene.pass_time(scene.nearly(scene.delay))
         scene.assert_idle(consumer)
 
         scene.clock.jump(3600.0)

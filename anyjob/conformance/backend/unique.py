@@ -84,9 +84,9 @@ class Uniqueness(BackendProperties):
         key = Unique("for a while", ttl=scene.delay)
         [holder] = scene.put(unique=key)
 
-        scene.pass_time(0.9 * scene.delay)
+        scene.pass_time(scene.nearly(scene.delay))
         assert scene.backend.enqueue([scene.job(unique=key)]) == [Duplicate(holder.id)]
-        scene.pass_time(0.1 * scene.delay + scene.capabilities.resolution)
+        scene.pass_time(scene.delay - scene.nearly(scene.delay) + scene.capabilities.resolution)
 
         assert scene.backend.enqueue([scene.job(unique=key)]) == [ACCEPTED]
 

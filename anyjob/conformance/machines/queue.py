@@ -118,8 +118,10 @@ class QueueMachine(RuleBasedStateMachine):
 
     def _flush(self, who: int, settlements: Sequence[Settlement]) -> list[Answer]:
         settled = self.consumers[who].flush(5.0)
-        assert [id(each.settlement) for each in settled] == [id(each) for each in settlements]
-        return [each.answer for each in settled]
+        answers = {id(each.settlement): each.answer for each in settled}
+        assert len(settled) == len(settlements)
+        assert answers.keys() == {id(each) for each in settlements}
+        return [answers[id(each)] for each in settlements]
 
     def _settled(self, settlements: Sequence[Settlement], answers: Sequence[Answer]) -> None:
         for each, answer in zip(settlements, answers, strict=True):

@@ -153,7 +153,7 @@ class Keys(StoreProperties):
         scene.put("for ever")
         scene.put("shorter", ttl=0.1 * scene.ttl)
 
-        scene.pass_time(0.9 * scene.ttl)
+        scene.pass_time(scene.nearly(scene.ttl))
 
         assert scene.value("longer") is not None
         assert scene.value("for ever") is not None

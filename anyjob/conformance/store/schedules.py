@@ -51,9 +51,9 @@ class Schedules(StoreProperties):
         scene.store.schedule([("set", "id", 0.0, b"value")])
         stale = only(_take(scene, lease=lease))
 
-        scene.pass_time(0.9 * lease)
+        scene.pass_time(scene.nearly(lease))
         assert _take(scene, lease=lease) == []
-        scene.pass_time(0.1 * lease + scene.instant)
+        scene.pass_time(lease - scene.nearly(lease) + scene.instant)
         owned = only(_take(scene, lease=lease))
 
         assert (owned.id, owned.value) == ("id", b"value")
