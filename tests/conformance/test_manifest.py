@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+import anyjob.conformance
 from anyjob.conformance import Harness, backend_properties, conformance_suite, store_properties
 from anyjob.conformance.suite import examples
 from anyjob.core.errors import ConfigurationError
@@ -84,6 +85,21 @@ def test_no_example_ends_early_or_swallows_an_error() -> None:
         assert isinstance(function, ast.FunctionDef)
         early = [node for node in own_nodes(function) if isinstance(node, ast.Return | ast.Try)]
         assert not early, f"{name} may pass without having shown anything"
+
+
+def test_door_of_the_suite_offers_these_names_and_explains_each() -> None:
+    assert set(anyjob.conformance.__all__) == {
+        "FakeClock",
+        "Harness",
+        "Property",
+        "Site",
+        "backend_properties",
+        "conformance_suite",
+        "run_property",
+        "store_properties",
+    }
+    for name in anyjob.conformance.__all__:
+        assert inspect.getdoc(getattr(anyjob.conformance, name))
 
 
 def test_harness_that_makes_nothing_is_refused() -> None:
