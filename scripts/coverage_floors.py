@@ -1,7 +1,7 @@
 """Holds the coverage of each part of anyjob at or above its floor in tests/coverage_floors.toml.
 
-Reads .coverage of the last run. With --raise, lifts each floor to what was measured; nothing here
-lowers one.
+Reads .coverage of the last run. With --raise, lifts each floor to just below what was measured;
+nothing here lowers one.
 """
 
 import json
@@ -13,9 +13,12 @@ from collections import Counter
 from pathlib import Path
 
 FLOORS = Path("tests/coverage_floors.toml")
+TOP = "anyjob"
+# Random examples reach now this branch, now that one; a floor that falls by chance is no floor.
+SLACK = 1
 HEADER = """\
 # Per cent of statements and branches that the unit and conformance tests cover, by part. A floor
-# only rises: `python scripts/coverage_floors.py --raise` lifts each to what the last run reached.
+# only rises: `python scripts/coverage_floors.py --raise` lifts each to just below the last run.
 """
 
 
@@ -30,12 +33,13 @@ def main() -> int:
 
 
 def measure() -> dict[str, int]:
-    """Whole per cents, rounded down, for each folder or module right below anyjob."""
+    """Whole per cents, rounded down, for each folder right below anyjob and its own modules."""
     covered: Counter[str] = Counter()
     total: Counter[str] = Counter()
     for name, file in coverage_by_file().items():
         summary = file["summary"]
-        part = Path(name).parts[1]
+        _, *folders, _ = Path(name).parts
+        part = folders[0] if folders else TOP
         covered[part] += summary["covered_lines"] + summary["covered_branches"]
         total[part] += summary["num_statements"] + summary["num_branches"]
     return {part: 100 * covered[part] // total[part] for part in sorted(total) if total[part]}
@@ -66,7 +70,7 @@ def read(path: Path = FLOORS) -> dict[str, int]:
 
 
 def raised(floors: dict[str, int], measured: dict[str, int]) -> dict[str, int]:
-    return {part: max(floors.get(part, 0), per_cent) for part, per_cent in measured.items()}
+    return {part: max(floors.get(part, 0), per_cent - SLACK) for part, per_cent in measured.items()}
 
 
 def write(floors: dict[str, int], path: Path = FLOORS) -> None:
