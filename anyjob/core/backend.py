@@ -308,6 +308,6 @@ class Backend(ABC):
         return []
 
     def subscribe(self, report: Callable[[str, Mapping[str, Any]], None]) -> None:
-        """Hand over who is told of events such as "clock.jump" or "backend.replaced"; at most one,
-        from any thread.
+        """Hand over who is told of events that the backend alone notices, such as
+        "backend.replaced"; at most one, from any thread.
         """

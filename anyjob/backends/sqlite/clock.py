@@ -17,8 +17,6 @@ from anyjob.core.errors import ConfigurationError
 
 SECOND = 1_000_000
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
-#: A difference between wall and steady time that grows by more within one look is a jump.
-JUMP = SECOND
 
 
 def microseconds(seconds: float) -> int:
@@ -37,7 +35,6 @@ class FileClock:
         self.offset = 0
         #: Leases of another boot are void, because its clock began anew.
         self.boot = boot_id() if clock is None else "clock"
-        self._apart: int | None = None
 
     def wall(self) -> int:
         if self._clock is None:
@@ -52,16 +49,6 @@ class FileClock:
         if self._clock is None:
             return time.clock_gettime_ns(_STEADY) // 1000
         return microseconds(self._clock.monotonic())
-
-    def jump(self) -> float | None:
-        """By how many seconds the wall clock was set since this was last asked; None if it was
-        not.
-        """
-        apart = self.wall() - self.raw()
-        before, self._apart = self._apart, apart
-        if before is None or abs(apart - before) <= JUMP:
-            return None
-        return seconds(apart - before)
 
 
 def boot_id() -> str:

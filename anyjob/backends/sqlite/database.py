@@ -153,13 +153,9 @@ class Database:
         return self._ballast is None or self._ballast.is_aboard()
 
     def keep_house(self) -> None:
-        """Take the ballast back on board when there is room; notice a jump of the wall clock."""
+        """Take the ballast back on board when there is room."""
         if self._ballast is not None:
             self._ballast.is_aboard()
-        jumped = self.clock.jump()
-        if jumped is not None:
-            self.note("clock.jump", seconds=jumped)
-        self._tell()
 
     def note(self, event: str, **facts: Any) -> None:
         """Keep an event until nothing is locked; `write` tells it."""

@@ -1,10 +1,9 @@
 """Leases keep to the boot clock; due times keep to the wall clock."""
 
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 from anyjob.backends.sqlite import SQLiteBackend
 from anyjob.backends.sqlite.clock import FileClock, boot_id
@@ -73,25 +72,6 @@ def test_due_time_keeps_to_the_wall_clock(url: str, opened: Open, job: MakeJob) 
     assert len(consumer.fetch(1, 0)) == 1
 
 
-def test_jump_is_told_once(url: str, opened: Open) -> None:
-    clock = FakeClock()
-    backend = opened(url, clock=clock)
-    told: list[tuple[str, dict[str, Any]]] = []
-
-    def report(name: str, facts: Mapping[str, Any]) -> None:
-        told.append((name, dict(facts)))
-
-    backend.subscribe(report)
-    backend.maintain(0.1)
-    clock.advance(100)
-    backend.maintain(0.1)
-    clock.jump(-HOUR)
-    backend.maintain(0.1)
-    backend.maintain(0.1)
-
-    assert told == [("clock.jump", {"seconds": -HOUR})]
-
-
 def test_leases_of_another_boot_are_void(url: str, path: Path, opened: Open, job: MakeJob) -> None:
     backend = opened(url)
     backend.enqueue([job(), job(due=HOUR)])
@@ -131,5 +111,3 @@ def test_own_clock_tells_the_time_of_the_machine() -> None:
 
     assert clock.wall() > 1_700_000_000_000_000
     assert clock.raw() <= clock.raw()
-    assert clock.jump() is None
-    assert clock.jump() is None
