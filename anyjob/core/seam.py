@@ -65,7 +65,7 @@ def check_settlements(
         if settlement.keep:
             check_seconds(settlement.keep, "keep")
         # Of a retry or release; asked by name, because that takes a fifth of asking for the class.
-        if delay := getattr(settlement, "delay", 0.0):
+        if (delay := getattr(settlement, "delay", None)) is not None:
             check_seconds(delay, "delay")
         if settlement.then:
             check_envelopes(
