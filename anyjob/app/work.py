@@ -6,6 +6,8 @@ from collections.abc import Collection, Mapping, Sequence
 from random import Random
 from typing import Any
 
+import msgspec
+
 from anyjob.config import Config
 from anyjob.core.backend import Backend, QueueShare
 from anyjob.core.clock import Clock
@@ -13,6 +15,7 @@ from anyjob.core.errors import ConfigurationError
 from anyjob.core.events import Subscribers
 from anyjob.core.middleware import Middleware
 from anyjob.core.names import checked_name, suggestion
+from anyjob.core.result import encode_success
 from anyjob.core.store import Store
 from anyjob.core.task import Registry
 from anyjob.worker import Worker, WorkerSettings
@@ -45,7 +48,7 @@ def worker_for(
         registry=registry,
         middleware=middleware,
         subscribers=subscribers,
-        settings=_settings(config, known_queues, queues, settings),
+        settings=_within(_settings(config, known_queues, queues, settings), backend),
         clock=clock,
         random=Random(),
     )
@@ -76,3 +79,9 @@ def _settings(
     names = queues or config.worker.queues or sorted(known_queues)
     shares = tuple(QueueShare(checked_name(name, "queue")) for name in names)
     return WorkerSettings(shares=shares, **chosen)
+
+
+def _within(settings: WorkerSettings, backend: Backend) -> WorkerSettings:
+    """Keep results within what the backend can hold."""
+    most = backend.capabilities.max_payload - len(encode_success(b""))
+    return msgspec.structs.replace(settings, max_result=min(settings.max_result, most))

@@ -24,6 +24,9 @@ from anyjob.worker.settings import WorkerSettings
 #: The longest wait of one fetch; a wake-up that got lost costs no more than this.
 _LONGEST_POLL = 5.0
 _BURST_POLL = 0.05
+#: A suspect waits so long for its neighbours' release, and looks so often.
+_SETTLED_APART = 5.0
+_LOOK_AGAIN = 0.002
 #: The share of a lease that we count on: the rest is for clocks that run apart and replies that are
 #: slow.
 SAFE_SHARE = 0.9
@@ -200,12 +203,17 @@ class Fetcher:
         self._submit(attempts)
 
     def _set_apart(self, suspect: Attempt, attempts: list[Attempt]) -> list[Attempt]:
-        """Release everything unbegun but the suspect: if it kills this process, it takes no
-        neighbour along.
+        """Release everything unbegun but the suspect, and wait until that is settled: if it kills
+        this process, it takes no neighbour along.
         """
         self._suspect = suspect
-        self._release([attempt for attempt in attempts if attempt is not suspect])
-        self._release(self._held.take_back(list(self._held.waiting)))
+        others = [attempt for attempt in attempts if attempt is not suspect]
+        others += self._held.take_back(list(self._held.waiting))
+        self._release(others)
+        leases = [attempt.lease for attempt in others]
+        deadline = self._clock.monotonic() + _SETTLED_APART
+        while not self._held.are_settled(leases) and self._clock.monotonic() < deadline:
+            self._stopping.wait(_LOOK_AGAIN)
         return [suspect]
 
     def _release(self, attempts: list[Attempt]) -> None:

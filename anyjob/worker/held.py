@@ -54,11 +54,13 @@ class Held:
 
     def begin(self, attempt: Attempt) -> bool:
         """Move an attempt from waiting to running; False if somebody took it back."""
+        # In both for a moment rather than in neither, where a stopping worker would not see it.
+        self.running.add(attempt)
         try:
             self.waiting.remove(attempt)
         except KeyError:
+            self.running.discard(attempt)
             return False
-        self.running.add(attempt)
         return True
 
     def take_back(self, attempts: Iterable[Attempt]) -> list[Attempt]:
@@ -120,6 +122,12 @@ class Held:
     def is_settled(self) -> bool:
         """Whether everything finished has its answer."""
         return not self._finished and not self._unanswered
+
+    def are_settled(self, leases: Iterable[Lease]) -> bool:
+        """Whether none of these still waits for its answer."""
+        with self._handing_over:
+            pending = {finished.lease for finished in list(self._finished)}
+            return (pending | set(self._unanswered)).isdisjoint(leases)
 
     @property
     def unfinished(self) -> list[Attempt]:

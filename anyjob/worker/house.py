@@ -89,7 +89,11 @@ class House:
     def _write_progress(self) -> None:
         if not self._progress or self._store is None:
             return
-        noted, self._progress = self._progress, {}
+        # Taken one by one, so that what is noted meanwhile is neither lost nor written twice.
+        noted = {}
+        while self._progress:
+            job, progress = self._progress.popitem()
+            noted[job] = progress
         puts = [
             Put(progress_key(i), encode_progress(p), ttl=PROGRESS_TTL) for i, p in noted.items()
         ]
@@ -97,6 +101,8 @@ class House:
             for start in range(0, len(puts), self._store.capabilities.max_batch):
                 self._store.put(puts[start : start + self._store.capabilities.max_batch])
         except BackendError as error:
+            for job, progress in noted.items():
+                self._progress.setdefault(job, progress)
             self._outage.failed("progress", error)
         else:
             self._outage.ended("progress")

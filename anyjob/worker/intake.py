@@ -8,6 +8,7 @@ from anyjob.core.attempt import Attempt, Progress
 from anyjob.core.clock import Clock
 from anyjob.core.errors import DecodeError, InvalidOption, NewerVersion
 from anyjob.core.middleware import Middleware, overrides
+from anyjob.core.note import short
 from anyjob.core.outcome import Buried, Cancelled, Expired, Outcome, Released
 from anyjob.core.settlement import Lease, Verdict
 from anyjob.core.task import Registry
@@ -131,14 +132,16 @@ class Intake:
         for one in self._admitting:
             try:
                 refused = _outcomes(one.admit(attempts))
-            except Exception as error:  # user code: fail closed, the lot waits and uses no attempt
+            except (
+                BaseException
+            ) as error:  # user code: fail closed, the lot waits and uses no attempt
                 self._log.trouble(
                     "admit.failed",
-                    "admit() of %s failed, %d jobs go back for %.0f s: %r",
+                    "admit() of %s failed, %d jobs go back for %.0f s: %s",
                     type(one).__name__,
                     len(attempts),
                     _ADMIT_WAIT,
-                    error,
+                    short(error),
                 )
                 refused = dict.fromkeys(attempts, Released(_ADMIT_WAIT))
             for attempt, outcome in refused.items():

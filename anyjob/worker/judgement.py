@@ -11,9 +11,10 @@ from anyjob.core.attempt import Attempt
 from anyjob.core.clock import Clock
 from anyjob.core.failpoints import reach
 from anyjob.core.judge import Case, settlement_for
-from anyjob.core.outcome import Buried, Outcome, Released, Succeeded
+from anyjob.core.outcome import Buried, Failed, Outcome, Released, Succeeded
 from anyjob.core.result import encode_success
 from anyjob.core.retry import Retry
+from anyjob.core.seam import check_seconds
 from anyjob.core.settlement import Lease, Settlement
 from anyjob.core.wire import Body
 from anyjob.worker.held import LEASE_LOST, STOPPING, Finished, Held
@@ -45,6 +46,9 @@ class Judgement:
         if attempt.ending == LEASE_LOST:
             self._log.dropped(attempt, outcome)
         else:
+            if attempt.ending == STOPPING and isinstance(outcome, Failed):
+                # Asked to stop, it gave up in its own way; that is no failure of the job.
+                outcome = Released()
             self.has_cut |= attempt.ending == STOPPING and type(outcome) is Released
             self.settle(attempt, outcome)
         self._held.on_room()
@@ -54,10 +58,20 @@ class Judgement:
         """Judge an attempt that nobody else decides, and queue its settlement."""
         if type(outcome) is Succeeded:
             outcome = self._encoded(attempt, outcome)
-        settlement = settlement_for(self._case(attempt), outcome, self._random)
+        settlement = self._judged(self._case(attempt), outcome)
         _reach_failpoint(settlement)
         seconds = self._clock.monotonic() - attempt.started if attempt.started else 0.0
         self._held.finish(Finished(attempt.lease, attempt, outcome, settlement, seconds))
+
+    def _judged(self, case: Case, outcome: Outcome) -> Settlement:
+        try:
+            settlement = settlement_for(case, outcome, self._random)
+            # Of a retry or release; asked by name, as asking for the classes takes far longer.
+            if (delay := getattr(settlement, "delay", None)) is not None:
+                check_seconds(delay, "the delay of an outcome")
+        except Exception as error:  # a middleware may return an outcome that holds anything
+            return settlement_for(case, Buried("outcome", error), self._random)
+        return settlement
 
     def _case(self, attempt: Attempt) -> Case:
         body, options = attempt.body, attempt.task.options

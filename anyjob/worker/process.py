@@ -6,10 +6,14 @@ import logging
 import os
 import signal
 import sys
+import threading
 from types import FrameType
 
 from anyjob.worker.log import JsonFormatter, TextFormatter
 from anyjob.worker.worker import Worker
+
+#: What the interpreter has to end in once something was cut.
+_LAST_WAIT = 1.0
 
 
 def set_up_logging(level: str, log_format: str) -> None:
@@ -44,6 +48,11 @@ def leave(worker: Worker, code: int) -> None:
     sys.stderr.flush()
     if worker.has_strays:
         os._exit(code)
+    if code:
+        # A thread that a coroutine started lives on when that is cut, and would hold the exit.
+        last = threading.Timer(_LAST_WAIT, os._exit, [code])
+        last.daemon = True
+        last.start()
     sys.exit(code)
 
 

@@ -183,6 +183,7 @@ def test_coroutine_that_ignores_its_end_keeps_its_slot_and_no_other(
     jobs: App, heard: Heard, go: threading.Event
 ) -> None:
     inside: set[str] = set()
+    wanted = [10]
 
     @jobs.task(timeout=0.05)
     async def stubborn() -> None:
@@ -195,7 +196,7 @@ def test_coroutine_that_ignores_its_end_keeps_its_slot_and_no_other(
     @jobs.task
     async def meet(name: str) -> None:
         inside.add(name)
-        while len(inside) < 10:
+        while len(inside) < wanted[0]:
             await asyncio.sleep(0.002)
 
     stubborn.enqueue()
@@ -206,8 +207,8 @@ def test_coroutine_that_ignores_its_end_keeps_its_slot_and_no_other(
         go.set()
         # The slot comes back with the end of what kept it.
         inside.clear()
-        eleven = [meet.enqueue(f"again {n}") for n in range(10)]
-        for met in eleven:
+        wanted[0] = 11
+        for met in [meet.enqueue(f"again {n}") for n in range(11)]:
             met.result(timeout=30)
 
 

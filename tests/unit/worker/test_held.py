@@ -1,0 +1,173 @@
+"""Who owns an attempt: the sets alone, and what two threads do to them."""
+
+import threading
+
+import pytest
+
+from anyjob import App
+from anyjob.core.attempt import Attempt
+from anyjob.core.backend import Consumer, QueueShare
+from anyjob.core.clock import SystemClock
+from anyjob.core.outcome import Succeeded
+from anyjob.core.settlement import Answer, Complete, Lease, Settled
+from anyjob.core.wire import decode_body
+from anyjob.worker.gate import SharedGate
+from anyjob.worker.held import LEASE_LOST, Finished, Held
+from tests.waiting import until
+
+
+@pytest.fixture
+def consumer(jobs: App) -> Consumer:
+    @jobs.task
+    def nothing() -> None: ...
+
+    jobs.enqueue_many(nothing.job() for _ in range(20))
+    return jobs.backend.consume([QueueShare("default")], lease=30, worker="w")
+
+
+@pytest.fixture
+def attempts(jobs: App, consumer: Consumer) -> list[Attempt]:
+    leases = consumer.fetch(20, 0)
+    task = jobs.tasks.get("nothing")
+    return [Attempt(task, lease, decode_body(lease.body), SystemClock()) for lease in leases]
+
+
+def done(attempt: Attempt) -> Finished:
+    return Finished(attempt.lease, attempt, Succeeded(), Complete(lease=attempt.lease), 0.0)
+
+
+def test_attempt_is_begun_or_taken_back_but_never_both(attempts: list[Attempt]) -> None:
+    held = Held()
+    held.waiting.update(attempts)
+    begun: list[Attempt] = []
+    taken: list[Attempt] = []
+    ready = threading.Barrier(2)
+
+    def begin() -> None:
+        ready.wait(30)
+        begun.extend(a for a in attempts if held.begin(a))
+
+    def take() -> None:
+        ready.wait(30)
+        taken.extend(held.take_back(attempts))
+
+    threads = [threading.Thread(target=target) for target in (begin, take)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert sorted(map(id, begun + taken)) == sorted(map(id, attempts))
+    assert held.running == set(begun)
+    assert not held.waiting
+
+
+def test_beginning_attempt_is_seen_at_every_moment(attempts: list[Attempt]) -> None:
+    held = Held()
+    idle: list[bool] = []
+
+    class Watched(set[Attempt]):
+        def remove(self, attempt: Attempt) -> None:
+            super().remove(attempt)
+            idle.append(held.is_idle)
+
+    held.waiting = Watched(attempts)
+
+    assert all(held.begin(attempt) for attempt in attempts)
+    assert idle == [False] * len(attempts)
+
+
+def test_attempt_ends_once(attempts: list[Attempt]) -> None:
+    held = Held()
+    held.waiting.update(attempts)
+    held.begin(attempts[0])
+
+    assert [held.end(attempts[0]), held.end(attempts[0])] == [True, False]
+    assert not held.begin(attempts[0])
+
+
+def test_everything_held_is_renewed_but_what_was_lost(
+    attempts: list[Attempt], consumer: Consumer
+) -> None:
+    held = Held()
+    waiting, running, lost, finished, handed = attempts[:5]
+    held.waiting.update([waiting, running, lost])
+    held.begin(running)
+    held.begin(lost)
+    lost.ending = LEASE_LOST
+    held.finish(done(handed))
+    held.hand_over(consumer)
+    held.finish(done(finished))
+
+    kept = {lease.id for lease in held.leases()}
+
+    assert kept == {a.id for a in (waiting, running, finished, handed)}
+    assert len(held) == 3
+    assert not held.is_settled
+
+
+def test_finished_is_forgotten_once_it_has_an_answer(
+    attempts: list[Attempt], consumer: Consumer
+) -> None:
+    held = Held()
+    for attempt in attempts[:3]:
+        held.finish(done(attempt))
+
+    assert held.hand_over(consumer) == 3
+    answers = held.answered(consumer.flush(5))
+
+    assert {finished.lease.id for finished, _ in answers} == {a.id for a in attempts[:3]}
+    assert {settled.answer for _, settled in answers} == {Answer.DONE}
+    assert held.is_settled
+    assert held.answered([settled for _, settled in answers]) == []
+
+
+def test_what_was_not_answered_is_settled_again_and_acts_once(
+    attempts: list[Attempt], consumer: Consumer
+) -> None:
+    held = Held()
+    held.finish(done(attempts[0]))
+    held.hand_over(consumer)
+    first = consumer.flush(5)
+
+    held.hand_over_again(consumer, [settled.settlement for settled in first])
+    second = consumer.flush(5)
+
+    assert [settled.answer for settled in first] == [Answer.DONE]
+    assert [settled.answer for settled in second] == [Answer.LEASE_LOST]
+
+
+def test_settled_of_a_stranger_is_ignored(attempts: list[Attempt]) -> None:
+    lease: Lease = attempts[0].lease
+
+    assert Held().answered([Settled(Complete(lease=lease), Answer.DONE)]) == []
+
+
+def test_gate_lets_so_many_through_and_tells_of_each_that_leaves() -> None:
+    told: list[int] = []
+    gate = SharedGate(2, lambda: told.append(1))
+
+    assert [gate.acquire(blocking=False) for _ in range(3)] == [True, True, False]
+    gate.release()
+    assert gate.acquire(blocking=False)
+    assert told == [1]
+
+
+def test_thread_that_waits_at_the_gate_goes_through_when_another_leaves() -> None:
+    gate = SharedGate(1, lambda: None)
+    gate.acquire(blocking=True)
+    passed = threading.Semaphore(0)
+
+    def wait() -> None:
+        gate.acquire(blocking=True)
+        passed.release()
+
+    threads = [threading.Thread(target=wait) for _ in range(5)]
+    for thread in threads:
+        thread.start()
+    assert not passed.acquire(blocking=False)
+    for _ in range(5):
+        gate.release()
+        assert passed.acquire(timeout=30)
+
+    until(lambda: not any(thread.is_alive() for thread in threads))
