@@ -81,6 +81,10 @@ class JobRecord(msgspec.Struct, frozen=True):
     #: What the last settlement left to be shown.
     outcome: bytes | None = None
 
+    def __repr__(self) -> str:
+        # No payload in a log line or a traceback.
+        return f"<JobRecord {self.id} in {self.queue}, {self.state}>"
+
 
 class Page(msgspec.Struct, frozen=True):
     """A part of a listing; `cursor` leads to the next one and is None at the end."""

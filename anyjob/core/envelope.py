@@ -37,6 +37,10 @@ class Envelope(msgspec.Struct, frozen=True, gc=False):
     due: float | datetime | None = None
     unique: Unique | None = None
 
+    def __repr__(self) -> str:
+        # No payload in a log line or a traceback.
+        return f"<Envelope {self.id} in {self.queue}, {len(self.body)} bytes>"
+
 
 class Accepted(msgspec.Struct, frozen=True, gc=False):
     """The job is stored at the declared durability."""

@@ -44,6 +44,10 @@ class Lease(msgspec.Struct, frozen=True, eq=False, gc=False):
     #: `cancelled` and `undecodable` are the backend's to say; the rest is found by `core.verdict`.
     verdict: Verdict = Verdict.RUN
 
+    def __repr__(self) -> str:
+        # No payload in a log line or a traceback.
+        return f"<Lease on {self.id} in {self.queue}, attempt {self.attempt}>"
+
 
 class _Settlement(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     lease: Lease
