@@ -136,7 +136,11 @@ class Keeper:
         self.on_busy()
 
     def _settle(self) -> None:
-        if self._held.is_settled or self._clock.monotonic() < self._flush_at:
+        if self._held.is_settled:
+            # What failed to leave with a flush may have left with a fetch.
+            self._outage.ended("settle")
+            return
+        if self._clock.monotonic() < self._flush_at:
             return
         try:
             self._held.hand_over(self._consumer)
@@ -175,6 +179,7 @@ class Keeper:
         attempts = self._held.unfinished
         leases = self._held.leases()
         if not leases:
+            self._outage.ended("extend")
             return
         try:
             lost = {
