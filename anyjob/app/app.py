@@ -124,7 +124,8 @@ class App:
         self._waiters = Waiters(lambda: self._open().backend)
         #: The registered tasks.
         self.tasks = Registry()
-        self._subscribers = Subscribers(_subscriber_failed)
+        # Reentrant, for a subscriber whose own calls are told of.
+        self._subscribers = Subscribers(_subscriber_failed, threading.RLock())
 
     # Configuration
 

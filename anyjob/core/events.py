@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import msgspec
@@ -52,9 +53,16 @@ Subscriber = Callable[[Event], object]
 class Subscribers:
     """Who listens to what. Subscribe before use; `tell` may be called from any thread."""
 
-    def __init__(self, failed: Callable[[Event, BaseException], None]) -> None:
-        """`failed` is told of an error that a subscriber raised; it goes no further."""
+    def __init__(
+        self,
+        failed: Callable[[Event, BaseException], None],
+        turn: AbstractContextManager[object] | None = None,
+    ) -> None:
+        """`failed` is told of an error that a subscriber raised; it goes no further. `turn` is held
+        while subscribers are called, so that they are called one after the other.
+        """
         self._failed = failed
+        self._turn = turn if turn is not None else nullcontext()
         self._by_name: dict[str, list[Subscriber]] = {}
 
     def __bool__(self) -> bool:
@@ -73,11 +81,12 @@ class Subscribers:
 
     def tell(self, event: Event) -> None:
         """Call the subscribers of an event, in the order of their subscription."""
-        for subscriber in self._by_name.get(event.name, ()):
-            try:
-                subscriber(event)
-            except BaseException as error:  # user code: a subscriber must not disturb the job path
-                self._failed(event, error)
+        with self._turn:
+            for subscriber in self._by_name.get(event.name, ()):
+                try:
+                    subscriber(event)
+                except BaseException as error:  # user code: it must not disturb the job path
+                    self._failed(event, error)
 
 
 def _matching(name: str) -> list[str]:

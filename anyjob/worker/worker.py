@@ -126,9 +126,9 @@ class Worker:
             self._thread_for("keep", self._keeper.run),
             self._thread_for("house", self._house.run),
         ]
+        self._after.tell("worker.started", worker=self.settings.name)
         for thread in threads:
             thread.start()
-        self._after.tell("worker.started", worker=self.settings.name)
         try:
             self._work()
         finally:

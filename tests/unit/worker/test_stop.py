@@ -83,8 +83,8 @@ def test_cut_releases_what_does_not_end_and_exits_1(
 
     @jobs.task
     async def looped() -> None:
-        await asyncio.to_thread(begun.wait, 30)
         try:
+            await asyncio.to_thread(begun.wait, 30)
             await asyncio.Event().wait()
         finally:
             told.append(current_job().ending)
