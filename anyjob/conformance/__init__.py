@@ -1,5 +1,7 @@
 """Does this backend, or this store, keep the contract? For their authors.
 
+A harness of a few lines is all that the suite wants::
+
     class CoralHarness(Harness):
         def backend(self, site):
             return CoralBackend(site.folder / "coral", namespace=site.namespace, clock=site.clock)
