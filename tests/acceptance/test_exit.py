@@ -121,6 +121,7 @@ def repeat(action: Callable[[], None], times: int) -> None:
 
 def test_program_that_forks_uses_the_app_on_both_sides(site: Site) -> None:
     code = """
+import os
 mine = work.enqueue()
 child = os.fork()
 if child == 0:
