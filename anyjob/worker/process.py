@@ -8,6 +8,7 @@ import signal
 import sys
 import threading
 from types import FrameType
+from typing import TextIO
 
 from anyjob.worker.log import JsonFormatter, TextFormatter
 from anyjob.worker.worker import Worker
@@ -44,8 +45,8 @@ def serve(worker: Worker) -> int:
 def leave(worker: Worker, code: int) -> None:
     """End this process, also if user code that was given up still runs in one of its threads."""
     logging.shutdown()
-    sys.stdout.flush()
-    sys.stderr.flush()
+    for stream in (sys.stdout, sys.stderr):
+        _flush(stream)
     if worker.has_strays:
         os._exit(code)
     if code:
@@ -54,6 +55,14 @@ def leave(worker: Worker, code: int) -> None:
         last.daemon = True
         last.start()
     sys.exit(code)
+
+
+def _flush(stream: TextIO) -> None:
+    try:
+        stream.flush()
+    except OSError:
+        # Nobody reads the log any more, and the interpreter's own last flush must not fail either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 #: What a second signal makes the exit code: 128 and its number, as shells do.
