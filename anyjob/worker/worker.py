@@ -15,6 +15,7 @@ from anyjob.core.clock import Clock
 from anyjob.core.errors import BackendError, Misuse
 from anyjob.core.events import Subscribers
 from anyjob.core.middleware import Middleware
+from anyjob.core.note import short
 from anyjob.core.outcome import Released
 from anyjob.core.store import Store
 from anyjob.core.task import Registry
@@ -132,7 +133,10 @@ class Worker:
         try:
             self._work()
         finally:
-            self._stop(threads)
+            try:
+                self._stop(threads)
+            finally:
+                self._ended.set()
         return self.exit_code
 
     @property
@@ -223,12 +227,12 @@ class Worker:
     def _close(self) -> None:
         try:
             self._consumer.close(release=True)
-        except BackendError as error:
-            self._log.trouble("close.failed", "leases that are left run out: %s", error)
+        except Exception as error:  # a foreign backend's surprise, too, must not hold the end
+            self._has_failed |= not isinstance(error, BackendError)
+            self._log.trouble("close.failed", "leases that are left run out: %s", short(error))
         self._threads.join(_CUT_PATIENCE)
         self._loop.join(_CUT_PATIENCE)
         self._after.tell("worker.stopped", worker=self.settings.name, exit_code=self.exit_code)
-        self._ended.set()
 
     def _all_end_within(self, grace: float) -> bool:
         """Wait for the running jobs; False once the grace period is over or a cut was asked for."""

@@ -116,13 +116,19 @@ def test_outcome_of_a_middleware_counts(colour: str, after: bool) -> None:
     with app_with(Refusing(Succeeded("theirs"), after=after)) as jobs, jobs.worker():
         assert jobs.tasks.get(colour).enqueue().result(timeout=30) == "theirs"
 
-    with app_with(Refusing(Discarded("not today"), after=after)) as jobs, jobs.worker():
-        with pytest.raises(JobCancelled, match="not today"):
-            jobs.tasks.get(colour).enqueue().result(timeout=30)
+    with (
+        app_with(Refusing(Discarded("not today"), after=after)) as jobs,
+        jobs.worker(),
+        pytest.raises(JobCancelled, match="not today"),
+    ):
+        jobs.tasks.get(colour).enqueue().result(timeout=30)
 
-    with app_with(Refusing(Buried("for good"), after=after)) as jobs, jobs.worker():
-        with pytest.raises(JobDead, match="for good"):
-            jobs.tasks.get(colour).enqueue().result(timeout=30)
+    with (
+        app_with(Refusing(Buried("for good"), after=after)) as jobs,
+        jobs.worker(),
+        pytest.raises(JobDead, match="for good"),
+    ):
+        jobs.tasks.get(colour).enqueue().result(timeout=30)
 
     with app_with(Refusing(Snoozed(3600), after=after)) as jobs, jobs.worker():
         job = jobs.tasks.get(colour).enqueue()
@@ -135,25 +141,30 @@ def test_outcome_of_a_middleware_counts(colour: str, after: bool) -> None:
 def test_error_of_a_middleware_is_a_failed_attempt(
     colour: str, after: bool, error: type[BaseException]
 ) -> None:
-    with app_with(Raising(error("its own"), after=after)) as jobs:
-        with jobs.worker() as worker:
-            first, second = (jobs.tasks.get(colour).enqueue() for _ in range(2))
-            for job in (first, second):
-                with pytest.raises(JobDead, match=f"{error.__name__}: its own"):
-                    job.result(timeout=30)
+    with app_with(Raising(error("its own"), after=after)) as jobs, jobs.worker() as worker:
+        first, second = (jobs.tasks.get(colour).enqueue() for _ in range(2))
+        for job in (first, second):
+            with pytest.raises(JobDead, match=f"{error.__name__}: its own"):
+                job.result(timeout=30)
 
     assert worker.exit_code == 0
 
 
 @pytest.mark.parametrize("colour", COLOURS)
 def test_control_that_a_middleware_raises_means_what_it_means_in_a_task(colour: str) -> None:
-    with app_with(Raising(Bury("hopeless"), after=True)) as jobs, jobs.worker():
-        with pytest.raises(JobDead, match="hopeless"):
-            jobs.tasks.get(colour).enqueue().result(timeout=30)
+    with (
+        app_with(Raising(Bury("hopeless"), after=True)) as jobs,
+        jobs.worker(),
+        pytest.raises(JobDead, match="hopeless"),
+    ):
+        jobs.tasks.get(colour).enqueue().result(timeout=30)
 
-    with app_with(Raising(Discard("unwanted"), after=False)) as jobs, jobs.worker():
-        with pytest.raises(JobCancelled, match="unwanted"):
-            jobs.tasks.get(colour).enqueue().result(timeout=30)
+    with (
+        app_with(Raising(Discard("unwanted"), after=False)) as jobs,
+        jobs.worker(),
+        pytest.raises(JobCancelled, match="unwanted"),
+    ):
+        jobs.tasks.get(colour).enqueue().result(timeout=30)
 
     for control in (Snooze(3600), RetryLater(3600)):
         with app_with(Raising(control, after=False)) as jobs, jobs.worker():

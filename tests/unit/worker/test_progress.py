@@ -3,6 +3,8 @@
 import asyncio
 import threading
 
+import pytest
+
 from anyjob import App, Misuse, Progress, current_job
 from tests.unit.worker.conftest import Heard
 from tests.waiting import until
@@ -81,9 +83,5 @@ def test_progress_never_blocks_the_task(jobs: App, heard: Heard) -> None:
 
 
 def test_current_job_outside_a_task_is_a_misuse() -> None:
-    try:
+    with pytest.raises(Misuse, match="call it inside a task"):
         current_job()
-    except Misuse as error:
-        assert "call it inside a task" in str(error)
-    else:
-        raise AssertionError("no error")
