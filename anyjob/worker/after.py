@@ -34,10 +34,11 @@ class After:
 
     def told(self, answers: list[tuple[Finished, Settled]]) -> None:
         """Write and tell what became of a lot."""
+        hears_all = bool(self._subscribers) or LOGGER.isEnabledFor(logging.INFO)
         for finished, settled in answers:
             if settled.answer is Answer.LEASE_LOST:
                 self._lost(finished)
-            elif self._is_heard(settled.settlement):
+            elif hears_all or type(settled.settlement) is not Complete:
                 self._ended(finished, settled.settlement)
 
     def reclaimed(self, attempt: Attempt) -> None:
@@ -50,11 +51,6 @@ class After:
             return
         about = facts_of(attempt) if attempt is not None else {}
         self._subscribers.tell(Event(name, self._clock.time(), facts=facts, **about))
-
-    def _is_heard(self, settlement: Settlement) -> bool:
-        if self._subscribers or type(settlement) is not Complete:
-            return True
-        return LOGGER.isEnabledFor(logging.INFO)
 
     def _lost(self, finished: Finished) -> None:
         if finished.attempt is not None:

@@ -184,13 +184,13 @@ class Fetcher:
 
     def _dispatch(self, leases: list[Lease], lease_deadline: float) -> None:
         attempts = self._intake.take(leases, lease_deadline)
-        for attempt in attempts:
-            if attempt.redeliveries:
-                self.on_reclaimed(attempt)
+        reclaimed = [attempt for attempt in attempts if attempt.lease.redeliveries]
+        for attempt in reclaimed:
+            self.on_reclaimed(attempt)
         if self._stopping.is_set():
             self._release(attempts)
             return
-        suspects = [attempt for attempt in attempts if is_suspect(attempt.lease)]
+        suspects = [attempt for attempt in reclaimed if is_suspect(attempt.lease)]
         self._meeting_suspects = bool(suspects)
         if suspects:
             attempts = self._set_apart(suspects[0], attempts)

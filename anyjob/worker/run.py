@@ -19,6 +19,7 @@ Q = ParamSpec("Q")
 T = TypeVar("T")
 
 Entered = list[tuple[Middleware, Around]]
+_NOTHING_ENTERED: tuple[Entered, None] = ([], None)
 
 
 class Run:
@@ -35,7 +36,7 @@ class Run:
             arguments = self._begin(attempt)
         except InvalidArguments as error:
             return _unfit(error)
-        entered, outcome = self._step_in(attempt)
+        entered, outcome = self._step_in(attempt) if self._around else _NOTHING_ENTERED
         if outcome is None:
             outcome = self._call(attempt, arguments)
         outcome = self._step_out(entered, outcome) if entered else outcome
