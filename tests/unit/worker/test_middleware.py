@@ -183,7 +183,7 @@ def test_control_that_a_middleware_raises_means_what_it_means_in_a_task(colour: 
         Buried(None),  # type: ignore[arg-type]
         Discarded(7),  # type: ignore[arg-type]
         Failed("no exception"),  # type: ignore[arg-type]
-        Succeeded(object()),
+        Succeeded({1j}),
         "no outcome",
     ],
     ids=repr,
