@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from datetime import datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar, overload
@@ -80,6 +81,7 @@ class _Opened(msgspec.Struct, frozen=True, eq=False):
     store: Store | None
     planner: Planner
     publisher: Publisher
+    waiters: Waiters
 
 
 class App:
@@ -121,7 +123,6 @@ class App:
         self._config: Config | None = None
         self._opened: _Opened | None = None
         self._opening = threading.Lock()
-        self._waiters = Waiters(lambda: self._open().backend)
         #: The registered tasks.
         self.tasks = Registry()
         # Reentrant, for a subscriber whose own calls are told of.
@@ -241,11 +242,7 @@ class App:
 
     async def aenqueue(self, draft: Draft[R]) -> Job[R]:
         """Do what `enqueue` does without blocking the event loop."""
-        opened = self._opened
-        if opened is None or opened.pid != os.getpid():
-            import asyncio
-
-            opened = await asyncio.to_thread(self._open)
+        opened = await self._aopen()
         envelope = self._planned(opened, draft)
         if draft.transaction is not None:
             raise ConfigurationError(
@@ -430,7 +427,8 @@ class App:
 
     async def aresult_of(self, job: Job[Any], timeout: float | None) -> Any:
         """Do the work of `Job.aresult`."""
-        return value_of(await self._waiters.wait_for(job, timeout), self.tasks, job)
+        opened = await self._aopen()
+        return value_of(await opened.waiters.wait_for(job, timeout), self.tasks, job)
 
     def status_of(self, job: Job[Any]) -> State:
         """Do the work of `Job.status`."""
@@ -469,6 +467,15 @@ class App:
                 self._opened = self._open_now()
             return self._opened
 
+    async def _aopen(self) -> _Opened:
+        """Do what `_open` does without blocking the event loop."""
+        opened = self._opened
+        if opened is not None and opened.pid == os.getpid():
+            return opened
+        import asyncio
+
+        return await asyncio.to_thread(self._open)
+
     def _open_now(self) -> _Opened:
         from random import SystemRandom
 
@@ -480,12 +487,16 @@ class App:
             config.backend.reveal(), namespace=config.namespace, clock=self._clock
         )
         backend.subscribe(self._report)
-        backend.open()
-        store = self._store(config, backend)
-        if store is not None:
-            store.open()
-        backend.declare([QueueSpec(queue) for queue in sorted(self._known_queues())])
-        _check_needs(self._middleware, backend)
+        with ExitStack() as undo:
+            undo.callback(backend.close)
+            backend.open()
+            store = self._store(config, backend)
+            if store is not None:
+                undo.callback(store.close)
+                store.open()
+            _check_needs(self._middleware, backend)
+            backend.declare([QueueSpec(queue) for queue in sorted(self._known_queues())])
+            undo.pop_all()
         planner = Planner(
             backend.capabilities,
             self._middleware,
@@ -496,7 +507,7 @@ class App:
             self._known_queues,
         )
         publisher = Publisher(lambda lot: send(backend, lot), backend.capabilities.max_batch)
-        return _Opened(os.getpid(), backend, store, planner, publisher)
+        return _Opened(os.getpid(), backend, store, planner, publisher, Waiters(backend))
 
     def _store(self, config: Config, backend: Backend) -> Store | None:
         if config.store is None:

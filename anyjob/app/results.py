@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from anyjob.core.backend import Backend, JobRecord
@@ -95,11 +94,11 @@ def _named(job: Job[Any]) -> str:
 
 
 class Waiters:
-    """One thread in which all coroutines of an app wait for their jobs; it lives while somebody
-    waits.
+    """One thread in which all coroutines of an opened app wait for their jobs; it lives while
+    somebody waits.
     """
 
-    def __init__(self, backend: Callable[[], Backend]) -> None:
+    def __init__(self, backend: Backend) -> None:
         self._backend = backend
         self._lock = threading.Lock()
         #: Guarded by the lock: queue -> id -> who waits.
@@ -151,7 +150,7 @@ class Waiters:
 
     def _look(self, queue: str, ids: list[str], wait: float) -> None:
         try:
-            records = self._backend().get(queue, ids, wait)
+            records = self._backend.get(queue, ids, wait)
         except Exception as error:  # a foreign backend's surprise, too, must reach whoever waits
             for job_id in ids:
                 self._resolve(queue, job_id, error)
