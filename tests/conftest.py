@@ -1,10 +1,16 @@
 """What every test of this repository shares."""
 
 import os
+import signal
 
 from hypothesis import settings
 
 pytest_plugins = ["tests.skips"]
+
+# A shell starts what runs in its background with Ctrl-C ignored, and so would every program that
+# a test starts and interrupts.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # No deadline: how long an example takes is the machine's business, and no test is timed.
 settings.register_profile("quick", deadline=None, print_blob=True)
