@@ -375,7 +375,7 @@ class App:
             middleware=self._middleware,
             subscribers=self._subscribers,
             clock=self._clock or SystemClock(),
-            known_queues=self._known_queues(),
+            known_queues=self.queues(),
             queues=queues,
             settings=settings,
         )

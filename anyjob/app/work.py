@@ -76,9 +76,25 @@ def _settings(
         "name": default_name(),
         **given,
     }
-    names = queues or config.worker.queues or sorted(known_queues)
-    shares = tuple(QueueShare(checked_name(name, "queue")) for name in names)
+    shares = tuple(QueueShare(name) for name in _served(config, known_queues, queues))
     return WorkerSettings(shares=shares, **chosen)
+
+
+def _served(
+    config: Config, known_queues: Collection[str], queues: Sequence[str] | None
+) -> Sequence[str]:
+    """Return the queues to serve; raises ConfigurationError for what would never bring a job."""
+    if queues is None:
+        return config.worker.queues or sorted(known_queues)
+    if isinstance(queues, str) or not queues:
+        raise ConfigurationError(f"expected queues to be a list of queue names, got {queues!r}")
+    for name in queues:
+        if checked_name(name, "queue") not in known_queues:
+            raise ConfigurationError(
+                f"there is no queue {name!r} to serve{suggestion(name, known_queues)}; give a task"
+                " that queue, or name it in queues=[...] of the app"
+            )
+    return queues
 
 
 def _within(settings: WorkerSettings, backend: Backend) -> WorkerSettings:

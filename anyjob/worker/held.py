@@ -123,6 +123,11 @@ class Held:
         """Whether everything finished has its answer."""
         return not self._finished and not self._unanswered
 
+    @property
+    def pending(self) -> int:
+        """How many outcomes have no answer yet."""
+        return len(self._finished) + len(self._unanswered)
+
     def are_settled(self, leases: Iterable[Lease]) -> bool:
         """Whether none of these still waits for its answer."""
         with self._handing_over:

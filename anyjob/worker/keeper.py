@@ -10,7 +10,7 @@ from typing import Any
 from anyjob.core.attempt import Attempt
 from anyjob.core.backend import Consumer
 from anyjob.core.clock import Clock
-from anyjob.core.errors import BackendError, BackendUnavailable
+from anyjob.core.errors import BackendError, BackendUnavailable, Misuse
 from anyjob.core.failpoints import reach
 from anyjob.core.outcome import Failed, Released
 from anyjob.core.settlement import Answer
@@ -67,6 +67,7 @@ class Keeper:
         self._awake = threading.Event()
         self._asleep = False
         self._ending = False
+        self._given_up = False
         self._hurry = False
         self._extend_at = clock.monotonic() + settings.lease / 3
         self._flush_at = 0.0
@@ -81,13 +82,23 @@ class Keeper:
 
     def run(self) -> None:
         """Beat until `stop` and everything finished is answered."""
-        while not (self._ending and self._held.is_settled):
-            self._sleep()
-            self._beat()
+        try:
+            while not (self._ending and (self._held.is_settled or self._given_up)):
+                self._sleep()
+                self._beat()
+        except Misuse:
+            # The consumer was closed under a flush that did not come back in time.
+            if not self._given_up:
+                raise
 
     def stop(self) -> None:
         """End after the next flush."""
         self._ending = True
+        self.nudge()
+
+    def give_up(self) -> None:
+        """End although outcomes have no answer."""
+        self._given_up = True
         self.nudge()
 
     def hurry(self) -> None:

@@ -35,6 +35,7 @@ from anyjob.worker.run import Run
 from anyjob.worker.settings import WorkerSettings
 from anyjob.worker.threads import ThreadSlots
 
+_ONCE = "a worker runs once; make another with app.worker()"
 _TICK = 0.05
 #: How long cancelled coroutines have to end before their jobs are released without them.
 _CUT_PATIENCE = 0.5
@@ -120,7 +121,7 @@ class Worker:
         Blocks. Raises Misuse on a second call.
         """
         if self._begun:
-            raise Misuse("a worker runs once; make another with app.worker()")
+            raise Misuse(_ONCE)
         self._begun = True
         threads = [
             self._thread_for("fetch", self._fetcher.run),
@@ -158,7 +159,9 @@ class Worker:
         self._inbox.put("cut")
 
     def start(self) -> None:
-        """Run in a thread of this process."""
+        """Run in a thread of this process; raises Misuse on a second call."""
+        if self._begun or self._thread is not None:
+            raise Misuse(_ONCE)
         self._thread = threading.Thread(target=self.run, name="anyjob-worker", daemon=True)
         self._thread.start()
 
@@ -220,9 +223,23 @@ class Worker:
         self._loop.stop()
         self._keeper.stop()
         keep.join(_FLUSH_PATIENCE)
+        self._count_unrecorded()
+        self._keeper.give_up()
+        keep.join(_CUT_PATIENCE)
         self._house.stop()
         house.join(_FLUSH_PATIENCE)
         self._close()
+
+    def _count_unrecorded(self) -> None:
+        """Say what could not be settled in time: those jobs run again once their leases run out."""
+        pending = self._held.pending
+        if pending:
+            self._has_failed = True
+            LOGGER.error(
+                "%d outcomes could not be recorded; their jobs run again after their leases",
+                pending,
+                extra={"facts": {"event": "worker.failed", "unrecorded": pending}},
+            )
 
     def _close(self) -> None:
         try:
