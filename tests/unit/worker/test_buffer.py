@@ -40,6 +40,7 @@ def test_jobs_behind_a_long_one_go_back_to_their_place_after_half_a_second(
         begun.wait(30)
         until(lambda: jobs.counts().leased > 1, "for a buffer behind the long job")
         until(lambda: jobs.counts().leased == 1, "for the buffer to be given back")
+        until(lambda: bool(heard.named("job.released")), "for the news of it, which comes after")
         waiting = jobs.counts().ready
         given_back = [event.job for event in heard.named("job.released")]
         go.set()
