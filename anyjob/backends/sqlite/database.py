@@ -68,7 +68,9 @@ class Database:
             self._users += 1
 
     def close(self) -> None:
-        """Stop using the file. The last user waits for a transaction that is under way."""
+        """Stop using the file. The last user waits for a transaction that is under way, for 5 s at
+        most; what takes longer lets go of the file at its end.
+        """
         if self._process != os.getpid():
             return  # a forked child leaves the parent's connections alone
         with self._guard:
@@ -78,7 +80,8 @@ class Database:
             self._users = 0
             self._is_closed = True
             self.bell.ring()
-            self._writer.run_alone(self._let_go)
+            with contextlib.suppress(BackendUnavailable):
+                self._writer.run_alone(self._let_go)
             self._process = 0
 
     def check_open(self) -> None:
@@ -123,11 +126,11 @@ class Database:
         """What `look` finds on the reading connection."""
         files = self._current()
         with self._reading:
+            if files is not self._files:
+                raise Misuse(_CLOSED) if self._is_closed else BackendUnavailable(_moved(files.path))
             try:
                 return look(files.reader)
             except sqlite3.Error as error:
-                if files is not self._files:
-                    raise BackendUnavailable(_moved(files.path)) from error
                 raise translated(error, files.path) from error
 
     def queues(self) -> dict[tuple[str, str], int]:
@@ -188,9 +191,15 @@ class Database:
         self._process = os.getpid()
         self._is_closed = False
         try:
-            self._writer.run_alone(self._open_files)
+            self._writer.run_alone(self._open_all_or_nothing)
         except BaseException:
             self._is_closed = True
+            raise
+
+    def _open_all_or_nothing(self) -> None:
+        try:
+            self._open_files()
+        except BaseException:
             self._let_go()
             raise
 
@@ -204,6 +213,11 @@ class Database:
             self.unlock()
 
     def _let_go(self) -> None:
+        """Close what is open; only for who writes or is alone.
+
+        A connection that is closed while another thread is inside SQLite with it ends the process
+        with a segmentation fault.
+        """
         with self._reading:
             files, self._files = self._files, None
         if files is not None:
@@ -238,6 +252,8 @@ class Database:
     def unlock(self) -> None:
         if self._turn is not None:
             self._turn.release()
+        if self._is_closed:  # perhaps by somebody who could not wait for this end
+            self._let_go()
 
     def writing(self) -> sqlite3.Connection:
         if self._files is None:

@@ -40,10 +40,10 @@ class Ground(Protocol):
         """The connection to write with; raises AnyjobError when the file is gone."""
 
     def lock(self, deadline: float) -> bool:
-        """Take the turn between processes."""
+        """Take the turn between processes; False when it did not come."""
 
     def unlock(self) -> None:
-        """Give it back."""
+        """Give it back, if it came; what the leader does last."""
 
     def translate(self, error: sqlite3.Error | sqlite3.Warning) -> AnyjobError:
         """Say it in our words."""
@@ -89,14 +89,18 @@ class Writer:
         return ticket.result
 
     def run_alone(self, action: Callable[[], None], *, seconds: float = COMMAND_SECONDS) -> None:
-        """Run `action` while nobody writes, outside a transaction; after `seconds` in any case."""
+        """Run `action` while nobody writes, outside a transaction.
+
+        Raises BackendUnavailable, with `action` not run, when that did not come within `seconds`.
+        """
         ticket = Ticket(None, essential=True)
-        leads = self._joins(ticket) or self._is_told_to_lead(ticket, time.monotonic() + seconds)
+        deadline = time.monotonic() + seconds
         try:
+            if not self._joins(ticket) and not self._is_told_to_lead(ticket, deadline):
+                raise late()
             action()
         finally:
-            if leads:
-                self._hand_on(ticket)
+            self._step_back(ticket)
 
     def _joins(self, ticket: Ticket) -> bool:
         """Whether the newcomer leads."""
@@ -131,11 +135,11 @@ class Writer:
     def _lead(self, own: Ticket, deadline: float) -> None:
         try:
             self._gather()
-            if not self._ground.lock(deadline):
-                own.fail(late())
-                return
             try:
-                self._commit_with(own, deadline)
+                if self._ground.lock(deadline):
+                    self._commit_with(own, deadline)
+                else:
+                    own.fail(late())
             finally:
                 self._ground.unlock()
         finally:

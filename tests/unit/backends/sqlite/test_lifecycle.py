@@ -257,5 +257,29 @@ def test_closing_under_busy_threads_leaves_nothing_open(url: str, path: Path, jo
     assert open_files(path) == []
 
 
+def test_transaction_that_outlasts_close_lets_go_at_its_end(url: str, path: Path) -> None:
+    backend = SQLiteBackend(url)
+    backend.open()
+    begun, go_on = threading.Event(), threading.Event()
+
+    def last_long(connection: sqlite3.Connection) -> int:
+        begun.set()
+        go_on.wait(timeout=60)
+        return int(connection.execute("SELECT 1").fetchone()[0])
+
+    thread = Busy(lambda: backend._database.write(last_long, seconds=60))  # noqa: SLF001
+    thread.start()
+    begun.wait(timeout=10)
+    backend.close()
+    with_it = open_files(path)
+    go_on.set()
+    thread.join(timeout=20)
+
+    assert not thread.is_alive()
+    assert thread.surprise is None
+    assert with_it
+    assert open_files(path) == []
+
+
 def enqueue_one(backend: SQLiteBackend, job: MakeJob) -> object:
     return backend.enqueue([job()])

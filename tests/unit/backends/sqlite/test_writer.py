@@ -232,3 +232,16 @@ def test_who_is_alone_is_alone(ground: Ground, writer: Writer) -> None:
 
     assert seen == ["leader"]
     assert not ground.connection.in_transaction
+
+
+def test_who_cannot_be_alone_in_time_does_nothing(ground: Ground, writer: Writer) -> None:
+    leader, ran = Caller(writer, "leader"), []
+    gather(ground, writer, leader)
+
+    with pytest.raises(BackendUnavailable, match="turn to write"):
+        writer.run_alone(lambda: ran.append("alone"), seconds=0.05)
+    assert ran == []
+
+    finish(ground, leader)
+    writer.run_alone(lambda: ran.append("afterwards"))
+    assert ran == ["afterwards"]
