@@ -11,12 +11,16 @@ from typing import Any, Literal, TypeVar
 import msgspec
 import pytest
 
+from anyjob.conformance.harness import offers
 from anyjob.conformance.manifest import property_of
 from anyjob.conformance.stage import Stage
 
 #: "suite": the clock that the suite moves, in milliseconds. "own": the backend's own, with short
 #: real times.
 ClockKind = Literal["suite", "own"]
+#: By what a test shows its properties: a directed example, a state machine, cuts of the wire or
+#: deaths of a process at each request, a concurrent history, or a server that is killed.
+Layer = Literal["example", "machine", "crash", "history", "server"]
 StageT = TypeVar("StageT", bound=Stage)
 
 
@@ -25,6 +29,11 @@ class Example(msgspec.Struct, frozen=True):
 
     property_id: str
     clocks: tuple[ClockKind, ...]
+    #: Further properties that it shows.
+    also: tuple[str, ...]
+    layer: Layer
+    #: What of the harness it takes; without it, its properties are untested by it.
+    hook: str | None
     #: The field of the capabilities without which the backend must refuse instead.
     needs: str | None
     #: The field of the capabilities whose level "none" leaves nothing to show.
@@ -37,19 +46,24 @@ def shows(
     property_id: str,
     *,
     clocks: tuple[ClockKind, ...] = ("suite",),
+    also: tuple[str, ...] = (),
+    layer: Layer = "example",
+    hook: str | None = None,
     needs: str | None = None,
     level: str | None = None,
     marks: tuple[str, ...] = (),
     moves_clock: bool = False,
 ) -> Callable[[Callable[[Any, StageT], None]], Callable[[Any, StageT], None]]:
-    """Mark a method as the example of a property.
+    """Mark a method as what shows a property, and `also` further ones.
 
+    With `hook`, it is untested where the author did not write that part of the harness.
     With `needs`, a backend that declares that capability absent is made to refuse, in place of the
     example. With `level`, one that declares "none" there passes at that level: nobody could refuse
     anything. With `moves_clock`, more time is to pass than a test can wait, and the example is
     untested on a clock that cannot be moved. Raises KeyError for an unknown property.
     """
-    property_of(property_id)
+    for each in (property_id, *also):
+        property_of(each)
 
     def decorate(body: Callable[[Any, StageT], None]) -> Callable[[Any, StageT], None]:
         @functools.wraps(body)
@@ -60,17 +74,54 @@ def shows(
             if level is not None and scene.lacks(level):
                 scene.status = "PASS(none)"
                 return
+            if hook is not None and not offers(scene.harness, hook):
+                pytest.skip(f"UNTESTED: the harness has no {hook}")
             if moves_clock and scene.clock is None:
                 pytest.skip("UNTESTED: the clock of the site is not obeyed, so it cannot be moved")
             body(self, scene)
             scene.check_marks(marks)
 
-        example.example = Example(property_id, clocks, needs, level, marks)  # type: ignore[attr-defined]
+        example.example = Example(  # type: ignore[attr-defined]
+            property_id=property_id,
+            clocks=clocks,
+            also=also,
+            layer=layer,
+            hook=hook,
+            needs=needs,
+            level=level,
+            marks=marks,
+        )
         if clocks == ("suite",):
             return example
         on_each = pytest.mark.parametrize("scene", clocks, indirect=True)
         marked: Callable[[Any, StageT], None] = on_each(example)
         return marked
+
+    return decorate
+
+
+def explores(
+    property_id: str, *also: str, layer: Layer = "machine"
+) -> Callable[[Callable[[Any], None]], Callable[[Any], None]]:
+    """Mark a method that takes no scene, and makes as many as it wants, as what shows properties.
+
+    Raises KeyError for an unknown property.
+    """
+    for each in (property_id, *also):
+        property_of(each)
+
+    def decorate(body: Callable[[Any], None]) -> Callable[[Any], None]:
+        body.example = Example(  # type: ignore[attr-defined]
+            property_id=property_id,
+            clocks=("suite",),
+            also=also,
+            layer=layer,
+            hook=None,
+            needs=None,
+            level=None,
+            marks=(),
+        )
+        return body
 
     return decorate
 

@@ -8,7 +8,6 @@ import pytest
 
 from anyjob.conformance.backend.properties import BackendProperties
 from anyjob.conformance.example import shows
-from anyjob.conformance.harness import offers
 from anyjob.conformance.scene import QUEUE, Scene
 from anyjob.conformance.stage import SLACK
 from anyjob.core.envelope import ACCEPTED, Duplicate, Envelope, Unique
@@ -135,10 +134,8 @@ class Enqueue(BackendProperties):
         assert scene.backend.enqueue(jobs[:most]) == [ACCEPTED] * most
         assert scene.counted() == (most, 0, 0, 0)
 
-    @shows("ENQ-7", needs="transaction")
+    @shows("ENQ-7", needs="transaction", hook="connection")
     def test_enq_7_job_appears_with_the_commit_of_its_caller(self, scene: Scene) -> None:
-        if not offers(scene.harness, "connection"):
-            pytest.skip("UNTESTED: the harness gives no connection(site)")
         connection = scene.harness.connection(scene.site)
         scene.at_end(connection.close)
         consumer = scene.consumer()

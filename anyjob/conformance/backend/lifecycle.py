@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from pathlib import Path
@@ -11,6 +10,7 @@ import pytest
 from msgspec import structs
 
 from anyjob.conformance.backend.properties import BackendProperties
+from anyjob.conformance.effort import effort
 from anyjob.conformance.example import shows
 from anyjob.conformance.residue import open_files, threads_now
 from anyjob.conformance.scene import QUEUE, Scene
@@ -22,7 +22,7 @@ from anyjob.core.settlement import Complete
 from anyjob.core.state import State
 
 #: Open/close cycles; the statement's own number when certifying.
-CYCLES = 1_000 if os.environ.get("CERTIFY") else 40
+CYCLES = effort().pick(40, 1_000)
 
 
 class Lifecycle(BackendProperties):

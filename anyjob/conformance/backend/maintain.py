@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import time
 from functools import partial
 
 from anyjob.conformance.backend.properties import BackendProperties
+from anyjob.conformance.effort import effort
 from anyjob.conformance.example import shows
 from anyjob.conformance.scene import Scene
 from anyjob.conformance.stage import SLACK
 from anyjob.conformance.threads import at_once
 
 #: So many items pass through maintenance at once; the statement's own number when certifying.
-MANY = 100_000 if os.environ.get("CERTIFY") else 3_000
+MANY = effort().pick(3_000, 100_000)
 #: More calls than any backend could want for one job in a minute.
 CALLS = 10_000
 

@@ -1,5 +1,6 @@
 """State machines: sequences that nobody thought of, against a model."""
 
+from anyjob.conformance.example import explores
 from anyjob.conformance.harness import Harness
 from anyjob.conformance.machines.run import run_lease_machine
 
@@ -9,6 +10,10 @@ class BackendMachines:
 
     harness: Harness
 
+    @explores(
+        "LSE-1", "LSE-2", "LSE-3", "LSE-4", "LSE-5", "LSE-6", "LSE-8", "LSE-9", "LSE-10", "LSE-12",
+        "SET-1", "SET-2", "SET-3", "SET-4", "SET-5", "SET-6",
+    )  # fmt: skip
     def test_lease_machine(self) -> None:
         run_lease_machine(self.harness)
 

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import os
-
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
+from anyjob.conformance.effort import effort
 from anyjob.conformance.harness import Harness
 from anyjob.conformance.machines.leases import lease_machine
 from anyjob.conformance.probe import obeys_clock
 
-RUNS, STEPS = (300, 50) if os.environ.get("CERTIFY") else (100, 30)
+RUNS, STEPS = effort().pick(100, 300), effort().pick(30, 50)
 
 
 def run_lease_machine(harness: Harness, *, shrink: bool = True) -> None:

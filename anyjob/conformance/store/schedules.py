@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Callable
 
+from anyjob.conformance.effort import effort
 from anyjob.conformance.example import shows
 from anyjob.conformance.stage import only
 from anyjob.conformance.store.properties import StoreProperties
@@ -14,7 +14,7 @@ from anyjob.conformance.threads import at_once
 from anyjob.core.store import Due, Store
 
 #: So many come due at once; the statement's own number when certifying.
-MANY = 100_000 if os.environ.get("CERTIFY") else 3_000
+MANY = effort().pick(3_000, 100_000)
 LEASE = 30.0
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable
 from functools import partial
@@ -10,6 +9,7 @@ from functools import partial
 import pytest
 from msgspec import structs
 
+from anyjob.conformance.effort import effort
 from anyjob.conformance.example import shows
 from anyjob.conformance.forks import RAISED, REOPENED, in_child
 from anyjob.conformance.residue import open_files, threads_now
@@ -21,8 +21,8 @@ from anyjob.core.errors import AnyjobError, Misuse
 from anyjob.core.store import ClaimRequest, Delete, Member, Put
 
 #: Open/close cycles, and values that expire at once; the statements' own numbers when certifying.
-CYCLES = 1_000 if os.environ.get("CERTIFY") else 30
-MANY = 100_000 if os.environ.get("CERTIFY") else 3_000
+CYCLES = effort().pick(30, 1_000)
+MANY = effort().pick(3_000, 100_000)
 
 
 class Whole(StoreProperties):
