@@ -8,6 +8,7 @@ import os
 import shutil
 import tempfile
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from functools import partial
@@ -47,6 +48,8 @@ class Stage:
         #: How the example ended, beside passing: "ABSENT(verified)" …
         self.status = "PASS"
         self._marks: set[str] = set()
+        #: What was done here, a line each, for whoever reads a failure.
+        self.history: deque[str] = deque(maxlen=100)
         self._exit = ExitStack()
 
     def __enter__(self) -> Self:
@@ -100,6 +103,15 @@ class Stage:
     def mark(self, name: str) -> None:
         """Note that a situation was reached, from any thread."""
         self._marks.add(name)
+
+    @property
+    def marks(self) -> frozenset[str]:
+        """The situations that were reached."""
+        return frozenset(self._marks)
+
+    def remember(self, line: str) -> None:
+        """Add a line to the history, from any thread."""
+        self.history.append(line)
 
     def check_marks(self, wanted: tuple[str, ...]) -> None:
         """Fail unless every situation was reached."""
