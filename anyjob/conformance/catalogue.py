@@ -17,7 +17,7 @@ BACKEND_TESTS: tuple[type, ...] = (MakesBackends, *BACKEND_GROUPS, BackendMachin
 STORE_TESTS: tuple[type, ...] = (MakesStores, *STORE_GROUPS)
 
 
-def tests_in(part: Literal["backend", "store"]) -> Iterator[tuple[type, str, Example]]:
+def every_test(part: Literal["backend", "store"]) -> Iterator[tuple[type, str, Example]]:
     """Every test: its class, its name, and what it says of itself."""
     for group in BACKEND_TESTS if part == "backend" else STORE_TESTS:
         for name, method in vars(group).items():
@@ -27,6 +27,6 @@ def tests_in(part: Literal["backend", "store"]) -> Iterator[tuple[type, str, Exa
 
 
 @cache
-def tests_of(part: Literal["backend", "store"]) -> Mapping[str, tuple[str, ...]]:
+def shown_by(part: Literal["backend", "store"]) -> Mapping[str, tuple[str, ...]]:
     """The properties that each test shows, by the test's name."""
-    return {name: (example.property_id, *example.also) for _, name, example in tests_in(part)}
+    return {name: (example.property_id, *example.also) for _, name, example in every_test(part)}

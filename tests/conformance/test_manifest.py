@@ -11,12 +11,12 @@ import pytest
 
 import anyjob.conformance
 from anyjob.conformance import Harness, backend_properties, conformance_suite, store_properties
-from anyjob.conformance.catalogue import tests_in, tests_of
+from anyjob.conformance.catalogue import every_test, shown_by
 from anyjob.core.errors import ConfigurationError
 from tests.conformance.test_memory import MemoryHarness
 
 PROPERTIES = {**backend_properties(), **store_properties()}
-TESTS = [*tests_in("backend"), *tests_in("store")]
+TESTS = [*every_test("backend"), *every_test("store")]
 
 
 def method_of(group: type, name: str) -> Callable[..., Any]:
@@ -32,7 +32,7 @@ def test_manifest_names_every_property_of_the_contract_once() -> None:
 
 def test_property_waits_exactly_where_no_test_shows_it() -> None:
     shown = {
-        id for ids in (*tests_of("backend").values(), *tests_of("store").values()) for id in ids
+        id for ids in (*shown_by("backend").values(), *shown_by("store").values()) for id in ids
     }
 
     waiting = {id for id, each in PROPERTIES.items() if each.waits_for is not None}
@@ -64,7 +64,7 @@ def test_suite_collects_every_test() -> None:
 
     for part in ("backend", "store"):
         collected = getattr(suite, f"Test{part.title()}")
-        assert {name for name in dir(collected) if name.startswith("test_")} == {*tests_of(part)}
+        assert {name for name in dir(collected) if name.startswith("test_")} == {*shown_by(part)}
 
 
 def test_no_test_of_any_layer_ends_early_or_swallows_an_error() -> None:

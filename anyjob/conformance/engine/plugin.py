@@ -23,7 +23,7 @@ from anyjob.conformance.engine.making import declared_by
 from anyjob.conformance.engine.outcome import BAD, Outcome, Status
 from anyjob.conformance.engine.report import write_json
 from anyjob.conformance.engine.suites import Part, part_of
-from anyjob.conformance.engine.testing import Seen, outcome_of, test_id
+from anyjob.conformance.engine.testing import Seen, name_of, outcome_of
 from anyjob.conformance.engine.text import summary
 from anyjob.conformance.engine.watchdog import Watchdog, limit_of_a_test
 from anyjob.conformance.example import example_of
@@ -94,7 +94,7 @@ class Engine:
         if part is None or example is None:
             return None
         item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
-        self.began(test_id(item, part))
+        self.began(name_of(item, part))
         seen, outcomes = self._run(Seen(item, part, example), nextitem)
         if any(each.status is Status.UNKNOWN for each in outcomes):
             item._initrequest()  # type: ignore[attr-defined]  # noqa: SLF001 - as reruns are made

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from anyjob.conformance.catalogue import tests_of
+from anyjob.conformance.catalogue import shown_by
 from anyjob.conformance.effort import Effort, Tier
 from anyjob.conformance.engine.known import KnownFailure, known_for
 from anyjob.conformance.engine.outcome import BAD, Outcome, Status
@@ -100,7 +100,7 @@ def report_on(
         harness=harness,
         tier=spent.tier,
         seed=spent.seed,
-        complete=all(_names(outcomes[part]) >= tests_of(part).keys() for part in parts),
+        complete=all(_names(outcomes[part]) >= shown_by(part).keys() for part in parts),
         parts=parts,
         surprises=tuple(surprises),
         interrupted=interrupted,
@@ -128,7 +128,7 @@ def _part(
     surprises: list[str] = []
     for id, meant in properties_of(name).items():
         chosen = not only or id in only
-        showing = {test for test, ids in tests_of(name).items() if id in ids}
+        showing = {test for test, ids in shown_by(name).items() if id in ids}
         entry = known_for(known, id, harness)
         verdicts[id] = judge(
             id,

@@ -66,12 +66,9 @@ class Seen(msgspec.Struct):
                 self.evidence[name] = value
 
 
-def test_id(item: pytest.Item, part: type[Part]) -> str:
+def name_of(item: pytest.Item, part: type[Part]) -> str:
     """A test's name without the file and class that an author's run and ours differ in."""
     return f"{part.part}/{item.name}"
-
-
-test_id.__test__ = False  # type: ignore[attr-defined]
 
 
 def outcome_of(seen: Seen) -> Outcome:
@@ -79,7 +76,7 @@ def outcome_of(seen: Seen) -> Outcome:
     plain = Outcome(
         suite=type(seen.part.harness).__name__,
         part=seen.part.part,
-        test=test_id(seen.item, seen.part),
+        test=name_of(seen.item, seen.part),
         status=Status.PASS,
         properties=(seen.example.property_id, *seen.example.also),
         layer=seen.example.layer,
