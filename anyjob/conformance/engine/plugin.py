@@ -16,6 +16,7 @@ import pytest
 from _pytest.runner import runtestprotocol
 from _pytest.terminal import TerminalReporter
 
+from anyjob.conformance.effort import effort
 from anyjob.conformance.engine.conduct import CHANGES, OF_A_STORE, Misconduct, Watch
 from anyjob.conformance.engine.gather import Gathered
 from anyjob.conformance.engine.known import WrongUse, known_for, read_known
@@ -25,7 +26,7 @@ from anyjob.conformance.engine.report import write_json
 from anyjob.conformance.engine.suites import Part, part_of
 from anyjob.conformance.engine.testing import Seen, name_of, outcome_of
 from anyjob.conformance.engine.text import summary
-from anyjob.conformance.engine.watchdog import Watchdog, limit_of_a_test
+from anyjob.conformance.engine.watchdog import Watchdog, limit_of
 from anyjob.conformance.example import example_of
 from anyjob.core.errors import ConfigurationError
 
@@ -64,7 +65,7 @@ class Engine:
         self._declared: dict[tuple[str, str], dict[str, Any]] = {}
         try:
             self._known = read_known(config.rootpath)
-            limit = limit_of_a_test()
+            limit = limit_of(effort().tier)
         except (WrongUse, ConfigurationError) as error:
             raise pytest.UsageError(str(error)) from error
         self._watchdog = Watchdog(limit, self._on_stuck)
@@ -228,6 +229,9 @@ class Engine:
     def began(self, test: str) -> None:
         """A test begins; a run that is watched from outside says so."""
 
+    def told(self, outcome: Outcome) -> None:
+        """A test ended."""
+
     @pytest.hookimpl(trylast=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Gather what a test came to, here or in another process of the run."""
@@ -235,6 +239,7 @@ class Engine:
         if carried is not None:
             for outcome in msgspec.json.decode(carried, type=list[Outcome]):
                 self.gathered.add(outcome)
+                self.told(outcome)
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Judge the properties, write the reports that were asked for, and fail the run if a known

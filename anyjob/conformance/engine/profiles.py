@@ -67,6 +67,11 @@ def properties_in(profile: str, part: Part) -> tuple[str, ...]:
     return tuple(each for each in properties_of("backend") if each not in named)
 
 
+def members(profile: str) -> tuple[str, ...]:
+    """The properties of a profile, of backend and store."""
+    return tuple(id for part in PARTS for id in properties_in(profile, part))
+
+
 def certificates(
     part: Part, verdicts: Mapping[str, Verdict], capabilities: Mapping[str, object]
 ) -> dict[str, Certificate]:
@@ -92,15 +97,15 @@ def _certificate(
     verdicts: Mapping[str, Verdict],
     capabilities: Mapping[str, object],
 ) -> Certificate:
-    members = properties_in(profile, part)
-    wanted = [each for each in members if not _waits(verdicts[each], each)]
+    named = properties_in(profile, part)
+    wanted = [each for each in named if not _waits(verdicts[each], each)]
     missing = {
         each: verdicts[each].status.value
         for each in wanted
         if not _holds(profile, verdicts[each], capabilities)
     }
     if not wanted or not capabilities:
-        return Certificate("untested", missing=missing or dict.fromkeys(members, "UNTESTED"))
+        return Certificate("untested", missing=missing or dict.fromkeys(named, "UNTESTED"))
     level = str(capabilities.get("durability", "")) if profile == "durable" else ""
     return Certificate(
         _standing(profile, missing, verdicts, capabilities), level=level, missing=missing

@@ -63,8 +63,9 @@ class Report(msgspec.Struct, frozen=True, omit_defaults=True):
 
     @property
     def counts(self) -> dict[Status, int]:
-        """How many properties came to each status, in the order of the statuses."""
-        found = Counter(verdict.status for verdict in self.verdicts.values())
+        """How many of the chosen properties came to each status, in the order of the statuses."""
+        chosen = {*self.only} or self.verdicts.keys()
+        found = Counter(each.status for id, each in self.verdicts.items() if id in chosen)
         return {status: found[status] for status in Status if found[status]}
 
     @property

@@ -6,6 +6,7 @@ import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 
 from anyjob.conformance.engine.outcome import BAD, Outcome, Status
+from anyjob.conformance.engine.profiles import members
 from anyjob.conformance.engine.report import PartReport, Report
 from anyjob.conformance.engine.verdict import Verdict
 from anyjob.conformance.manifest import property_of
@@ -20,7 +21,8 @@ def summary(report: Report) -> Iterator[str]:
     yield f"contract {report.contract}, {report.tier}, seed {report.seed}: {counts}"
     for name, part in report.parts.items():
         yield _product(name, part)
-        yield f"  {profiles_of(part)}"
+        if standing := profiles_of(part, report.only):
+            yield f"  {standing}"
         for id, verdict in part.properties.items():
             if is_told(verdict, report.only, id):
                 yield f"  {_one_line(id, verdict)}"
@@ -34,11 +36,14 @@ def _product(name: str, part: PartReport) -> str:
     return f"{name}: {product}{stamp}"
 
 
-def profiles_of(part: PartReport) -> str:
-    """The profiles of a part with their standings, in one line."""
+def profiles_of(part: PartReport, only: Sequence[str] = ()) -> str:
+    """The profiles of a part with their standings, in one line; those that were chosen as a whole,
+    if some were.
+    """
     return " · ".join(
         f"{name}{f'({each.level})' if each.level else ''} {each.standing}"
         for name, each in part.profiles.items()
+        if not only or {*only} >= {*members(name)}
     )
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-from anyjob.conformance.effort import Tier, effort
+from anyjob.conformance.effort import Tier
 from anyjob.core.errors import ConfigurationError
 
 LIMIT = "ANYJOB_CONFORMANCE_LIMIT"
@@ -29,14 +29,14 @@ class Overtime(BaseException):
     """Raised inside a test that does not end. Past `except Exception`, as an interrupt is."""
 
 
-def limit_of_a_test() -> float:
+def limit_of(tier: Tier) -> float:
     """Seconds that one test may take, of the tier or of ANYJOB_CONFORMANCE_LIMIT.
 
     Raises ConfigurationError for a limit that is none.
     """
     asked = os.environ.get(LIMIT)
     if asked is None:
-        return _LIMITS[effort().tier]
+        return _LIMITS[tier]
     try:
         seconds = float(asked)
     except ValueError:
@@ -64,6 +64,8 @@ class Watchdog:
         self._deadline: float | None = None
         self._interrupted = 0
         self._ended = False
+        #: Whether an interrupt is meant for what runs. Set in the watched thread alone.
+        self._armed = False
         self._watched = threading.get_ident()
         self._thread = threading.Thread(
             target=self._watch, name="conformance-watchdog", daemon=True
@@ -92,9 +94,12 @@ class Watchdog:
     def watching(self) -> Iterator[None]:
         """Interrupt the block if it takes too long."""
         self._set(time.monotonic() + self.limit)
+        self._armed = True
         try:
             yield
         finally:
+            # First, so that one that comes late does not cut what follows.
+            self._armed = False
             self._set(None)
 
     def _set(self, deadline: float | None) -> None:
@@ -105,8 +110,7 @@ class Watchdog:
             self._changed.notify()
 
     def _interrupt(self, number: int, frame: FrameType | None) -> None:
-        # Comes late where the test ended at the same moment.
-        if self._interrupted:
+        if self._armed:
             raise Overtime(f"UNKNOWN: a call had not returned after {self.limit:g} s")
 
     def _watch(self) -> None:
