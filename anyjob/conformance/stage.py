@@ -85,6 +85,7 @@ class Stage:
 
     def elapse(self, seconds: float) -> None:
         """Let so much time pass on the backend's clock."""
+        self.remember(f"{seconds:g} s pass")
         if self.clock is not None:
             self.clock.advance(seconds)
         else:

@@ -41,7 +41,8 @@ def conformance_suite(harness: type[Harness]) -> type:
 
 
 def _part(name: str, tests: tuple[type, ...], harness: Harness, part: str) -> type:
-    return Fixed(name, (*tests, Part), {"harness": harness, "part": part})
+    # pytest begins with the tests of the last base.
+    return Fixed(name, (Part, *reversed(tests)), {"harness": harness, "part": part})
 
 
 def examples(property_id: str | None = None) -> Iterator[tuple[type, str, Example]]:

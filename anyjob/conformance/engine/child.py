@@ -1,11 +1,10 @@
 """The process in which the tests of a run by command line are executed, so that one that ends it
-ends not the run: `python -m anyjob.conformance.engine SPEC`.
+ends not the run. A plugin of pytest, which is told by the environment what to do.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
@@ -23,12 +22,17 @@ from anyjob.conformance.harness import Harness
 
 #: Of the author's environment only what the harness itself imports shall count.
 _PLUGINS_OFF = ("cacheprovider", "faulthandler", "stepwise", "junitxml", "doctest", "unittest")
-_specs: list[Spec] = []
+#: Names the file that holds the spec.
+SPEC = "ANYJOB_CONFORMANCE_SPEC"
 
 
 def harness_of_this_run() -> type[Harness]:
     """The harness that the spec names."""
-    return find_harness(_specs[-1].harness)
+    return find_harness(_spec().harness)
+
+
+def _spec() -> Spec:
+    return msgspec.json.decode(Path(os.environ[SPEC]).read_bytes(), type=Spec)
 
 
 class TellingEngine(Engine):
@@ -74,24 +78,21 @@ def _name(item: pytest.Item) -> str:
     return name_of(item, part)
 
 
-class _Loader:
-    """Registers the engine as soon as there is a configuration."""
-
-    def __init__(self, spec: Spec) -> None:
-        self._spec = spec
-
-    def pytest_configure(self, config: pytest.Config) -> None:
-        config.pluginmanager.register(TellingEngine(config, self._spec), NAME)
+def pytest_configure(config: pytest.Config) -> None:
+    """Load the engine that tells what happens. By pytest, so that it reads the suite's assertions
+    before Python does, and a failed one shows its values.
+    """
+    config.pluginmanager.register(TellingEngine(config, _spec()), NAME)
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Run what the file named in the arguments asks for; returns pytest's exit code."""
-    spec = msgspec.json.decode(Path(arguments[0]).read_bytes(), type=Spec)
-    _specs.append(spec)
-    folder = Path.cwd()
-    options = [
+def arguments() -> list[str]:
+    """What pytest is called with, so that of the author's surroundings nothing counts but the
+    harness.
+    """
+    return [
         str(Path(__file__).with_name("certify.py")),
-        f"--rootdir={folder}",
+        f"-p{__name__}",
+        f"--rootdir={Path.cwd()}",
         f"-c{os.devnull}",
         "--noconftest",
         "--import-mode=importlib",
@@ -100,4 +101,3 @@ def main(arguments: Sequence[str]) -> int:
         "-Werror",
         *(f"-pno:{name}" for name in _PLUGINS_OFF),
     ]
-    return int(pytest.main(options, plugins=[_Loader(spec)]))

@@ -41,7 +41,8 @@ class Watch:
         """What a test that passed did on the side. With `stays`, something of the suite's own may
         be left running and open.
         """
-        found = [Misconduct(FORKS, f"it forked, in {place}") for place in _forks]
+        places = ", ".join(dict.fromkeys(_forks))
+        found = [Misconduct(FORKS, f"it forked, in {places}")] if places else []
         printed = reports[-1].capstdout + reports[-1].capstderr
         if printed:
             found.append(Misconduct(PRINTS, f"it printed {printed[:200]!r}"))

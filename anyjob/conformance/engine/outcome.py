@@ -64,6 +64,10 @@ class Outcome(msgspec.Struct, frozen=True, omit_defaults=True):
     sequence: tuple[str, ...] = ()
     #: What happened to the job in question, a line each.
     history: tuple[str, ...] = ()
+    #: What every thread was doing when a call did not return.
+    stacks: str = ""
+    #: Whether it was seen beside what the test is about.
+    beside: bool = False
     #: How pytest is told to run it again.
     node: str = ""
     #: What the opened object declares; told once by each process.

@@ -101,6 +101,9 @@ class Engine:
             item._initrequest()  # type: ignore[attr-defined]  # noqa: SLF001 - as reruns are made
             item.user_properties.clear()
             seen, outcomes = self._run(Seen(item, part, example), nextitem)
+        declared = self._declared.pop((outcomes[0].suite, outcomes[0].part), None)
+        if declared is not None:
+            outcomes[0] = msgspec.structs.replace(outcomes[0], capabilities=declared)
         self._expect_known(seen, outcomes)
         setattr(seen.reports[-1], _CARRIED, msgspec.json.encode(outcomes).decode())
         for report in seen.reports:
@@ -116,9 +119,6 @@ class Engine:
         self._seen = None
         seen.look_at_user_properties()
         outcome = outcome_of(seen)
-        declared = self._declared.pop((outcome.suite, outcome.part), None)
-        if declared is not None:
-            outcome = msgspec.structs.replace(outcome, capabilities=declared)
         outcomes = [outcome]
         if outcome.status in (Status.PASS, Status.ABSENT):
             stays = outcome.layer in _KEEPING or getattr(seen.part.harness, "server", None)
@@ -140,7 +140,7 @@ class Engine:
                 level="",
                 message=f"{broken}: {each.what}",
                 detail=f"{broken}: {each.what}, while {outcome.test} ran",
-                capabilities=None,
+                beside=True,
                 seconds=0.0,
                 evidence={},
                 marks=(),

@@ -134,10 +134,10 @@ def _part(
         verdicts[id] = judge(
             id,
             meant,
-            [each for each in outcomes if chosen and id in each.properties],
+            [each for each in outcomes if id in each.properties and (chosen or each.beside)],
             capabilities=declared,
             known=entry,
-            left_out=len(showing - ran),
+            left_out=len(showing - ran) if chosen else 0,
             not_run="none of its tests ran" if chosen else "not chosen",
         )
         if entry is not None and verdicts[id].status is Status.FAIL:

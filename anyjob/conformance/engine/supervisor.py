@@ -16,8 +16,9 @@ import msgspec
 
 from anyjob.conformance.catalogue import shown_by
 from anyjob.conformance.effort import SEED, TIER
+from anyjob.conformance.engine.child import SPEC, arguments
 from anyjob.conformance.engine.events import Began, Collected, Event, Happened, Stuck
-from anyjob.conformance.engine.loading import HarnessNotLoaded
+from anyjob.conformance.engine.loading import HarnessNotLoaded, find_harness
 from anyjob.conformance.engine.outcome import Outcome, Status
 from anyjob.conformance.engine.profiles import PARTS
 from anyjob.conformance.engine.spec import Spec
@@ -80,13 +81,13 @@ class Supervisor:
         path.write_bytes(msgspec.json.encode(spec))
         with log.open("wb") as output:
             child = subprocess.Popen(  # noqa: S603 - ourselves
-                [sys.executable, "-m", "anyjob.conformance.engine", str(path)],
+                [sys.executable, "-m", "pytest", *arguments()],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 # Ctrl-C is ours to hand on, once what ran is safe.
                 start_new_session=True,
-                env=self._environment(),
+                env=self._environment(path),
             )
             try:
                 code = self._watch(child)
@@ -98,11 +99,12 @@ class Supervisor:
                 self._take_in()
         return code, log.read_text("utf-8", "replace")
 
-    def _environment(self) -> Mapping[str, str]:
+    def _environment(self, spec: Path) -> Mapping[str, str]:
         kept = {name: value for name, value in os.environ.items() if name not in _LEFT_OUT}
         return kept | {
             TIER: self._spec.effort.tier,
             SEED: str(self._spec.effort.seed),
+            SPEC: str(spec),
             "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
         }
 
@@ -170,13 +172,10 @@ class Supervisor:
             self._repeated.add(test)
             self._ended.pop(test, None)
             return
-        how = _how(code)
         if by_us:
-            self.outcomes.append(_unknown(self._spec, test, stacks or "", log))
-        elif code == -signal.SIGKILL:
-            self.outcomes.append(_unknown(self._spec, test, f"{how}, twice", log))
+            self.outcomes.append(_stuck(self._spec, test, stacks or "", log))
         else:
-            self.outcomes.append(_ended_it(self._spec, test, how, log))
+            self.outcomes.append(_ended_it(self._spec, test, code, log))
         self._end(test)
 
     def _not_collected(self, code: int, log: str) -> ConfigurationError:
@@ -194,19 +193,23 @@ def _how(code: int) -> str:
     return f"was ended by {signal.Signals(-code).name}"
 
 
-def _ended_it(spec: Spec, test: str, how: str, log: str) -> Outcome:
-    message = f"the process {how} while this test ran"
-    return _of_the_dead(spec, test, Status.FAIL, message, log)
+def _ended_it(spec: Spec, test: str, code: int, log: str) -> Outcome:
+    message = f"the process {_how(code)} while this test ran"
+    if code != -signal.SIGKILL:
+        return _of_the_dead(spec, test, Status.FAIL, message, log)
+    # Nothing in the process does that to itself by mistake; a host short of memory does.
+    return _of_the_dead(spec, test, Status.UNKNOWN, f"UNKNOWN: {message}, twice", log)
 
 
-def _unknown(spec: Spec, test: str, stacks: str, log: str) -> Outcome:
+def _stuck(spec: Spec, test: str, stacks: str, log: str) -> Outcome:
     message = (
         "UNKNOWN: a call did not return and could not be interrupted, so its process was ended"
     )
-    return _of_the_dead(spec, test, Status.UNKNOWN, message, f"{stacks}\n{log}")
+    outcome = _of_the_dead(spec, test, Status.UNKNOWN, message, log)
+    return msgspec.structs.replace(outcome, stacks=stacks)
 
 
-def _of_the_dead(spec: Spec, test: str, status: Status, message: str, detail: str) -> Outcome:
+def _of_the_dead(spec: Spec, test: str, status: Status, message: str, log: str) -> Outcome:
     part, _, name = test.partition("/")
     [properties] = [
         ids
@@ -215,7 +218,7 @@ def _of_the_dead(spec: Spec, test: str, status: Status, message: str, detail: st
         if (each, known) == (part, name.partition("[")[0])
     ]
     return Outcome(
-        suite=spec.harness.rpartition(":")[2].rpartition(".")[2],
+        suite=find_harness(spec.harness).__name__,
         part=part,
         test=test,
         status=status,
@@ -223,7 +226,7 @@ def _of_the_dead(spec: Spec, test: str, status: Status, message: str, detail: st
         broken=properties,
         reason=message.removeprefix("UNKNOWN: "),
         message=message,
-        detail=f"{message}\n{detail}",
+        detail=f"{message}\n{log}",
     )
 
 

@@ -133,16 +133,14 @@ def _failed(plain: Outcome, seen: Seen, report: pytest.TestReport) -> Outcome:
         status = Status.FAIL
         if error is not None and not isinstance(error, AssertionError | pytest.fail.Exception):
             text = f"{type(error).__qualname__}: {text}"
-    detail = report.longreprtext
-    if isinstance(error, Overtime) and seen.stacks:
-        detail = f"{detail}\n\nwhat every thread was doing:\n{seen.stacks}"
     return msgspec.structs.replace(
         plain,
         status=status,
         broken=_named_in(text, plain.properties),
         reason=scrubbed(text.splitlines()[0].removeprefix(f"{status}: ")),
         message=scrubbed(text),
-        detail=detail,
+        detail=report.longreprtext,
+        stacks=seen.stacks if isinstance(error, Overtime) else "",
         sequence=tuple(getattr(error, "__notes__", ())),
         history=seen.history,
     )

@@ -84,6 +84,7 @@ def _body(outcome: Outcome) -> Iterator[str]:
     yield from _indented("", outcome.message.splitlines())
     yield from _indented("the smallest sequence found:", _lines(outcome.sequence))
     yield from _indented("history:", outcome.history)
+    yield from _indented("what every thread was doing:", outcome.stacks.splitlines())
 
 
 def _lines(texts: Iterable[str]) -> list[str]:
