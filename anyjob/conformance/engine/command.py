@@ -21,7 +21,7 @@ from anyjob.conformance.engine.replay import FOLDER, Replay, read_replay, write_
 from anyjob.conformance.engine.report import Report, encoded, report_on
 from anyjob.conformance.engine.spec import Spec, chosen
 from anyjob.conformance.engine.supervisor import Supervisor
-from anyjob.conformance.engine.text import failures, summary
+from anyjob.conformance.engine.text import bad_ones, failures, summary
 from anyjob.conformance.manifest import properties_of, property_of
 
 #: What a report can be written as, by the option that names the file.
@@ -95,24 +95,23 @@ class Command:
 
     def told(self) -> Iterator[str]:
         """The failures and how it stands, in lines; writes a replay file for each failure."""
-        yield from failures(self._outcomes, self._replays())
+        bad = bad_ones(self._outcomes, self.report)
+        yield from failures(bad, self._replays(bad))
         if self._replay is not None:
-            yield from self._compared(self._replay)
+            yield from self._compared(self._replay, bad)
             return
         yield ""
         yield from summary(self.report)
 
-    def _replays(self) -> dict[str, str]:
-        bad = [each for each in self._outcomes if each.status in BAD]
+    def _replays(self, bad: Sequence[Outcome]) -> dict[str, str]:
         return {
             each.test: "anyjob conformance --replay "
             + str(write_replay(each, self._spec.harness, self._spec.effort, FOLDER))
             for each in bad
         }
 
-    def _compared(self, replay: Replay) -> Iterator[str]:
+    def _compared(self, replay: Replay, bad: Sequence[Outcome]) -> Iterator[str]:
         yield ""
-        bad = [each for each in self._outcomes if each.status in BAD]
         if not bad:
             yield f"{replay.property}: {replay.test} does not fail any more"
         elif any(replay.is_same(each) for each in bad):

@@ -29,6 +29,10 @@ class Gathered:
     def _of(self, suite: str, part: str) -> list[Outcome]:
         return self._outcomes.setdefault(suite, {}).setdefault(part, [])
 
+    def of(self, suite: str) -> list[Outcome]:
+        """Every outcome of one suite, in the order in which they came."""
+        return [each for part in self._outcomes.get(suite, {}).values() for each in part]
+
     def reports(self, known: Iterable[KnownFailure], spent: Effort | None = None) -> list[Report]:
         """One report for each suite, by the harness's name."""
         return [

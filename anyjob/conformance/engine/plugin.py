@@ -25,7 +25,7 @@ from anyjob.conformance.engine.outcome import BAD, Outcome, Status
 from anyjob.conformance.engine.report import write_json
 from anyjob.conformance.engine.suites import Part, part_of
 from anyjob.conformance.engine.testing import Seen, name_of, outcome_of
-from anyjob.conformance.engine.text import summary
+from anyjob.conformance.engine.text import bad_ones, failures, pytest_command, summary
 from anyjob.conformance.engine.watchdog import Watchdog, limit_of
 from anyjob.conformance.example import example_of
 from anyjob.core.errors import ConfigurationError
@@ -117,6 +117,7 @@ class Engine:
         seen.reports = runtestprotocol(seen.item, nextitem=nextitem, log=False)
         self._end_a_fork()
         self._seen = None
+        seen.look_at_test(getattr(seen.item, "instance", None))
         seen.look_at_user_properties()
         outcome = outcome_of(seen)
         outcomes = [outcome]
@@ -259,7 +260,9 @@ class Engine:
         """Say how each suite stands."""
         for report in self.gathered.reports(self._known):
             terminalreporter.section(f"conformance of {report.harness}")
-            for line in summary(report):
+            outcomes = bad_ones(self.gathered.of(report.harness), report)
+            again = {each.test: pytest_command(each, report) for each in outcomes}
+            for line in (*failures(outcomes, again), *summary(report)):
                 terminalreporter.write_line(line)
 
     # What goes wrong with the process

@@ -57,6 +57,12 @@ class Seen(msgspec.Struct):
             self.changed = f"capabilities were {self.declared!r} and are {declared!r}"
         self.declared = declared
 
+    def look_at_test(self, test: object) -> None:
+        """Take what a test without a scene left on itself: `evidence`, `marks` and `history`."""
+        self.evidence |= getattr(test, "evidence", {})
+        self.marks |= frozenset(getattr(test, "marks", ()))
+        self.history += tuple(getattr(test, "history", ()))
+
     def look_at_user_properties(self) -> None:
         """Take what the test wrote there itself."""
         for name, value in self.item.user_properties:

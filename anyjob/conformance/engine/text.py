@@ -53,18 +53,26 @@ def is_told(verdict: Verdict, only: Sequence[str], id: str) -> bool:
 
 
 def _one_line(id: str, verdict: Verdict) -> str:
-    return f"{verdict.status:<8} {id:<6} {textwrap.shorten(verdict.reason, 110)}"
+    return f"{verdict.status:<8} {id:<6} {textwrap.shorten(verdict.reason, 200)}"
 
 
-def failures(outcomes: Iterable[Outcome], replays: dict[str, str]) -> Iterator[str]:
+def bad_ones(outcomes: Iterable[Outcome], report: Report) -> list[Outcome]:
+    """The outcomes that nobody expected."""
+    verdicts = report.verdicts
+    return [
+        each
+        for each in outcomes
+        if each.status in BAD and not all(verdicts[id].status is Status.XFAIL for id in each.broken)
+    ]
+
+
+def failures(bad: Iterable[Outcome], replays: dict[str, str]) -> Iterator[str]:
     """Each failure with all there is to know: statement, sequence, history, command.
 
     `replays` has the command by test. One cause that many tests met is told once.
     """
     told: dict[str, str] = {}
-    for outcome in outcomes:
-        if outcome.status not in BAD:
-            continue
+    for outcome in bad:
         id = (outcome.broken or outcome.properties)[0]
         yield ""
         yield f"{outcome.status} {id}: {property_of(id).statement}"
