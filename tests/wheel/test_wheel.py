@@ -77,7 +77,7 @@ def test_wheel_holds_the_whole_package_and_nothing_else(wheel: Path) -> None:
     sources = {
         str(path.relative_to(ROOT))
         for path in (ROOT / "anyjob").rglob("*")
-        if path.is_file() and path.suffix != ".pyc"
+        if path.is_file() and path.parent.name != "__pycache__"
     }
 
     with zipfile.ZipFile(wheel) as archive:
