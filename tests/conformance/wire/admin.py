@@ -1,0 +1,30 @@
+"""What an administrator may ask of a line-protocol server."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urlsplit
+
+from anyjob.conformance import Site
+from tests.conformance.wire.protocol import line
+
+
+def administer(site: Site, verb: str, argument: Any) -> None:
+    """Ask for one thing and wait until it is done."""
+    parts = urlsplit(str(site.url))
+    with socket.create_connection((parts.hostname, parts.port), 5.0) as wire:  # type: ignore[arg-type]
+        wire.sendall(line("", "admin") + line(verb, argument))
+        assert wire.makefile("rb").readline() == line("ok", None)
+
+
+@contextlib.contextmanager
+def limited(site: Site) -> Iterator[None]:
+    """The server's files cannot grow meanwhile."""
+    administer(site, "limit", 0)
+    try:
+        yield
+    finally:
+        administer(site, "limit", None)
