@@ -15,7 +15,7 @@ from tests.conformance.wire.protocol import line
 def administer(site: Site, verb: str, argument: Any) -> None:
     """Ask for one thing and wait until it is done."""
     parts = urlsplit(str(site.url))
-    with socket.create_connection((parts.hostname, parts.port), 5.0) as wire:  # type: ignore[arg-type]
+    with socket.create_connection((parts.hostname or "", parts.port or 0), 5.0) as wire:
         wire.sendall(line("", "admin") + line(verb, argument))
         assert wire.makefile("rb").readline() == line("ok", None)
 

@@ -93,7 +93,8 @@ class LineBackend(Backend):
         return float(self._wire.ask("maintain", budget))
 
     def counts(self, queue: str) -> Counts:
-        return self._look("counts", queue)
+        counts: Counts = self._look("counts", queue)
+        return counts
 
     def pause(self, queue: str) -> None:
         self._wire.ask("pause", queue)
@@ -102,13 +103,14 @@ class LineBackend(Backend):
         self._wire.ask("resume", queue)
 
     def paused(self) -> set[str]:
-        return self._look("paused")
+        return set(self._look("paused"))
 
     def queues(self) -> set[str]:
-        return self._look("queues")
+        return set(self._look("queues"))
 
     def browse(self, queue: str, state: State, cursor: str | None, limit: int) -> Page:
-        return self._look("browse", queue, state, cursor, limit)
+        page: Page = self._look("browse", queue, state, cursor, limit)
+        return page
 
     def get(self, queue: str, ids: Sequence[str], wait: float = 0.0) -> list[JobRecord | None]:
         found: list[JobRecord | None] = self._wire.ask(

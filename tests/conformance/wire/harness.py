@@ -1,12 +1,13 @@
 """The wired pair as its authors give it to the suite."""
 
 import sys
+from contextlib import AbstractContextManager
 
 from anyjob.conformance import Harness, OwnProcess, Site
+from tests.conformance.test_sqlite import SQLiteHarness
 from tests.conformance.wire.admin import administer, limited
 from tests.conformance.wire.client import LineBackend
 from tests.conformance.wire.store_client import LineStore
-from tests.conformance.test_sqlite import SQLiteHarness
 
 COMMAND = [
     sys.executable,
@@ -29,7 +30,7 @@ class WiredHarness(Harness):
     def store(self, site: Site) -> LineStore:
         return LineStore(str(site.url), namespace=site.namespace, clock=site.clock)
 
-    def fill(self, site: Site) -> limited:
+    def fill(self, site: Site) -> AbstractContextManager[None]:
         return limited(site)
 
     def tidy(self, site: Site) -> None:

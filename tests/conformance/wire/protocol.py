@@ -1,8 +1,8 @@
 """What crosses the wire of the line-protocol pair: a JSON list in a line, and a line back.
 
-A request is [verb, arguments]; the first of a connection names its namespace and kind. An answer is
-["ok", result] or ["error", class, message, further arguments]. A "clock" line moves the clock of the
-namespace and has no answer, so that it travels with the request that follows.
+A request is [verb, arguments]; the first line of a connection names its namespace and kind. An
+answer is ["ok", result] or ["error", class, message, further arguments]. A "clock" line moves the
+clock of the namespace and has no answer, so that it travels with the request that follows.
 """
 
 from __future__ import annotations

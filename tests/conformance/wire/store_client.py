@@ -141,5 +141,6 @@ class LineStore(Store):
         check_batch(keys, self.capabilities.max_batch)
         check_keys(keys)
 
-    def _write(self, verb: str, items: Sequence[Any]) -> Any:
-        return self._wire.ask(verb, list(items))
+    def _write(self, verb: str, items: Sequence[Any]) -> list[Any]:
+        answers: list[Any] = self._wire.ask(verb, list(items))
+        return answers
