@@ -88,6 +88,16 @@ class Scene(Stage):
         backend.open()
         return backend
 
+    def client(self, proxy: Proxy | None = None) -> Backend:
+        return self.fresh(proxy=proxy)
+
+    @property
+    def used(self) -> Backend:
+        return self.backend
+
+    def use(self, client: Backend) -> None:
+        self.backend = client
+
     def declare(self, *queues: str) -> None:
         """Make queues exist."""
         self.backend.declare([QueueSpec(queue) for queue in queues])
@@ -110,7 +120,10 @@ class Scene(Stage):
 
     def job(self, **fields: Any) -> Envelope:
         """A job of its own id and body."""
-        number = next(self._ids)
+        return self.nth(next(self._ids), **fields)
+
+    def nth(self, number: int, **fields: Any) -> Envelope:
+        """The job of that number, counted from 1 on each site."""
         fields = {"queue": QUEUE, "body": b"body %d" % number, **fields}
         return Envelope(id=str(UUID(int=UUID_V7 | number)), **fields)
 

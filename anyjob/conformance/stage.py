@@ -13,7 +13,7 @@ from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 
 from msgspec import structs
 
@@ -113,6 +113,19 @@ class Stage:
 
     def round_trip(self) -> None:
         """Pass something through what was opened; fails if it does not come back."""
+        raise NotImplementedError
+
+    def client(self, proxy: Proxy | None = None) -> Any:
+        """Open another of what the harness makes, perhaps through a wire."""
+        raise NotImplementedError
+
+    @property
+    def used(self) -> Any:
+        """What every step goes through now."""
+        raise NotImplementedError
+
+    def use(self, client: Any) -> None:
+        """Let every step from now on go through this client."""
         raise NotImplementedError
 
     def own(self, clock: FakeClock | None) -> Self:

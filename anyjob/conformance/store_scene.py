@@ -59,6 +59,16 @@ class StoreScene(Stage):
         store.open()
         return store
 
+    def client(self, proxy: Proxy | None = None) -> Store:
+        return self.fresh(proxy=proxy)
+
+    @property
+    def used(self) -> Store:
+        return self.store
+
+    def use(self, client: Store) -> None:
+        self.store = client
+
     def put(self, key: str, value: bytes = b"value", ttl: float | None = None) -> Written:
         """Write one value."""
         [written] = self.store.put([Put(key, value, ttl=ttl)])

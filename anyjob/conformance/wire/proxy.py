@@ -53,17 +53,15 @@ class Proxy:
         self.was_cut = False
         #: Nothing passes any more and nothing is closed: a cable that was pulled.
         self.is_silent = False
-        #: New connections are refused, as by a server that is down.
-        self.refuses = False
         #: Seconds before each piece, and bytes that a piece has at most.
         self.delay = 0.0
         self.piece = _CHUNK
+        self._passes = threading.Event()
+        self._passes.set()
 
     def __enter__(self) -> Self:
-        self._listener = socket.create_server((HOST, 0))
-        self.port = int(self._listener.getsockname()[1])
-        self._accepting = threading.Thread(target=self._accept, name="proxy", daemon=True)
-        self._accepting.start()
+        self.port = 0
+        self._listen()
         return self
 
     def __exit__(
@@ -72,35 +70,56 @@ class Proxy:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self.go_down()
+        with self._guard:
+            links = list(self._links)
+        for link in links:
+            link.join()
+
+    def go_down(self) -> None:
+        """Close every connection and refuse new ones, as a server that is not there; idempotent."""
         # Closing it would not wake who accepts.
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._accepting.join(5.0)
         self._listener.close()
         self.sever()
-        with self._guard:
-            links = list(self._links)
-        for link in links:
-            link.join()
+
+    def _listen(self) -> None:
+        self._listener = socket.create_server((HOST, self.port))
+        self.port = int(self._listener.getsockname()[1])
+        self._accepting = threading.Thread(target=self._accept, name="proxy", daemon=True)
+        self._accepting.start()
 
     @property
     def open_connections(self) -> int:
         """Connections that a client holds now."""
         with self._guard:
-            return sum(not link.is_over for link in self._links)
+            return sum(not link.is_left for link in self._links)
+
+    def hold(self) -> None:
+        """Keep back each request, until `release`."""
+        self._passes.clear()
+
+    def release(self) -> None:
+        """Let everything pass that was kept back."""
+        self._passes.set()
 
     def sever(self) -> None:
         """Close every connection, at both ends."""
+        self.release()
         with self._guard:
             links = list(self._links)
         for link in links:
             link.close()
 
     def heal(self) -> None:
-        """Let everything pass that comes from now on; what was silent is lost."""
-        self.cut, self.was_cut, self.is_silent, self.refuses = None, False, False, False
+        """Let everything pass that comes from now on; connections of before are closed."""
+        self.cut, self.was_cut, self.is_silent = None, False, False
         self.delay, self.piece = 0.0, _CHUNK
         self.sever()
+        if self._listener.fileno() < 0:
+            self._listen()
 
     def _accept(self) -> None:
         while True:
@@ -109,7 +128,7 @@ class Proxy:
             except OSError:
                 return
             self.connections += 1
-            if self.refuses or (self.was_cut and self.cut is not None and self.cut.for_good):
+            if self.was_cut and self.cut is not None and self.cut.for_good:
                 client.close()
                 continue
             self._connect(client)
@@ -125,7 +144,7 @@ class Proxy:
             end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         link = _Link(self, client, server)
         with self._guard:
-            self._links = {each for each in self._links if not each.is_over} | {link}
+            self._links = {each for each in self._links if not each.is_left} | {link}
         link.start()
 
     # What the links ask
@@ -136,7 +155,9 @@ class Proxy:
             self._turns.take(self._name)
         with self._guard:
             self.requests.append(bytearray(first))
-            return len(self.requests)
+            number = len(self.requests)
+        self._passes.wait()
+        return number
 
     def answered(self) -> None:
         """The request was answered, or nobody will."""
@@ -166,7 +187,10 @@ class _Link:
         self._server = server
         self._number = 0
         self._answered = True
-        self.is_over = False
+        self._guard = threading.Lock()
+        self._pumps = 2
+        #: Whether its client is gone.
+        self.is_left = False
         self._threads = [
             threading.Thread(target=self._pump, args=(*ends, step), name="proxy", daemon=True)
             for ends, step in (
@@ -182,11 +206,9 @@ class _Link:
     def join(self) -> None:
         for thread in self._threads:
             thread.join(5.0)
-        self._client.close()
-        self._server.close()
 
     def close(self) -> None:
-        self.is_over = True
+        self.is_left = True
         for end in (self._client, self._server):
             with contextlib.suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)
@@ -201,8 +223,20 @@ class _Link:
                 self._send(sink, data if cut is None else cut)
                 if cut is not None:
                     break
+        if source is self._client:
+            self.is_left = True
         if not self._proxy.is_silent:
             self._end()
+        self._leave()
+
+    def _leave(self) -> None:
+        """The second thread to come here closes what no thread uses any more."""
+        with self._guard:
+            self._pumps -= 1
+            if self._pumps:
+                return
+        self._client.close()
+        self._server.close()
 
     def _end(self) -> None:
         """One end is gone, or the wire was cut."""

@@ -7,28 +7,49 @@ from __future__ import annotations
 import random
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 #: Seconds after which those who want to send no longer wait for one that sends nothing.
 PATIENCE = 0.1
 
 
 class Turns:
-    """Lets one request at a time pass, from its first byte to its answer; any thread."""
+    """Lets one request at a time pass, from its first byte to its answer; any thread.
+
+    It rules while all `clients` take part; what one sends before or after that passes at once.
+    """
 
     def __init__(self, seed: int, clients: int) -> None:
         self._random = random.Random(seed)
         self._clients = clients
+        self._present: set[str] = set()
         self._condition = threading.Condition()
         self._waiting: list[str] = []
         self._holder: str | None = None
         #: The names of the clients in the order in which their requests went.
         self.order: list[str] = []
 
+    @contextmanager
+    def taking_part(self, client: str) -> Iterator[None]:
+        """Have the order of this client's requests chosen, from when everybody is there."""
+        with self._condition:
+            self._present.add(client)
+            self._condition.notify_all()
+            self._condition.wait_for(lambda: len(self._present) >= self._clients, 10.0)
+        try:
+            yield
+        finally:
+            with self._condition:
+                # One that is alone is nobody to choose from.
+                self._clients -= 1
+                self._condition.notify_all()
+
     def take(self, client: str) -> None:
         """Wait for the turn of `client`."""
         with self._condition:
-            if self._holder == client:
-                return  # its next request, before the answer to the last one
+            if self._holder == client or client not in self._present:
+                return  # its next request, before the answer to the last one; or nobody's business
             self._waiting.append(client)
             deadline = time.monotonic() + PATIENCE
             while client in self._waiting:
