@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import socket
-from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -18,13 +16,3 @@ def administer(site: Site, verb: str, argument: Any) -> None:
     with socket.create_connection((parts.hostname or "", parts.port or 0), 5.0) as wire:
         wire.sendall(line("", "admin") + line(verb, argument))
         assert wire.makefile("rb").readline() == line("ok", None)
-
-
-@contextlib.contextmanager
-def limited(site: Site) -> Iterator[None]:
-    """The server's files cannot grow meanwhile."""
-    administer(site, "limit", 0)
-    try:
-        yield
-    finally:
-        administer(site, "limit", None)

@@ -139,6 +139,9 @@ class LineBackend(Backend):
     def discard(self, queue: str, ids: Sequence[str] | None) -> int:
         return int(self._wire.ask("discard", queue, None if ids is None else list(ids)))
 
+    def subscribe(self, report: Callable[[str, Mapping[str, Any]], None]) -> None:
+        self._wire.report = report
+
     def _look(self, verb: str, *arguments: Any) -> Any:
         return self._wire.ask(verb, *arguments, reads=True)
 

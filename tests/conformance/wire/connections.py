@@ -7,6 +7,7 @@ import os
 import socket
 import threading
 import time
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -41,6 +42,9 @@ class Connections:
         self._idle: list[_Connection] = []
         self._busy: set[_Connection] = set()
         self._process = 0
+        self._epoch: bytes | None = None
+        #: Who is told that the server's data are not those of before.
+        self.report: Callable[[str, Mapping[str, Any]], None] | None = None
 
     def __repr__(self) -> str:
         return "line://{}:{}".format(*self._address)
@@ -101,10 +105,16 @@ class Connections:
     def _result(self, verb: str, answer: bytes) -> Any:
         kind, *rest = msgspec.json.decode(answer, type=list[msgspec.Raw])
         if bytes(kind) == b'"ok"':
+            self._recognise(bytes(rest[1]))
             result = self._verbs[verb][1]
             return None if result is None else msgspec.json.decode(rest[0], type=result)
         name, message, further = (msgspec.json.decode(each) for each in rest)
         raise protocol.refused(name, message, further)
+
+    def _recognise(self, epoch: bytes) -> None:
+        known, self._epoch = self._epoch, epoch
+        if known not in (None, epoch) and self.report is not None:
+            self.report("backend.replaced", {"server": repr(self)})
 
     def _take(self) -> _Connection:
         with self._guard:

@@ -2,10 +2,12 @@
 
 import sys
 from contextlib import AbstractContextManager
+from pathlib import Path
 
 from anyjob.conformance import Harness, OwnProcess, Site
+from tests.conformance.damage import full_disk, plant
 from tests.conformance.test_sqlite import SQLiteHarness
-from tests.conformance.wire.admin import administer, limited
+from tests.conformance.wire.admin import administer
 from tests.conformance.wire.client import LineBackend
 from tests.conformance.wire.store_client import LineStore
 
@@ -31,7 +33,16 @@ class WiredHarness(Harness):
         return LineStore(str(site.url), namespace=site.namespace, clock=site.clock)
 
     def fill(self, site: Site) -> AbstractContextManager[None]:
-        return limited(site)
+        return full_disk(database(site))
+
+    def plant(self, site: Site) -> list[str]:
+        return plant(database(site))
 
     def tidy(self, site: Site) -> None:
         administer(site, "forget", site.namespace)
+
+
+def database(site: Site) -> Path:
+    """Where the server keeps the site's namespace."""
+    assert site.server_folder is not None
+    return site.server_folder / f"{site.namespace}.db"

@@ -9,14 +9,13 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
-import resource
-import signal
+import secrets
 import socket
 import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -58,6 +57,7 @@ class Space:
         self.store: Store = SQLiteStore(url, clock=self.clock)
         self.backend.open()
         self.store.open()
+        self.epoch = epoch_of(folder)
         self._consumers: dict[str, Consumer] = {}
         self._guard = threading.Lock()
 
@@ -129,7 +129,7 @@ class Connection:
             return protocol.refusal(error)
         except Exception as error:  # a defect of this server is told, and ends no connection
             return protocol.refusal(BackendError(f"the server failed: {error!r}"))
-        return protocol.line("ok", result)
+        return protocol.line("ok", result, self._space.epoch)
 
     def _call(self, verb: str, given: tuple[Any, ...]) -> Any:
         if verb == "capabilities":
@@ -215,6 +215,14 @@ class Connection:
 _woken: set[str] = set()
 
 
+def epoch_of(folder: Path) -> str:
+    """A word that stays with the data: another one tells that what was stored before is gone."""
+    path = folder / "epoch"
+    with contextlib.suppress(FileExistsError), path.open("x") as new:
+        new.write(secrets.token_hex(8))
+    return path.read_text()
+
+
 def whole_lines(wire: socket.socket) -> Iterator[bytes]:
     """Every line that came whole; what was cut off is no request."""
     buffer = bytearray()
@@ -232,20 +240,14 @@ def forget(folder: Path, prefix: str) -> None:
         path.unlink(missing_ok=True)
 
 
-def limit(room: int | None) -> None:
-    """Let no file grow past `room` bytes, as on a disk that is full; None ends that."""
-    _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (hard if room is None else room, hard))
-
-
 def serve(wire: socket.socket, spaces: Spaces) -> None:
     with wire, contextlib.suppress(OSError, msgspec.DecodeError):
         lines = whole_lines(wire)
         name, kind = msgspec.json.decode(next(lines, b'["",""]'), type=tuple[str, str])
         if kind == "admin":
             for request in lines:
-                verb, argument = msgspec.json.decode(request)
-                forget(spaces.folder, argument) if verb == "forget" else limit(argument)
+                _, prefix = msgspec.json.decode(request, type=tuple[Literal["forget"], str])
+                forget(spaces.folder, prefix)
                 wire.sendall(protocol.line("ok", None))
         elif kind:
             with spaces.using(name) as space, contextlib.suppress(Misuse):
@@ -257,7 +259,6 @@ def main() -> None:
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--dir", type=Path, required=True)
     options = parser.parse_args()
-    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     spaces = Spaces(options.dir)
     with socket.create_server(("127.0.0.1", options.port), backlog=128) as listener:
         while True:
