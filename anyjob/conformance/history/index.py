@@ -197,8 +197,10 @@ class Index:
         """Fetches without an answer: their process was killed in them, or nobody knows."""
         doubtful = [call for call in self.fetches if call.answer in (None, "info")]
         self._doubt_begins = sorted(call.begin for call in doubtful)
+        # What was on its way when its sender died may arrive a little later.
+        slack = self.header.slack
         self._doubt_ends = sorted(
-            min(call.end, self.struck.get(call.process, inf)) for call in doubtful
+            slack + min(call.end, self.struck.get(call.process, inf)) for call in doubtful
         )
 
     def job(self, job_id: str) -> Job:

@@ -47,7 +47,7 @@ def test_legal_history_breaks_no_rule(seed: int, consumers: int) -> None:
 @pytest.mark.parametrize("flaw", FLAWS)
 def test_flaw_is_found(flaw: str) -> None:
     # Order shows where more comes in than goes out, and where no killed fetch may have been first.
-    ordered = flaw.startswith("takes")
+    ordered = flaw.startswith(("takes", "fetch"))
     runs = [
         Simulated(seed, jobs=150, consumers=1 if ordered else 3, flaw=flaw, kills=not ordered)
         for seed in range(10)
