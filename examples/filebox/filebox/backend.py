@@ -13,14 +13,14 @@ import re
 import secrets
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
-from typing import Any, NamedTuple, ParamSpec, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from anyjob import backends as seam
 from anyjob.backends import Consumer, Envelope, JobRecord, Lease, QueueShare, Settlement, State
 
-P = ParamSpec("P")
 T = TypeVar("T")
 CAPABILITIES = seam.Capabilities(
     product="filebox", version="1.0", reach="host", durability="process",
@@ -38,16 +38,16 @@ POLL, KEPT, STALE = 0.02, 60.0, 3600.0
 BEGIN = time.time_ns() - time.monotonic_ns()  # makes places in line that never go back
 
 
-def step(function: Callable[P, T]) -> Callable[P, T | None]:
+def step(function: Callable[..., T]) -> Callable[..., T | None]:
     """Make of a function a step on the disk: None where a file has another name by now."""
 
-    def stepping(*args: P.args, **fields: P.kwargs) -> T | None:
+    def stepping(*args: Any, **fields: Any) -> T | None:
         try:
             return function(*args, **fields)
         except FileNotFoundError:
             return None
         except OSError as error:
-            is_full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+            is_full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
             raise (seam.BackendFull if is_full else seam.BackendUnavailable)(str(error)) from error
 
     return stepping
@@ -69,13 +69,12 @@ class Ticket(NamedTuple):
 
     @classmethod
     def of(cls, folder: Path, name: str) -> Ticket | None:
-        """What a name says; None for a file that is none of ours."""
         kinds: tuple[Any, ...] = (int, int, str, int, int, int, float, float, int)
         try:
             fields = zip(kinds, name.split("_"), strict=True)
             return cls._make([*(kind(text) for kind, text in fields), folder])
         except ValueError:
-            return None
+            return None  # a file that is none of ours
 
     @property
     def path(self) -> Path:
@@ -153,8 +152,7 @@ class FileBackend(seam.Backend):
         unmade = {draft.folder.parent.name for draft in drafts if not draft.folder.is_dir()}
         self.declare([seam.QueueSpec(queue) for queue in unmade])
         for job, draft in zip(jobs, drafts, strict=True):
-            # A full disk shows here, where nobody sees a job yet.
-            draft.write(job.body, b"", b"")
+            draft.write(job.body, b"", b"")  # a full disk shows here, while nobody sees a job
         try:
             moved = [draft.move(until=0.0) for draft in drafts]
         except seam.BackendError as error:
@@ -203,7 +201,9 @@ class FileBackend(seam.Backend):
             body, note, *_ = hold.read() or [b"", b""]
             note = note if settlement.note is None else settlement.note
             more = [] if outcome is None or folder == "open" else [outcome]
-            changes["at"] = hold.write(body, note, (reason or "").encode(), *more)
+            # On a full disk better settled without the words; a result alone is worth a wait.
+            with suppress(*([] if more else [seam.BackendFull])):
+                changes["at"] = hold.write(body, note, (reason or "").encode(), *more)
         return hold.move(folder, since=now + getattr(settlement, "delay", 0.0), **changes)
 
     def maintain(self, budget: float) -> float:
