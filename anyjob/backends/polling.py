@@ -140,8 +140,9 @@ class PollingConsumer(Consumer, Generic[HoldT]):
         self._woken.set()
         try:
             self._backend.require()
-        except Misuse:
-            # The backend is closed, or this is a forked child: nothing is ours to give back.
+        except (Misuse, BackendError):
+            # The backend is closed or out of reach, or this is a forked child: nothing can be given
+            # back, and what is leased runs out.
             return
         with self._lock:
             if release:

@@ -1,5 +1,6 @@
 """A filebox on a full disk, and one that somebody left things in."""
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -132,6 +133,20 @@ def test_folder_that_is_spoilt_is_an_error_of_the_contract(scene: Scene) -> None
     folder_of(scene, "dead").unlink()
     folder_of(scene, "dead").mkdir()
     assert scene.settle(consumer, bury) == [Answer.DONE]
+
+
+def test_folder_that_was_removed_is_told_once_and_made_anew(scene: Scene) -> None:
+    scene.put(2)
+    consumer = scene.consumer()
+    lease = scene.one(consumer)
+    shutil.rmtree(scene.site.folder / scene.site.namespace)
+
+    with pytest.raises(BackendUnavailable, match="removed, and all jobs with it"):
+        consumer.fetch(1, 0.0)
+
+    assert scene.settle(consumer, Complete(lease=lease)) == [Answer.LEASE_LOST]
+    [job] = scene.put()
+    assert scene.one(consumer).id == job.id
 
 
 def test_batch_that_breaks_in_the_middle_is_in_doubt(

@@ -139,6 +139,9 @@ class FileBackend(seam.Backend):
     def require(self) -> None:
         if self._pid != os.getpid():
             raise seam.Misuse("this filebox is not open in this process; call open()")
+        if not step(self._root.is_dir)():
+            self.open()  # for the next call
+            raise seam.BackendUnavailable("the folder was removed, and all jobs with it")
 
     def declare(self, queues: Collection[seam.QueueSpec]) -> None:
         for box in [self._box(spec.name) for spec in queues]:
@@ -149,7 +152,7 @@ class FileBackend(seam.Backend):
         now = self.clock.time()
         seam.check_jobs(jobs, CAPABILITIES, now=now, transaction=transaction)
         drafts = [self._draft(job, now) for job in jobs]
-        unmade = {draft.folder.parent.name for draft in drafts if not draft.folder.is_dir()}
+        unmade = {draft.folder.parent.name for draft in drafts if not step(draft.folder.is_dir)()}
         self.declare([seam.QueueSpec(queue) for queue in unmade])
         for job, draft in zip(jobs, drafts, strict=True):
             draft.write(job.body, b"", b"")  # a full disk shows here, while nobody sees a job
@@ -222,10 +225,10 @@ class FileBackend(seam.Backend):
 
     def counts(self, queue: str) -> seam.Counts:
         wall, mono = self.clock.time(), self.clock.monotonic()
-        ready = self._open(queue, READY)
-        ages = [max(0.0, mono - each.until if each.token else wall - each.since) for each in ready]
+        ages = [mono - t.until if t.token else wall - t.since for t in self._open(queue, READY)]
+        oldest = max(0.0, *ages) if ages else None
         n = [self._state(ticket) for ticket in self._tickets(queue, "open", "dead")].count
-        return seam.Counts(n(READY), n(SCHEDULED), n(LEASED), n(DEAD), max(ages, default=None))
+        return seam.Counts(n(READY), n(SCHEDULED), n(LEASED), n(DEAD), oldest)
 
     def get(self, queue: str, ids: Sequence[str], wait: float = 0.0) -> list[JobRecord | None]:
         deadline = time.monotonic() + wait
@@ -233,8 +236,8 @@ class FileBackend(seam.Backend):
             found: dict[str, JobRecord] = {}
             # Twice, because a file that is renamed while its folder is read can be missed.
             for ticket in self._tickets(queue, *(*ENDED, "dead", "open") * 2):
-                if ticket.id in ids and (record := self._record(queue, ticket)):
-                    found[ticket.id] = record
+                if ticket.id in ids and (content := ticket.read()):
+                    found[ticket.id] = self._record(queue, ticket, content)
             records = [found.get(each) for each in ids]
             goes_on = all(record and not record.state.is_terminal for record in records)
             if not (ids and goes_on) or time.monotonic() >= deadline:
@@ -283,18 +286,14 @@ class FileBackend(seam.Backend):
         # A lease that begins in the future is from before the machine's last start.
         return LEASED if ticket.since <= self.clock.monotonic() < ticket.until else READY
 
-    def _record(self, queue: str, ticket: Ticket) -> JobRecord | None:
-        content, state = ticket.read(), self._state(ticket)
-        if not content:
-            return None
-        body, note, reason, *outcome = content
-        is_lost = state is READY and ticket.token > 0
-        until = self.clock.time() + ticket.until - self.clock.monotonic()
+    def _record(self, queue: str, ticket: Ticket, content: list[bytes]) -> JobRecord:
+        (body, note, why, *outcome), state = content, self._state(ticket)
+        end = self.clock.time() + ticket.until - self.clock.monotonic()
         return JobRecord(
             id=ticket.id, queue=queue, state=state, priority=9 - ticket.rank, note=note,
             body=None if ticket.folder.name in ENDED else body, attempts=ticket.attempts,
-            redeliveries=ticket.redeliveries + is_lost, until=until if state is LEASED else None,
+            redeliveries=ticket.redeliveries + (state is READY and ticket.token > 0),
             due=ticket.since if state is SCHEDULED else None, outcome=next(iter(outcome), None),
+            until=end if state is LEASED else None, reason=why.decode() if state is DEAD else None,
             ended=ticket.since if state.is_terminal else None,
-            reason=reason.decode() if state is DEAD else None,
         )  # fmt: skip
