@@ -145,6 +145,7 @@ class Scene(Stage):
             lot = left[: self.capabilities.max_batch]
             left = left[len(lot) :]
             receipts += (backend or self.backend).enqueue(lot)
+            self.remember(f"enqueue {_ids(lot)}: {receipts[-len(lot) :]!r:.200}")
         return receipts
 
     # Taking and settling
@@ -154,6 +155,7 @@ class Scene(Stage):
         leases: list[Lease] = []
         while len(leases) < count:
             got = consumer.fetch(count - len(leases), self.capabilities.visibility_lag)
+            self.remember(f"fetch {count - len(leases)}: {_ids(got)}")
             leases += got
             if not got:
                 break
@@ -180,7 +182,11 @@ class Scene(Stage):
         """Settle, flush, and return the answers in the order of the settlements."""
         consumer.settle(settlements)
         answers = {id(each.settlement): each.answer for each in consumer.flush(SLACK + 3.0)}
-        return [answers[id(settlement)] for settlement in settlements]
+        given = [answers[id(settlement)] for settlement in settlements]
+        for settlement, answer in zip(settlements, given, strict=True):
+            kind = type(settlement).__name__.lower()
+            self.remember(f"{kind} {_ids([settlement.lease])}: {answer.value}")
+        return given
 
     def complete(self, consumer: Consumer, *leases: Lease) -> None:
         """Complete leases that are ours."""
@@ -237,3 +243,8 @@ class Scene(Stage):
         """How many jobs are ready, scheduled, leased and dead."""
         counts = self.backend.counts(queue)
         return counts.ready, counts.scheduled, counts.leased, counts.dead
+
+
+def _ids(jobs: Iterable[Envelope | Lease]) -> str:
+    """The ends of their ids, by which the jobs of one scene differ."""
+    return ", ".join(job.id[-4:].lstrip("0") for job in jobs) or "nothing"

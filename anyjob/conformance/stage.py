@@ -8,6 +8,7 @@ import os
 import shutil
 import tempfile
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from functools import partial
@@ -60,6 +61,8 @@ class Stage:
         self.evidence: dict[str, int] = {}
         self._own_server = server
         self._marks: set[str] = set()
+        #: What was done here, a line each, for whoever reads a failure.
+        self.history: deque[str] = deque(maxlen=100)
         self._exit = ExitStack()
 
     def __enter__(self) -> Self:
@@ -165,6 +168,7 @@ class Stage:
 
     def elapse(self, seconds: float) -> None:
         """Let so much time pass on the backend's clock."""
+        self.remember(f"{seconds:g} s pass")
         if self.clock is not None:
             self.clock.advance(seconds)
         else:
@@ -183,6 +187,15 @@ class Stage:
     def mark(self, name: str) -> None:
         """Note that a situation was reached, from any thread."""
         self._marks.add(name)
+
+    @property
+    def marks(self) -> frozenset[str]:
+        """The situations that were reached."""
+        return frozenset(self._marks)
+
+    def remember(self, line: str) -> None:
+        """Add a line to the history, from any thread."""
+        self.history.append(line)
 
     def check_marks(self, wanted: tuple[str, ...]) -> None:
         """Fail unless every situation was reached."""
