@@ -8,6 +8,7 @@ from typing import Any
 from anyjob.core.attempt import Attempt
 from anyjob.core.clock import Clock
 from anyjob.core.events import Event, Subscribers
+from anyjob.core.failpoints import reach
 from anyjob.core.note import short
 from anyjob.core.outcome import Buried, Failed
 from anyjob.core.settlement import (
@@ -58,6 +59,7 @@ class After:
             self.tell("lease.lost", finished.attempt)
 
     def _ended(self, finished: Finished, settlement: Settlement) -> None:
+        _reach_failpoint(settlement)
         name, level, text = _DESCRIPTIONS[type(settlement)](settlement)
         error = _error_of(finished)
         facts: dict[str, Any] = {"event": name, "seconds": round(finished.seconds, 6)}
@@ -76,6 +78,13 @@ class After:
         )
         if self._subscribers.wants(name):
             self._subscribers.tell(Event(name, self._clock.time(), facts=facts, **about))
+
+
+def _reach_failpoint(settlement: Settlement) -> None:
+    if type(settlement) is Retry:
+        reach("worker.retry.after")
+    elif type(settlement) is Bury:
+        reach("worker.bury.after")
 
 
 def _complete(_: Any) -> tuple[str, int, str]:

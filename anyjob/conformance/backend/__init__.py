@@ -2,6 +2,7 @@
 
 from anyjob.conformance.backend.admin import Admin
 from anyjob.conformance.backend.capabilities import Declared
+from anyjob.conformance.backend.crashes import Crashes
 from anyjob.conformance.backend.dead import Dead
 from anyjob.conformance.backend.enqueue import Enqueue
 from anyjob.conformance.backend.faults import Faults
@@ -10,11 +11,13 @@ from anyjob.conformance.backend.lease import Leases
 from anyjob.conformance.backend.lifecycle import Lifecycle
 from anyjob.conformance.backend.maintain import Maintain
 from anyjob.conformance.backend.order import Order
+from anyjob.conformance.backend.outages import Outages
 from anyjob.conformance.backend.payload import Payload
 from anyjob.conformance.backend.properties import BackendProperties
 from anyjob.conformance.backend.settle import Settle
 from anyjob.conformance.backend.time import Time
 from anyjob.conformance.backend.unique import Uniqueness
+from anyjob.conformance.backend.wire import Wire
 
 #: In the order of the contract.
 BACKEND_GROUPS: tuple[type[BackendProperties], ...] = (
@@ -29,6 +32,9 @@ BACKEND_GROUPS: tuple[type[BackendProperties], ...] = (
     Admin,
     Payload,
     Maintain,
+    Crashes,
+    Wire,
+    Outages,
     Faults,
     Lifecycle,
     Declared,

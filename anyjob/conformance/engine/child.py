@@ -23,7 +23,7 @@ from anyjob.conformance.harness import Harness
 #: Of the author's environment only what the harness itself imports shall count.
 _PLUGINS_OFF = ("cacheprovider", "faulthandler", "stepwise", "junitxml", "doctest", "unittest")
 #: Names the file that holds the spec.
-SPEC = "ANYJOB_CONFORMANCE_SPEC"
+SPEC = "CONFORMANCE_SPEC"
 
 
 def harness_of_this_run() -> type[Harness]:

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from pathlib import Path
 
-import msgspec
-
 from anyjob.conformance.engine.known import WrongUse
+from anyjob.conformance.history import check, load
+from anyjob.core.errors import ConfigurationError
 
 
-def judged(path: Path) -> list[str]:
-    """What is wrong with a recorded history, a line for each violation.
+def judged(path: Path) -> tuple[bool, str]:
+    """Whether a recorded history holds, and what there is to say of it.
 
-    Raises WrongUse for a file that is damaged.
+    Raises WrongUse for a file that is damaged, or was not drained.
     """
-    # Its reader and its rules are the suite's own, beside what records one.
-    history = import_module("anyjob.conformance.history")
     try:
-        events = history.read(path)
-    except (msgspec.MsgspecError, ValueError, UnicodeDecodeError) as error:
-        raise WrongUse(f"{path} is a damaged history: {error}; name a whole one") from error
-    return [str(violation) for violation in history.check(events)]
+        verdict = check(load(path))
+    except ConfigurationError as error:
+        raise WrongUse(str(error)) from error
+    return verdict.holds, str(verdict)

@@ -32,7 +32,7 @@ from anyjob.core.errors import ConfigurationError
 
 NAME = "anyjob-conformance"
 #: A folder for the reports of a run that nobody asked one of by command line.
-REPORT = "ANYJOB_CONFORMANCE_REPORT"
+REPORT = "CONFORMANCE_REPORT"
 #: Where the outcomes travel, from process to process too.
 _CARRIED = "anyjob_conformance"
 #: Layers that may keep something of the suite's own running from test to test.

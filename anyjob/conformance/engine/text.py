@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 
+from anyjob.conformance.effort import SEED, TIER
 from anyjob.conformance.engine.outcome import BAD, Outcome, Status
 from anyjob.conformance.engine.profiles import members
 from anyjob.conformance.engine.report import PartReport, Report
@@ -112,5 +113,5 @@ def _indented(title: str, lines: Sequence[str]) -> Iterator[str]:
 
 def pytest_command(outcome: Outcome, report: Report) -> str:
     """The command that runs a test of an author's own file again."""
-    settings = f"ANYJOB_CONFORMANCE_TIER={report.tier} ANYJOB_CONFORMANCE_SEED={report.seed}"
+    settings = f"{TIER}={report.tier} {SEED}={report.seed}"
     return f"{settings} pytest {outcome.node!r}"

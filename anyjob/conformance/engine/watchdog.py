@@ -15,7 +15,7 @@ from types import FrameType
 from anyjob.conformance.effort import Tier
 from anyjob.core.errors import ConfigurationError
 
-LIMIT = "ANYJOB_CONFORMANCE_LIMIT"
+LIMIT = "CONFORMANCE_LIMIT"
 _LIMITS: dict[Tier, float] = {"quick": 60.0, "full": 900.0, "soak": 7200.0}
 #: Nothing of ours or of an honest backend's uses it, and it interrupts a blocking call.
 _SIGNAL = signal.SIGVTALRM
@@ -30,7 +30,7 @@ class Overtime(BaseException):
 
 
 def limit_of(tier: Tier) -> float:
-    """Seconds that one test may take, of the tier or of ANYJOB_CONFORMANCE_LIMIT.
+    """Seconds that one test may take, of the tier or of CONFORMANCE_LIMIT.
 
     Raises ConfigurationError for a limit that is none.
     """

@@ -36,7 +36,10 @@ Conformance = Callable[..., Ran]
 @pytest.fixture(autouse=True)
 def folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
     for name in list(os.environ):
-        if name.startswith(("ANYJOB_", "PYTEST_")) and name != "PYTEST_CURRENT_TEST":
+        if (
+            name.startswith(("ANYJOB_", "CONFORMANCE_", "PYTEST_"))
+            and name != "PYTEST_CURRENT_TEST"
+        ):
             monkeypatch.delenv(name)
     monkeypatch.delenv("CI", raising=False)
     # The child finds the harnesses of this file as it finds an author's own.

@@ -50,7 +50,7 @@ def pytest_run(
 
 def test_run_ends_with_how_the_suite_stands_and_writes_its_report(folder: Path) -> None:
     run = pytest_run(
-        folder, "Sound", "-k", "adm_2 or pay_4", environment={"ANYJOB_CONFORMANCE_REPORT": "out"}
+        folder, "Sound", "-k", "adm_2 or pay_4", environment={"CONFORMANCE_REPORT": "out"}
     )
 
     report = json.loads((folder / "out" / "Sound.json").read_text())
@@ -69,7 +69,7 @@ def test_failure_is_told_with_its_statement_and_its_command(folder: Path) -> Non
     assert run.returncode == 1
     assert "FAIL ADM-2: `purge` and `discard` remove exactly" in run.stdout
     assert (
-        "replay: ANYJOB_CONFORMANCE_TIER=quick ANYJOB_CONFORMANCE_SEED=0 pytest"
+        "replay: CONFORMANCE_TIER=quick CONFORMANCE_SEED=0 pytest"
         " 'test_coral.py::TestCoral::TestBackend::test_adm_2_purge" in run.stdout
     )
 
@@ -79,7 +79,7 @@ def test_workers_of_xdist_report_to_an_engine_of_their_controller(folder: Path) 
         folder,
         "AnsweringNone",
         *("-n", "2", "-k", "adm_2 or pay_4", "-p", "anyjob.conformance.engine"),
-        environment={"ANYJOB_CONFORMANCE_REPORT": "out"},
+        environment={"CONFORMANCE_REPORT": "out"},
     )
 
     verdicts = json.loads((folder / "out" / "Broken.json").read_text())["parts"]["backend"]
@@ -101,7 +101,7 @@ def test_hanging_call_is_unknown_after_one_repeat(folder: Path) -> None:
         folder,
         "Hanging",
         *("-k", "adm_2 or pay_4"),
-        environment={"ANYJOB_CONFORMANCE_LIMIT": "1"},
+        environment={"CONFORMANCE_LIMIT": "1"},
     )
 
     assert run.returncode == 1, run.stdout + run.stderr

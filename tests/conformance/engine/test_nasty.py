@@ -52,7 +52,7 @@ def test_misconduct_fails_a_property_and_the_run_goes_on(
 def test_call_that_hangs_is_unknown_with_the_stacks_and_the_run_goes_on(
     conformance: Conformance, monkeypatch: pytest.MonkeyPatch, harness: str, said: str
 ) -> None:
-    monkeypatch.setenv("ANYJOB_CONFORMANCE_LIMIT", "2")
+    monkeypatch.setenv("CONFORMANCE_LIMIT", "2")
 
     ran = conformance(harness, *AROUND, "--json", "r.json")
 
