@@ -80,6 +80,7 @@ def test_door_of_the_suite_offers_these_names_and_explains_each() -> None:
     assert set(anyjob.conformance.__all__) == {
         "FakeClock",
         "Harness",
+        "OwnProcess",
         "Property",
         "Site",
         "backend_properties",
