@@ -9,6 +9,7 @@ from anyjob.conformance.backend import BACKEND_GROUPS
 from anyjob.conformance.clock import FakeClock
 from anyjob.conformance.example import ClockKind, Example, example_of
 from anyjob.conformance.harness import Harness, offers
+from anyjob.conformance.history.backend import BackendHistories
 from anyjob.conformance.machines import BackendMachines
 from anyjob.conformance.probe import obeys_clock
 from anyjob.conformance.scene import Scene
@@ -29,7 +30,7 @@ def conformance_suite(harness: type[Harness]) -> type:
     parts: dict[str, Any] = {"__doc__": f"The conformance suite on {harness.__qualname__}."}
     if offers(made, "backend"):
         parts["TestBackend"] = type(
-            "TestBackend", (*BACKEND_GROUPS, BackendMachines), {"harness": made}
+            "TestBackend", (*BACKEND_GROUPS, BackendMachines, BackendHistories), {"harness": made}
         )
     if offers(made, "store"):
         parts["TestStore"] = type("TestStore", STORE_GROUPS, {"harness": made})

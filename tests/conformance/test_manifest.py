@@ -11,6 +11,8 @@ import pytest
 
 import anyjob.conformance
 from anyjob.conformance import Harness, backend_properties, conformance_suite, store_properties
+from anyjob.conformance.history.backend import BackendHistories
+from anyjob.conformance.machines import BackendMachines
 from anyjob.conformance.suite import examples
 from anyjob.core.errors import ConfigurationError
 from tests.conformance.test_memory import MemoryHarness
@@ -75,7 +77,13 @@ def test_suite_collects_every_example() -> None:
         if name.startswith("test_")
     }
 
-    assert collected == {name for _, name, _ in EXAMPLES} | {"test_lease_machine"}
+    explored = {
+        name
+        for part in (BackendMachines, BackendHistories)
+        for name in vars(part)
+        if name.startswith("test_")
+    }
+    assert collected == {name for _, name, _ in EXAMPLES} | explored
 
 
 def test_no_example_ends_early_or_swallows_an_error() -> None:

@@ -14,6 +14,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     kills: int = 1
     freezes: int = 1
     whole_batch: bool = False
+    #: Every job is delayed, and all consumers are killed while all jobs wait.
+    delays_all: bool = False
     lease: float = 0.4
     credit: int = 8
     max_attempts: int = 3

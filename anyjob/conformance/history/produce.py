@@ -14,6 +14,8 @@ from anyjob.core.errors import BackendError, EnqueueUncertain
 #: So long a producer that was refused waits before it sends again.
 _AGAIN = 0.05
 KEYS = 6
+#: Where all jobs are delayed: long enough for everybody to be killed meanwhile.
+DELAYS = (1.0, 1.2, 1.4)
 
 
 def produce(part: Part) -> None:
@@ -47,6 +49,8 @@ class _Producer:
     def _job(self, work: str) -> Envelope:
         random, levels = self._random, self._backend.capabilities
         delay = random.choice([None] * 9 + [0.1, 0.3])
+        if self._facts["delays_all"]:
+            delay = random.choice(DELAYS)
         key = random.choice([None] * 9 + [Unique(f"key {random.randrange(KEYS)}")])
         special = work in SPECIAL
         return Envelope(

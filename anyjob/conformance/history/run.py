@@ -9,7 +9,6 @@ from anyjob.conformance.harness import Harness
 from anyjob.conformance.history.check import Verdict, check
 from anyjob.conformance.history.crew import Crew, ThreadCrew, failure_of
 from anyjob.conformance.history.drain import drain
-from anyjob.conformance.history.keep import keep
 from anyjob.conformance.history.load import name_of
 from anyjob.conformance.history.nemesis import rage
 from anyjob.conformance.history.plan import Plan
@@ -46,11 +45,3 @@ def crew_for(harness: Harness, capabilities: Any, history: Path) -> Crew:
     """Processes where they can reach the jobs, else threads."""
     name = None if capabilities.reach == "process" else name_of(harness)
     return ThreadCrew(harness) if name is None else ProcessCrew(name, history)
-
-
-def assert_holds(history: History, verdict: Verdict) -> None:
-    """Fail with what is broken, and say where the history is kept."""
-    if verdict.holds:
-        return
-    folder = keep(history, verdict)
-    raise AssertionError(f"{verdict}\nThe history is kept in {folder}")

@@ -34,7 +34,12 @@ class Staff:
             first = number == 0
             name, jobs = f"producer-{number}.1", plan.jobs // plan.producers
             whole_batch = first and plan.whole_batch
-            facts = {"jobs": jobs, "special": first, "whole_batch": whole_batch}
+            facts = {
+                "jobs": jobs,
+                "special": first and not plan.delays_all,
+                "whole_batch": whole_batch,
+                "delays_all": plan.delays_all,
+            }
             self.crew.start(self._orders.order(name, "produce", **facts))
 
     def at_work(self, kind: str) -> list[str]:
