@@ -8,9 +8,12 @@ from anyjob.conformance.backend.properties import BackendProperties
 from anyjob.conformance.example import shows
 from anyjob.conformance.history.races import RACERS, flat, raced
 from anyjob.conformance.scene import QUEUE, Scene
-from anyjob.core.settlement import Bury, Complete
+from anyjob.conformance.stage import SLACK, eventually
+from anyjob.core.settlement import Bury, Complete, Lease
 
 KEYS = tuple(f"key {number}" for number in range(10))
+#: Seconds until a lease lapses and a delayed job is due.
+SOON = 0.4
 
 
 class AcrossProcesses(BackendProperties):
@@ -84,16 +87,20 @@ class AcrossProcesses(BackendProperties):
     @shows("MNT-1", clocks=("own",), layer="history")
     def test_mnt_1_many_processes_maintain_without_doubling_anything(self, scene: Scene) -> None:
         jobs = scene.put(60)
-        dying = scene.consumer()
-        taken = scene.take(dying, 30)
-        delayed = [] if scene.lacks("delay") else scene.put(30, due=scene.delay)
-        scene.elapse(scene.lease + scene.delay + scene.capabilities.resolution)
+        taken = scene.take(scene.consumer(lease=SOON), 30)
+        delayed = [] if scene.lacks("delay") else scene.put(30, due=SOON)
+        scene.elapse(SOON + scene.capabilities.resolution)
 
         raced(scene, _reach(scene), "maintain")
 
-        scene.outlast()
         consumer = scene.consumer(lease=60.0)
-        leases = scene.rest(consumer)
+        leases: list[Lease] = []
+
+        def all_came() -> bool:
+            leases.extend(scene.rest(consumer))
+            return len(leases) >= len(jobs) + len(delayed)
+
+        eventually(all_came, scene.capabilities.redelivery_lag + SLACK)
         assert sorted(lease.id for lease in leases) == sorted(job.id for job in [*jobs, *delayed])
         lost = {lease.id: lease.redeliveries for lease in leases if lease.redeliveries}
         assert lost == {lease.id: 1 for lease in taken}

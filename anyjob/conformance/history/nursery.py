@@ -62,6 +62,8 @@ class _Nursery:
                 self._tell(question["name"], question["word"])
             case "signal":
                 self._signal(question["name"], question["signal"])
+            case "end":
+                self._end(question["prefix"])
             case "ended":
                 self._reap()
                 return self._ended
@@ -110,6 +112,18 @@ class _Nursery:
         self._reap()
         if name in self._parts:
             os.kill(self._parts[name][0], number)
+
+    def _end(self, prefix: str) -> None:
+        """Kill what is left of a run, and forget it."""
+        for name, (pid, mouth) in list(self._parts.items()):
+            if name.startswith(prefix):
+                os.kill(pid, signal.SIGKILL)
+                os.waitpid(pid, 0)
+                os.close(mouth)
+                del self._parts[name]
+        self._ended = {
+            name: how for name, how in self._ended.items() if not name.startswith(prefix)
+        }
 
     def _reap(self) -> None:
         for name, (pid, mouth) in list(self._parts.items()):

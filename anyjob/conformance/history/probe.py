@@ -8,11 +8,10 @@ from pathlib import Path
 import msgspec
 
 from anyjob.conformance.harness import Harness
-from anyjob.conformance.history.crew import Crew, ThreadCrew, failure_of
-from anyjob.conformance.history.load import name_of
+from anyjob.conformance.history.crew import Crew, failure_of
 from anyjob.conformance.history.part import Order
 from anyjob.conformance.history.probing import HOOK, MESSAGES, RawClient
-from anyjob.conformance.history.processes import ProcessCrew
+from anyjob.conformance.history.processes import crew_for
 from anyjob.conformance.scene import Scene
 from anyjob.conformance.stage import SLACK
 
@@ -31,8 +30,7 @@ def service_loses(harness: Harness) -> str:
         folder = scene.site.folder / "probe"
         folder.mkdir()
         site = (scene.site.name, str(scene.site.folder), scene.site.namespace)
-        name = None if scene.capabilities.reach == "process" else name_of(harness)
-        crew: Crew = ThreadCrew(harness) if name is None else ProcessCrew(name, folder)
+        crew = crew_for(harness, scene.capabilities.reach)
         with crew:
             sent, taken = _play(crew, folder, site)
         taken += _drain(getattr(harness, HOOK)(scene.site))

@@ -9,10 +9,9 @@ from typing import Any
 
 import msgspec
 
-from anyjob.conformance.history.crew import PATIENCE, Crew, ThreadCrew, failure_of
-from anyjob.conformance.history.load import name_of
+from anyjob.conformance.history.crew import PATIENCE, Crew, failure_of
 from anyjob.conformance.history.part import Order
-from anyjob.conformance.history.processes import ProcessCrew
+from anyjob.conformance.history.processes import crew_for
 from anyjob.conformance.stage import Stage
 
 RACERS = 4
@@ -23,8 +22,7 @@ def raced(stage: Stage, reach: str, race: str, **facts: Any) -> list[Any]:
     """Let some processes, threads where `reach` is one process, do it at once; what each found."""
     folder = stage.site.folder / f"race of {race}"
     folder.mkdir()
-    name = None if reach == "process" else name_of(stage.harness)
-    crew: Crew = ThreadCrew(stage.harness) if name is None else ProcessCrew(name, folder)
+    crew = crew_for(stage.harness, reach)
     names = [f"racer-{number}" for number in range(RACERS)]
     site = (stage.site.name, str(stage.site.folder), stage.site.namespace)
     with crew:

@@ -10,7 +10,6 @@ from typing import Any
 import msgspec
 
 from anyjob.conformance.history.part import Part
-
 from anyjob.conformance.stage import maintain_all
 from anyjob.core.backend import Backend, QueueSpec
 from anyjob.core.envelope import Accepted, Duplicate, Envelope, Unique
@@ -85,16 +84,26 @@ def maintain(backend: Backend, who: str, facts: Facts) -> None:
 
 
 def put(store: Store, who: str, facts: Facts) -> list[list[Any]]:
-    """Write each key if nobody has; then over what was found; then remove it: what was done."""
-    found = []
+    """Make each key if nobody has, write over what is there, and remove that, all by version.
+
+    What was done to which version: (key, version before, version after).
+    """
+    done: list[list[Any]] = []
     for key in facts["keys"]:
-        [first] = store.put([Put(key, who.encode(), if_absent=True)])
-        [second] = store.put([Put(key, who.encode(), if_version=first.version)])
-        [third] = store.delete([Delete(key, if_version=second.version)])
-        found.append(
-            [[step.done, step.version] for step in (first, second, third)],
-        )
-    return found
+        [made] = store.put([Put(key, who.encode(), if_absent=True)])
+        if made.done:
+            done.append([key, None, made.version])
+        if made.version is None:
+            continue
+        [replaced] = store.put([Put(key, who.encode(), if_version=made.version)])
+        if replaced.done:
+            done.append([key, made.version, replaced.version])
+        if replaced.version is None:
+            continue
+        [removed] = store.delete([Delete(key, if_version=replaced.version)])
+        if removed.done:
+            done.append([key, replaced.version, None])
+    return done
 
 
 def add(store: Store, who: str, facts: Facts) -> int:

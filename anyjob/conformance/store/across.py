@@ -20,15 +20,15 @@ class StoresAcrossProcesses(StoreProperties):
     def test_key_2_one_of_many_processes_writes_each_version(self, scene: StoreScene) -> None:
         found = raced(scene, _reach(scene), "put", keys=KEYS)
 
-        # A key is removed at once, so that others may make it again: each time under new versions.
-        for at in range(len(KEYS)):
-            made = [racer[at][0][1] for racer in found if racer[at][0][0]]
-            replaced = [racer[at][1][1] for racer in found if racer[at][1][0]]
-            removed = [racer for racer in found if racer[at][2][0]]
+        done = flat(found)
+        for key in KEYS:
+            made = [after for name, before, after in done if name == key and before is None]
+            ended = [before for name, before, _ in done if name == key and before is not None]
+            versions = [after for name, _, after in done if name == key and after is not None]
             assert made, "nobody made the key"
-            assert len({*made, *replaced}) == len(made) + len(replaced), "a version came twice"
-            assert len(replaced) <= len(made)
-            assert len(removed) <= len(made)
+            assert len(ended) == len(set(ended)), "two replaced or removed one version"
+            assert len(versions) == len(set(versions)), "a version came twice"
+            assert set(ended) <= set(versions)
 
     @shows("KEY-6", clocks=("own",), layer="history")
     def test_key_6_compare_and_set_of_many_processes_loses_no_write(
