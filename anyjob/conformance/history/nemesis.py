@@ -47,6 +47,8 @@ def _is_over(nemesis: _Nemesis, staff: Staff, scene: Scene, plan: Plan) -> bool:
     """Whether all faults are done, everything was sent, and nothing is left by the backend's count;
     should it count wrong, the drain finds out.
     """
+    if staff.is_spent:
+        return True
     if nemesis.has_more or staff.at_work("producer"):
         return False
     counts = [scene.backend.counts(queue) for queue in plan.queues]

@@ -11,12 +11,13 @@ import os
 import signal
 import sys
 import threading
+import traceback
 from pathlib import Path
 from typing import Any, NoReturn
 
 import msgspec
 
-from anyjob.conformance.history.load import HarnessName, load
+from anyjob.conformance.history.naming import HarnessName, load
 from anyjob.conformance.history.part import Order, Signals
 from anyjob.conformance.history.roles import play
 
@@ -29,9 +30,11 @@ def main() -> NoReturn:
         _play_alone(*sys.argv[1:])
     try:
         _Nursery().serve()
-    finally:
-        # Every part with it, frozen ones too.
-        os.killpg(0, signal.SIGKILL)
+    except BaseException:  # whatever importing a harness raises, the log is to show it
+        traceback.print_exc()
+        sys.stderr.flush()
+    # Every part with it, frozen ones too.
+    os.killpg(0, signal.SIGKILL)
     raise SystemExit
 
 

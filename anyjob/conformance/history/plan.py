@@ -22,4 +22,4 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     max_redeliveries: int = 2
     queues: tuple[str, ...] = ("first", "second")
     #: No run takes longer before it is drained, whatever is left.
-    longest: float = 60.0
+    longest: float = 30.0

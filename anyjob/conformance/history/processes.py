@@ -16,7 +16,7 @@ import msgspec
 
 from anyjob.conformance.harness import Harness
 from anyjob.conformance.history.crew import PATIENCE, Crew, ThreadCrew
-from anyjob.conformance.history.load import HarnessName, name_of
+from anyjob.conformance.history.naming import HarnessName, name_of
 from anyjob.conformance.history.part import Order
 
 _crews = itertools.count(1)

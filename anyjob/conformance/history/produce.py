@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import cycle
 from random import Random
 
 from anyjob.conformance.history.events import Cancel, Enqueue, Phase, sent
@@ -36,8 +37,9 @@ class _Producer:
         self._call = 0
 
     def run(self) -> None:
-        left = list(SPECIAL) if self._facts["special"] else []
-        left += [self._random.choice(COMMON) for _ in range(self._facts["jobs"])]
+        left = [work for work, _ in zip(cycle(COMMON), range(self._facts["jobs"]), strict=False)]
+        self._random.shuffle(left)
+        left = [*SPECIAL, *left] if self._facts["special"] else left
         whole = self._backend.capabilities.max_batch if self._facts["whole_batch"] else 0
         while left and not self._part.hand.is_stopping:
             size = whole or self._random.choice([1, 1, 2, 5, 12])

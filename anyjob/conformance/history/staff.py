@@ -53,6 +53,13 @@ class Staff:
                 if name.startswith("consumer"):
                     self._hire(name.partition(".")[0])
 
+    @property
+    def is_spent(self) -> bool:
+        """Whether far more died than faults and one poison job account for."""
+        plan = self._plan
+        expected = plan.consumers + plan.kills + plan.max_redeliveries + 1
+        return self.consumers > 2 * expected
+
     def dismiss(self) -> list[str]:
         """Let everybody finish; returns who had to be killed."""
         return self.crew.stop(*self.crew.running())
