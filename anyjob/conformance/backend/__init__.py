@@ -1,5 +1,6 @@
 """The properties of a backend: a file for each group."""
 
+from anyjob.conformance.backend.across import AcrossProcesses
 from anyjob.conformance.backend.admin import Admin
 from anyjob.conformance.backend.capabilities import Declared
 from anyjob.conformance.backend.crashes import Crashes
@@ -38,6 +39,7 @@ BACKEND_GROUPS: tuple[type[BackendProperties], ...] = (
     Faults,
     Lifecycle,
     Declared,
+    AcrossProcesses,
 )
 
 __all__ = ["BACKEND_GROUPS", "BackendProperties"]

@@ -1,5 +1,6 @@
 """The properties of a store: a file for each group."""
 
+from anyjob.conformance.store.across import StoresAcrossProcesses
 from anyjob.conformance.store.claims import Claims
 from anyjob.conformance.store.increments import Increments
 from anyjob.conformance.store.keys import Keys
@@ -18,6 +19,7 @@ STORE_GROUPS: tuple[type[StoreProperties], ...] = (
     Schedules,
     TimeSeries,
     Whole,
+    StoresAcrossProcesses,
 )
 
 __all__ = ["STORE_GROUPS", "StoreProperties"]
