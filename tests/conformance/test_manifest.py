@@ -39,19 +39,10 @@ def test_each_property_has_an_example_or_says_what_it_waits_for() -> None:
     assert not shown & waiting
 
 
-def test_a_property_waits_only_where_a_later_layer_is_needed_to_show_it() -> None:
-    waiting = {id: each for id, each in PROPERTIES.items() if each.waits_for is not None}
+def test_a_property_waits_only_for_words_or_for_a_release() -> None:
+    waiting = {id: each.waits_for for id, each in PROPERTIES.items() if each.waits_for is not None}
 
-    for id, each in waiting.items():
-        needs = {"wire": "W", "server": "B"}.get(each.waits_for or "", "")
-        # CRS-7 plants what is half written, and wants a server of its own to damage.
-        assert needs in each.how or id == "CRS-7", id
-    assert Counter(each.waits_for for each in waiting.values()) == {
-        "wire": 7,
-        "server": 6,
-        "contract": 1,
-        "release": 1,
-    }
+    assert waiting == {"ORD-5": "contract", "LIF-4": "release"}
 
 
 def test_every_example_is_named_after_its_property() -> None:
@@ -91,6 +82,7 @@ def test_door_of_the_suite_offers_these_names_and_explains_each() -> None:
     assert set(anyjob.conformance.__all__) == {
         "FakeClock",
         "Harness",
+        "OwnProcess",
         "Property",
         "Site",
         "backend_properties",

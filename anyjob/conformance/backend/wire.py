@@ -11,8 +11,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from anyjob.conformance.backend.every_call import CALLS_END, every_call
+from anyjob.conformance.backend.every_call import every_call
 from anyjob.conformance.backend.properties import BackendProperties
+from anyjob.conformance.crash.outage import CALLS_END
 from anyjob.conformance.crash.wireless import over_wire
 from anyjob.conformance.effort import effort
 from anyjob.conformance.example import shows
