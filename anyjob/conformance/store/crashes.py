@@ -21,14 +21,14 @@ from anyjob.conformance.crash.outage import (
     survive,
 )
 from anyjob.conformance.crash.store_scenarios import OPERATIONS
-from anyjob.conformance.crash.wireless import over_wire
+from anyjob.conformance.crash.wireless import lose_answer, over_wire
 from anyjob.conformance.effort import effort
 from anyjob.conformance.example import shows
 from anyjob.conformance.stage import SLACK, eventually
 from anyjob.conformance.store.properties import StoreProperties
 from anyjob.conformance.store_scene import StoreScene
 from anyjob.conformance.threads import Background
-from anyjob.conformance.wire import Cut, Proxy
+from anyjob.conformance.wire import Proxy
 from anyjob.core.errors import BackendError, BackendFull, BackendUnavailable
 from anyjob.core.store import Claim, ClaimRequest, Delete, Member, MemberSettled, Put, Store
 
@@ -53,7 +53,7 @@ class StoreCrashes(StoreProperties):
         self, scene: StoreScene, proxy: Proxy
     ) -> None:
         store = scene.fresh(proxy=proxy)
-        _lose_answer(proxy)
+        lose_answer(proxy)
         with pytest.raises(BackendError) as doubt:
             store.put([Put("key", b"stored")])
         proxy.go_down()
@@ -71,7 +71,7 @@ class StoreCrashes(StoreProperties):
     ) -> None:
         store = scene.fresh(proxy=proxy)
         wish = ClaimRequest("key", "me", scene.ttl)
-        _lose_answer(proxy)
+        lose_answer(proxy)
         with pytest.raises(BackendError):
             store.claim([wish])
 
@@ -90,7 +90,7 @@ class StoreCrashes(StoreProperties):
         store = scene.fresh(proxy=proxy)
         store.create_sets([("set", 2)])
         for ordinal, left in ((0, 1), (1, 0)):
-            _lose_answer(proxy)
+            lose_answer(proxy)
             with pytest.raises(BackendError):
                 store.settle_members([Member("set", ordinal)])
 
@@ -103,7 +103,7 @@ class StoreCrashes(StoreProperties):
     ) -> None:
         store = scene.fresh(proxy=proxy)
         store.create_sets([("set", 1)])
-        _lose_answer(proxy)
+        lose_answer(proxy)
         with pytest.raises(BackendError):
             store.settle_members([Member("set", 0)])
 
@@ -119,7 +119,7 @@ class StoreCrashes(StoreProperties):
     ) -> None:
         store = scene.fresh(proxy=proxy)
         for expected in (5, 10):
-            _lose_answer(proxy)
+            lose_answer(proxy)
             with pytest.raises(BackendError) as doubt:
                 store.increment([("count", 5)])
 
@@ -134,14 +134,14 @@ class StoreCrashes(StoreProperties):
     ) -> None:
         store = scene.fresh(proxy=proxy)
         scene.store.schedule([("set", "id", scene.now(), b"value")])
-        _lose_answer(proxy)
+        lose_answer(proxy)
         with pytest.raises(BackendError):
             store.take_due("set", 9, scene.ttl)
 
         assert scene.store.take_due("set", 9, scene.ttl) == []
         scene.pass_time(scene.ttl + scene.instant)
         [taken] = store.take_due("set", 9, scene.ttl)
-        _lose_answer(proxy)
+        lose_answer(proxy)
         with pytest.raises(BackendError):
             store.settle_due([taken])
 
@@ -251,11 +251,6 @@ class StoreCrashes(StoreProperties):
         assert eventually(lambda: proxy.open_connections == 0, SLACK), "a socket stays open"
         proxy.heal()
         assert eventually(partial(_passes, store), RECOVERED)
-
-
-def _lose_answer(proxy: Proxy) -> None:
-    """Let the next request pass, and its answer not; the wire holds after that."""
-    proxy.cut, proxy.was_cut = Cut(len(proxy.requests) + 1, "after", for_good=False), False
 
 
 def _a_day(scene: StoreScene, begin: Callable[[], None]) -> None:
