@@ -10,6 +10,7 @@ from anyjob.conformance.backend.faults import Faults
 from anyjob.conformance.backend.fetch import Fetch
 from anyjob.conformance.backend.lease import Leases
 from anyjob.conformance.backend.lifecycle import Lifecycle
+from anyjob.conformance.backend.lost_answers import LostAnswers
 from anyjob.conformance.backend.maintain import Maintain
 from anyjob.conformance.backend.order import Order
 from anyjob.conformance.backend.outages import Outages
@@ -34,6 +35,7 @@ BACKEND_GROUPS: tuple[type[BackendProperties], ...] = (
     Payload,
     Maintain,
     Crashes,
+    LostAnswers,
     Wire,
     Outages,
     Faults,

@@ -2,6 +2,7 @@
 
 from anyjob.conformance.store.across import StoresAcrossProcesses
 from anyjob.conformance.store.claims import Claims
+from anyjob.conformance.store.crashes import StoreCrashes
 from anyjob.conformance.store.increments import Increments
 from anyjob.conformance.store.keys import Keys
 from anyjob.conformance.store.members import Members
@@ -18,6 +19,7 @@ STORE_GROUPS: tuple[type[StoreProperties], ...] = (
     Increments,
     Schedules,
     TimeSeries,
+    StoreCrashes,
     Whole,
     StoresAcrossProcesses,
 )
