@@ -9,7 +9,7 @@ from anyjob.conformance.backend import BACKEND_GROUPS
 from anyjob.conformance.clock import FakeClock
 from anyjob.conformance.example import ClockKind, Example, example_of
 from anyjob.conformance.harness import Harness, offers
-from anyjob.conformance.machines import BackendMachines
+from anyjob.conformance.machines import BackendMachines, StoreMachines
 from anyjob.conformance.probe import obeys_clock
 from anyjob.conformance.scene import Scene
 from anyjob.conformance.stage import Stage
@@ -32,7 +32,7 @@ def conformance_suite(harness: type[Harness]) -> type:
             "TestBackend", (*BACKEND_GROUPS, BackendMachines), {"harness": made}
         )
     if offers(made, "store"):
-        parts["TestStore"] = type("TestStore", STORE_GROUPS, {"harness": made})
+        parts["TestStore"] = type("TestStore", (*STORE_GROUPS, StoreMachines), {"harness": made})
     if len(parts) == 1:
         raise ConfigurationError(
             f"expected {harness.__qualname__} to make a backend, a store or both, got neither;"

@@ -11,12 +11,14 @@ import pytest
 
 import anyjob.conformance
 from anyjob.conformance import Harness, backend_properties, conformance_suite, store_properties
+from anyjob.conformance.machines import BackendMachines, StoreMachines
 from anyjob.conformance.suite import examples
 from anyjob.core.errors import ConfigurationError
 from tests.conformance.test_memory import MemoryHarness
 
 PROPERTIES = {**backend_properties(), **store_properties()}
 EXAMPLES = list(examples())
+MACHINES = (BackendMachines, StoreMachines)
 
 
 def method_of(group: type, name: str) -> Callable[..., Any]:
@@ -75,7 +77,8 @@ def test_suite_collects_every_example() -> None:
         if name.startswith("test_")
     }
 
-    assert collected == {name for _, name, _ in EXAMPLES} | {"test_lease_machine"}
+    machines = {name for group in MACHINES for name in vars(group) if name.startswith("test_")}
+    assert collected == {name for _, name, _ in EXAMPLES} | machines
 
 
 def test_no_example_ends_early_or_swallows_an_error() -> None:

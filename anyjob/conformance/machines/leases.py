@@ -4,12 +4,9 @@ against the model.
 
 from __future__ import annotations
 
-from collections import Counter
-
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, invariant, precondition, rule
 
-from anyjob.conformance.harness import Harness
 from anyjob.conformance.machines.queue import End, NewJob, QueueMachine
 from anyjob.conformance.scene import LEASE, QUEUE
 from anyjob.conformance.settlements import KINDS
@@ -148,6 +145,13 @@ class LeaseMachine(QueueMachine):
         for lease in leases:
             self.model.extended(lease, seconds, lost=lease in lost)
 
+    @rule(who=CONSUMERS, count=st.integers(1, 3), edited=st.booleans())
+    def die_and_revive(self, who: int, count: int, edited: bool) -> None:
+        """What was fetched is buried, and all that is dead revived."""
+        self.fetch(who, count)
+        self.settle(who, [(pick, ("bury", None, None, 0.0)) for pick in range(count)])
+        self.revive(None, edited)
+
     # Time, and who dies
 
     @rule(seconds=st.sampled_from([0.4, 1.5, LEASE / 2, LEASE - 0.5, LEASE + 0.01, 2 * LEASE]))
@@ -279,12 +283,3 @@ class LeaseMachine(QueueMachine):
         if all(map(self.model.is_certain, self.model.jobs.values())):
             assert ready == len(self.model.in_state(State.READY))
             assert scheduled == len(self.model.in_state(State.SCHEDULED))
-
-
-def lease_machine(harness: Harness) -> type[LeaseMachine]:
-    """The machine on what this harness makes, with marks of its own."""
-    return type(
-        "LeaseMachineOnHarness",
-        (LeaseMachine,),
-        {"harness": harness, "marks": Counter(), "wanted": set()},
-    )

@@ -4,18 +4,12 @@ rules are made of.
 
 from __future__ import annotations
 
-import sys
-from collections import Counter
-from collections.abc import Mapping, Sequence
-from typing import ClassVar
+from collections.abc import Sequence
 from uuid import UUID
 
-from hypothesis.stateful import RuleBasedStateMachine
-
-from anyjob.conformance.clock import FakeClock
-from anyjob.conformance.harness import Harness
+from anyjob.conformance.machines.base import SceneMachine
 from anyjob.conformance.machines.model import Model, ModelJob
-from anyjob.conformance.scene import LEASE, QUEUE, UUID_V7, Scene
+from anyjob.conformance.scene import LEASE, QUEUE, UUID_V7
 from anyjob.conformance.settlements import settlement
 from anyjob.core.backend import Consumer
 from anyjob.core.envelope import Envelope
@@ -28,40 +22,17 @@ NewJob = tuple[int, float | None, int]
 End = tuple[str, int | None, NewJob | None, float]
 
 
-class QueueMachine(RuleBasedStateMachine):
-    """One queue; a subclass has the rules, and the harness."""
-
-    #: What must have happened in a whole run for it to count, and the capability that it takes.
-    situations: ClassVar[Mapping[str, str | None]]
-    harness: ClassVar[Harness]
-    #: How often each situation was reached, over all runs.
-    marks: ClassVar[Counter[str]]
-    #: The marks that can be reached with what is declared.
-    wanted: ClassVar[set[str]]
+class QueueMachine(SceneMachine):
+    """One queue; a subclass has the rules."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.scene = Scene(self.harness, FakeClock()).__enter__()
-        clock = self.scene.clock
-        assert clock is not None
-        self.clock = clock
-        self.model = Model(self.scene.capabilities, clock.time)
+        self.model = Model(self.scene.capabilities, self.clock.time)
         self.backends = [self.scene.backend, self.scene.fresh()]
         self.consumers = [self._new_consumer(who) for who in range(2)]
         #: All leases of each consumer, the newest first.
         self.leases: list[list[Lease]] = [[], []]
         self.made = 0
-        for mark, capability in self.situations.items():
-            if capability is None or not self.scene.lacks(capability):
-                self.wanted.add(mark)
-
-    def teardown(self) -> None:
-        try:
-            # After a failure the model knows nothing of what came after it.
-            if sys.exc_info()[0] is None:
-                self._drain()
-        finally:
-            self.scene.__exit__(None, None, None)
 
     def _job(self, priority: int, due: float | None, size: int) -> Envelope:
         if self.scene.lacks("delay"):
@@ -138,7 +109,7 @@ class QueueMachine(RuleBasedStateMachine):
         self.model.fetched(leases, credit, LEASE, must)
         self.leases[who] = leases[::-1] + self.leases[who]
 
-    def _drain(self) -> None:
+    def come_to_rest(self) -> None:
         """Let everything come to rest: each job that is not over must be delivered, and nothing
         else.
         """
