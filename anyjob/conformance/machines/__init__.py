@@ -17,6 +17,10 @@ class BackendMachines:
     def test_lease_machine(self) -> None:
         run_machine("lease", self.harness)
 
+    @explores("UNQ-1", "UNQ-2", "UNQ-4", "ENQ-4", "ENQ-6", "ENQ-9", "DLQ-5")
+    def test_unique_machine(self) -> None:
+        run_machine("unique", self.harness)
+
 
 class StoreMachines:
     """The machines that run on a store; `conformance_suite` sets the harness."""

@@ -16,10 +16,12 @@ from anyjob.conformance.harness import Harness
 from anyjob.conformance.machines.base import Machine
 from anyjob.conformance.machines.leases import LeaseMachine
 from anyjob.conformance.machines.store_keys import StoreKeysMachine
+from anyjob.conformance.machines.unique import UniqueMachine
 from anyjob.conformance.probe import obeys_clock
 
 MACHINES: dict[str, type[Machine]] = {
     "lease": LeaseMachine,
+    "unique": UniqueMachine,
     "store_keys": StoreKeysMachine,
 }
 
