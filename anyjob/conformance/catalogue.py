@@ -10,7 +10,7 @@ from anyjob.conformance.backend import BACKEND_GROUPS
 from anyjob.conformance.engine.making import MakesBackends, MakesStores
 from anyjob.conformance.example import Example, example_of
 from anyjob.conformance.history.backend import BackendHistories
-from anyjob.conformance.machines import BackendMachines
+from anyjob.conformance.machines import BackendMachines, StoreMachines
 from anyjob.conformance.store import STORE_GROUPS
 
 #: What a suite on a backend or a store is made of, in the order in which it runs.
@@ -20,7 +20,7 @@ BACKEND_TESTS: tuple[type, ...] = (
     BackendMachines,
     BackendHistories,
 )
-STORE_TESTS: tuple[type, ...] = (MakesStores, *STORE_GROUPS)
+STORE_TESTS: tuple[type, ...] = (MakesStores, *STORE_GROUPS, StoreMachines)
 
 
 def every_test(part: Literal["backend", "store"]) -> Iterator[tuple[type, str, Example]]:
