@@ -18,7 +18,7 @@ from anyjob.core.clock import SystemClock
 from anyjob.core.envelope import Envelope, Receipt
 from anyjob.core.settlement import Bury, Complete, Lease, Retry, Settled, Settlement
 from tests.conformance.test_sqlite import SQLiteHarness
-from tests.conformance.wrapped import Memory, WrappedBackend, WrappedConsumer
+from tests.conformance.zoo.wrapped import Memory, WrappedBackend, WrappedConsumer
 
 _SQLITE = SQLiteHarness()
 Row = tuple[Any, ...]
