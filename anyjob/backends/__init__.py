@@ -47,6 +47,7 @@ from anyjob.core.errors import (
     UnsupportedCapability,
 )
 from anyjob.core.names import checked_name, suggestion
+from anyjob.core.place import Place
 from anyjob.core.seam import (
     MAX_PAGE,
     check_count,
@@ -132,6 +133,7 @@ __all__ = [
     "Misuse",
     "Page",
     "PayloadTooLarge",
+    "Place",
     "Point",
     "Polled",
     "PollingConsumer",

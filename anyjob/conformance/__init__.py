@@ -24,6 +24,7 @@ except ModuleNotFoundError as error:
 pytest.register_assert_rewrite(
     "anyjob.conformance.backend",
     "anyjob.conformance.store",
+    "anyjob.conformance.history.backend",
     "anyjob.conformance.machines",
     "anyjob.conformance.absences",
     "anyjob.conformance.levels",

@@ -9,12 +9,18 @@ from typing import Literal
 from anyjob.conformance.backend import BACKEND_GROUPS
 from anyjob.conformance.engine.making import MakesBackends, MakesStores
 from anyjob.conformance.example import Example, example_of
-from anyjob.conformance.machines import BackendMachines
+from anyjob.conformance.history.backend import BackendHistories
+from anyjob.conformance.machines import BackendMachines, StoreMachines
 from anyjob.conformance.store import STORE_GROUPS
 
 #: What a suite on a backend or a store is made of, in the order in which it runs.
-BACKEND_TESTS: tuple[type, ...] = (MakesBackends, *BACKEND_GROUPS, BackendMachines)
-STORE_TESTS: tuple[type, ...] = (MakesStores, *STORE_GROUPS)
+BACKEND_TESTS: tuple[type, ...] = (
+    MakesBackends,
+    *BACKEND_GROUPS,
+    BackendMachines,
+    BackendHistories,
+)
+STORE_TESTS: tuple[type, ...] = (MakesStores, *STORE_GROUPS, StoreMachines)
 
 
 def every_test(part: Literal["backend", "store"]) -> Iterator[tuple[type, str, Example]]:

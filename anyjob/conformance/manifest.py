@@ -15,8 +15,8 @@ import msgspec
 #: The version of the contract that these are the properties of.
 CONTRACT = "1.0"
 
-#: What an example would need that this layer of the suite has not got.
-Layer = Literal["wire", "server", "release", "contract"]
+#: What an example would need that there is not yet.
+Layer = Literal["release", "contract"]
 
 
 class Property(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -25,6 +25,8 @@ QUEUE = "line"
 #: A lease lasts so long unless an example says otherwise, and so long a short delay.
 LEASE = 30.0
 DELAY = 15.0
+#: Approximate counts have come to rest after so many seconds.
+SETTLES_IN = 2.0
 #: The bits that make a number a UUID of version 7.
 UUID_V7 = 0x7 << 76 | 0b10 << 62
 
@@ -241,6 +243,8 @@ class Scene(Stage):
 
     def counted(self, queue: str = QUEUE) -> tuple[int, int, int, int]:
         """How many jobs are ready, scheduled, leased and dead."""
+        if self.capabilities.counts == "approximate":
+            self.pass_time(SETTLES_IN)
         counts = self.backend.counts(queue)
         return counts.ready, counts.scheduled, counts.leased, counts.dead
 

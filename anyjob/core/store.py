@@ -10,10 +10,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from anyjob.core.clock import Clock
+
+if TYPE_CHECKING:
+    from anyjob.core.place import Place
 
 MAX_KEY = 512
 
@@ -204,3 +208,7 @@ class Store(ABC):
         """Sweep what is past its time, for about `budget` seconds; returns when it wants to be
         called again.
         """
+
+    def place(self) -> Place | None:
+        """Where the entries lie, as `Backend.place`."""
+        return None

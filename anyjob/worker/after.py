@@ -46,6 +46,16 @@ class After:
         """Tell that a job came back after its lease was lost."""
         self.tell("job.reclaimed", attempt, redeliveries=attempt.redeliveries)
 
+    def adopted(self, attempt: Attempt) -> None:
+        """Tell that a job came back to the worker in which it still runs, and runs on there."""
+        self._log.trouble(
+            "lease.adopted",
+            "the lease on job %s ran out while this worker stood still, and it was leased here"
+            " again; its run goes on",
+            attempt.id,
+        )
+        self.reclaimed(attempt)
+
     def tell(self, name: str, attempt: Attempt | None = None, **facts: Any) -> None:
         """Tell subscribers of an event, if anybody listens."""
         if not self._subscribers.wants(name):

@@ -176,6 +176,60 @@ def test_frozen_worker_drops_what_another_took_over(site: Site) -> None:
     site.diary.check([job, later])
 
 
+@pytest.mark.parametrize(
+    ("slots", "is_looked_at"),
+    [(8, False), (8, True), (4, False)],
+    ids=["idle slots", "idle slots, leases taken back meanwhile", "no idle slot"],
+)
+def test_lone_worker_frozen_past_its_lease_begins_nothing_twice(
+    site: Site, slots: int, is_looked_at: bool
+) -> None:
+    long = 2 * LEASE + 3.0
+    jobs = site.enqueue("work", 2, seconds=long) + site.enqueue("awork", 2, seconds=long)
+    worker = site.worker("-c", str(slots))
+    site.wait(lambda: len(site.diary.open_by(worker.pid)) == 4, "all jobs begin")
+
+    os.kill(worker.pid, signal.SIGSTOP)
+    frozen = time.monotonic()
+    site.wait(lambda: time.monotonic() > frozen + 2 * LEASE, "twice the lease passes")
+    taken_back = site.app.counts().ready if is_looked_at else 0
+    os.kill(worker.pid, signal.SIGCONT)
+    site.wait(lambda: set(jobs) <= site.diary.ended(), "all jobs end")
+    site.wait(site.settled, "all jobs are settled")
+
+    assert taken_back == (4 if is_looked_at else 0)
+    assert [len(runs) for runs in site.diary.runs().values()] == [1, 1, 1, 1]
+    assert all(site.app.get(job).status() is State.SUCCEEDED for job in jobs)
+
+
+def test_task_that_holds_the_interpreter_longer_than_the_lease_ends_as_poison_between_two_workers(
+    site: Site,
+) -> None:
+    [job] = site.enqueue("clutch", seconds=4.0)
+    hurried = {"ANYJOB_LEASE": "1", "ANYJOB_MAX_REDELIVERIES": "1"}
+    workers = [site.worker(**hurried) for _ in range(2)]
+    site.wait(lambda: site.app.counts().dead == 1, "the job is buried", patience=60)
+    site.wait(lambda: len(site.diary.lines("end")) == 2, "both runs end")
+    site.wait(lambda: all("was lost" in site.log_of(w) for w in workers), "both are refused")
+
+    runs = site.diary.runs()[job]
+    assert [(run["attempt"], run["redeliveries"]) for run in runs] == [(1, 0), (1, 1)]
+    assert {run["pid"] for run in runs} == {worker.pid for worker in workers}
+    assert site.app.show(job).reason == "poison"
+
+
+def test_task_that_holds_the_interpreter_longer_than_the_lease_ends_once_in_a_lone_worker(
+    site: Site,
+) -> None:
+    [job] = site.enqueue("clutch", seconds=4.0)
+    site.worker(ANYJOB_LEASE="1")
+    site.wait(lambda: job in site.diary.ended(), "the run ends")
+    site.wait(site.settled, "it is settled")
+
+    assert len(site.diary.runs()[job]) == 1
+    assert site.app.get(job).status() is State.SUCCEEDED
+
+
 def test_terminated_worker_finishes_what_runs_and_releases_the_rest(site: Site) -> None:
     jobs = site.enqueue("work", 2, seconds=1.5) + site.enqueue("work", 10)
     worker = site.worker("-c", "2", "--grace", "10")

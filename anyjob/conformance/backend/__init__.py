@@ -1,5 +1,6 @@
 """The properties of a backend: a file for each group."""
 
+from anyjob.conformance.backend.across import AcrossProcesses
 from anyjob.conformance.backend.admin import Admin
 from anyjob.conformance.backend.capabilities import Declared
 from anyjob.conformance.backend.crashes import Crashes
@@ -9,6 +10,7 @@ from anyjob.conformance.backend.faults import Faults
 from anyjob.conformance.backend.fetch import Fetch
 from anyjob.conformance.backend.lease import Leases
 from anyjob.conformance.backend.lifecycle import Lifecycle
+from anyjob.conformance.backend.lost_answers import LostAnswers
 from anyjob.conformance.backend.maintain import Maintain
 from anyjob.conformance.backend.order import Order
 from anyjob.conformance.backend.outages import Outages
@@ -33,11 +35,13 @@ BACKEND_GROUPS: tuple[type[BackendProperties], ...] = (
     Payload,
     Maintain,
     Crashes,
+    LostAnswers,
     Wire,
     Outages,
     Faults,
     Lifecycle,
     Declared,
+    AcrossProcesses,
 )
 
 __all__ = ["BACKEND_GROUPS", "BackendProperties"]

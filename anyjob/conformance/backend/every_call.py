@@ -8,9 +8,6 @@ from anyjob.conformance.scene import QUEUE, Scene
 from anyjob.core.backend import Backend, Consumer, QueueSpec
 from anyjob.core.settlement import Lease
 
-#: Every call has ended by then, whatever its own deadline is.
-CALLS_END = 20.0
-
 
 def every_call(
     scene: Scene, backend: Backend, consumer: Consumer, leases: list[Lease]

@@ -6,19 +6,22 @@ stands still, with the backend in its hands.
 
 from __future__ import annotations
 
-import shutil
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from anyjob.conformance.backend.every_call import CALLS_END, every_call
+from anyjob.conformance.backend.every_call import every_call
 from anyjob.conformance.backend.properties import BackendProperties
-from anyjob.conformance.clock import FakeClock
-from anyjob.conformance.crash.points import Point
-from anyjob.conformance.crash.ways import ByDeath, frozen
+from anyjob.conformance.crash.outage import (
+    RECOVERED,
+    empty,
+    failed,
+    on_own_server,
+    standstill,
+    survive,
+)
 from anyjob.conformance.crash.wireless import over_wire
 from anyjob.conformance.example import shows
 from anyjob.conformance.harness import offers
@@ -33,8 +36,6 @@ from anyjob.core.errors import AnyjobError, BackendError, BackendFull
 from anyjob.core.settlement import Answer, Bury, Complete, Lease
 from anyjob.core.state import State
 
-#: Seconds in which everything passes again after an outage.
-RECOVERED = 10.0
 #: Connections that a second of an outage may cost one client whose calls are made one by one.
 ATTEMPTS = 200
 #: More jobs than any limit of a test has room for, and how large each is.
@@ -46,7 +47,7 @@ class Outages(BackendProperties):
 
     @shows("CRS-5", layer="server", level="durability", also=("SET-1", "ADM-3", "DLQ-6"))
     def test_crs_5_what_was_acknowledged_survives_a_kill(self, scene: Scene) -> None:
-        here = _survive(scene, _a_day)
+        here = survive(scene, _a_day)
         completed, held, dead, urgent, keyed, delayed, paused = _jobs_of_a_day(here)
 
         if not here.lacks("pause"):
@@ -80,7 +81,7 @@ class Outages(BackendProperties):
 
     @shows("LSE-9", layer="server", level="durability")
     def test_lse_9_no_token_is_issued_again_after_a_kill(self, scene: Scene) -> None:
-        here = _on_own_server(scene)
+        here = on_own_server(scene)
         here.put()
         tokens = []
         for _ in range(3):
@@ -97,31 +98,31 @@ class Outages(BackendProperties):
 
     @shows("CRS-6", layer="server", level="durability", also=("CRS-4", "CAP-4"))
     def test_crs_6_same_objects_recover_when_what_stood_still_is_gone(self, scene: Scene) -> None:
-        here = _on_own_server(scene)
+        here = on_own_server(scene)
         here.put(3)
         leases = here.take(here.consumer(), 2)
         backend = here.fresh()
         consumer = here.consumer(backend=backend)
 
-        with _standstill(here):
+        with standstill(here):
             running = [Background(call) for call in every_call(here, backend, consumer, leases)]
-            failed = [_failed(each) for each in running]
+            ended_badly = [failed(each) for each in running]
 
         # Nothing answers for a frozen server; beside a frozen process some calls may pass.
-        assert all(failed) or here.server is None
+        assert all(ended_badly) or here.server is None
         _assert_canary_passes(here, backend, consumer)
 
     @shows("CRS-3", layer="server", level="durability")
     def test_crs_3_settlement_nobody_answers_is_unknown_and_may_be_repeated(
         self, scene: Scene
     ) -> None:
-        here = _on_own_server(scene)
+        here = on_own_server(scene)
         here.put(2)
         consumer = here.consumer(backend=here.fresh())
         endings = [_complete(lease) for lease in here.take(consumer, 2)]
         consumer.settle(endings)
 
-        with _standstill(here):
+        with standstill(here):
             began = time.monotonic()
             answers = {each.answer for each in consumer.flush(0.3)}
             took = time.monotonic() - began
@@ -137,7 +138,7 @@ class Outages(BackendProperties):
     def test_crs_6_same_objects_recover_after_a_restart_without_a_storm(
         self, scene: Scene, shared: Proxy
     ) -> None:
-        here = _on_own_server(scene)
+        here = on_own_server(scene)
         assert here.server is not None
         proxy = here.proxy()
         assert proxy.port != shared.port
@@ -161,7 +162,7 @@ class Outages(BackendProperties):
 
     @shows("CRS-7", layer="server", level="durability", hook="plant")
     def test_crs_7_half_written_state_stops_no_queue(self, scene: Scene) -> None:
-        here = _on_own_server(scene)
+        here = on_own_server(scene)
         here.put(6)
         consumer = here.consumer()
         here.take(consumer, 2)
@@ -189,7 +190,7 @@ class Outages(BackendProperties):
     def test_crs_8_consumption_resumes_when_all_is_gone_and_the_loss_is_reported(
         self, scene: Scene
     ) -> None:
-        here = _on_own_server(scene)
+        here = on_own_server(scene)
         here.put(3)
         backend = here.fresh()
         reports: list[str] = []
@@ -197,7 +198,7 @@ class Outages(BackendProperties):
         consumer = here.consumer(backend=backend)
         here.one(consumer)
 
-        _empty(here)
+        empty(here)
 
         deadline = time.monotonic() + RECOVERED
         canary, found, rounds = here.job(), list[Lease](), 0
@@ -213,7 +214,7 @@ class Outages(BackendProperties):
 
     @shows("CRS-10", layer="server", level="durability", hook="fill", also=("CAP-4",))
     def test_crs_10_when_full_no_job_is_taken_and_running_ones_settle(self, scene: Scene) -> None:
-        here = _on_own_server(scene)
+        here = on_own_server(scene)
         here.put(len(KINDS) + 1)
         consumer = here.consumer()
         *leases, extended = here.take(consumer, len(KINDS) + 1)
@@ -228,26 +229,6 @@ class Outages(BackendProperties):
 
         assert full.value.retryable
         assert eventually(lambda: _is_accepted(here), RECOVERED), "room came, and no job is taken"
-
-
-def _on_own_server(scene: Scene) -> Scene:
-    """A scene whose server may be killed; where there is none, the scene itself."""
-    if scene.server is None:
-        return scene
-    return scene.own(None if scene.clock is None else FakeClock())
-
-
-def _survive(scene: Scene, act: Callable[[Scene, Callable[[], None]], None]) -> Scene:
-    """Let whoever holds the jobs be killed after `act`, and come back to them."""
-    here = _on_own_server(scene)
-    if here.server is None:
-        here.backend.close()
-        assert ByDeath().run(here, act, None).told == "done"
-    else:
-        act(here, lambda: None)
-        here.server.restart()
-    here.use(here.client())
-    return here
 
 
 def _a_day(scene: Scene, begin: Callable[[], None]) -> None:
@@ -292,57 +273,6 @@ def _attested(scene: Scene) -> str:
         return "process"
     scene.harness.attest_durability(scene.site)
     return "os"
-
-
-@contextmanager
-def _standstill(scene: Scene) -> Iterator[None]:
-    """Whoever holds the jobs stands still: the server, or a process in the middle of a call."""
-    if scene.server is not None:
-        scene.server.freeze()
-        try:
-            yield
-        finally:
-            scene.server.thaw()
-        return
-    scene.declare("neighbour")
-    ran = ByDeath().run(scene, _neighbour(800), None)
-    # Just before what makes the difference: whatever it holds for that, it holds then.
-    changes = [k for k, (before, after) in enumerate(ran.files, 1) if before != after]
-    point = Point(changes[-1] if changes else len(ran.requests), "before")
-    with frozen(scene, _neighbour(801), point):
-        yield
-
-
-def _neighbour(number: int) -> Callable[[Scene, Callable[[], None]], None]:
-    def act(scene: Scene, begin: Callable[[], None]) -> None:
-        begin()
-        scene.enqueue([scene.nth(number, queue="neighbour")])
-
-    return act
-
-
-def _failed(running: Background[object]) -> bool:
-    """Whether a call ended with an error, which says that trying again may help."""
-    try:
-        running.result(CALLS_END)
-    except AnyjobError as error:
-        assert error.retryable, f"{error!r} is not retryable"  # noqa: PT017 - it may also pass
-        return True
-    return False
-
-
-def _empty(scene: Scene) -> None:
-    """Take away all that is stored, under the eyes of whoever uses it."""
-    if scene.server is not None:
-        scene.server.kill()
-    folder = scene.site.folder if scene.server is None else scene.server.folder
-    for path in list(folder.iterdir()):
-        if path.is_dir():
-            shutil.rmtree(path)
-        else:
-            path.unlink()
-    if scene.server is not None:
-        scene.server.run()
 
 
 def _assert_canary_passes(scene: Scene, backend: Backend, consumer: Consumer) -> None:

@@ -71,11 +71,11 @@ def kind_of(call: Any) -> str | None:
         return None
     if name in _STATEMENTS:
         return f"statement {name}"
-    for base in type(owner).__mro__:
-        reaches, names = _METHODS.get(base.__module__, ("", frozenset()))
-        if name in names and base.__name__ not in _INSIDE:
-            return f"{reaches} {name}"
-    return None
+    bases = [base for base in type(owner).__mro__ if base.__module__ in _METHODS]
+    if not bases or bases[0].__name__ in _INSIDE:
+        return None
+    reaches, names = _METHODS[bases[0].__module__]
+    return f"{reaches} {name}" if name in names else None
 
 
 class Watch:

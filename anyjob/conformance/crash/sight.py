@@ -33,7 +33,7 @@ class Seen(msgspec.Struct, frozen=True, order=True):
     outcome: bytes = b""
 
 
-#: All that is seen of a site, by what it is about: "job ...", "holder of the key", "paused". Times
+#: All that is seen of a site, by what it is about: "job ...", "queues", "paused". Times
 #: are left out, because a death is at no particular time. What is nowhere has no entry.
 Sight = dict[str, tuple[Any, ...]]
 
@@ -90,7 +90,8 @@ class JobLooker:
             probe = self._scene.nth(_PROBE, unique=Unique(self._key))
             [receipt] = self._scene.backend.enqueue([probe])
             if isinstance(receipt, Duplicate):
-                self._sight["holder of the key"] = (receipt.id,)
+                # Part of what is seen of the job: it has its key as long as it is there.
+                self._add(receipt.id, Seen("holds the key"))
 
     def _see_records(self) -> None:
         ids = [self._scene.nth(number).id for number in _JOBS]

@@ -13,7 +13,7 @@ from anyjob.conformance.crash.ways import ByDeath
 from anyjob.conformance.scene import Scene
 from anyjob.conformance.stage import Stage
 from anyjob.conformance.store_scene import StoreScene
-from anyjob.conformance.wire import Proxy
+from anyjob.conformance.wire import Cut, Proxy
 
 S = TypeVar("S", bound=Stage)
 #: The level at which a property of the wire holds where nothing can be lost on one.
@@ -41,6 +41,11 @@ def over_wire(body: Callable[[Any, S, Proxy], None]) -> Callable[[Any, S], None]
     parameters = list(inspect.signature(body).parameters.values())[:2]
     example.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     return example
+
+
+def lose_answer(proxy: Proxy) -> None:
+    """Let the next request pass, and its answer not; the wire holds after that."""
+    proxy.cut, proxy.was_cut = Cut(len(proxy.requests) + 1, "after", for_good=False), False
 
 
 def assert_wireless(stage: Stage) -> int:

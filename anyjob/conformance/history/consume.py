@@ -39,14 +39,15 @@ _FLUSH = 5.0
 def consume(part: Part) -> None:
     """Work until it is told to finish; what is left then is released."""
     backend = part.backend()
-    house = threading.Thread(target=_maintain, args=(part, backend), daemon=True)
+    over = threading.Event()
+    house = threading.Thread(target=_maintain, args=(part, backend, over), daemon=True)
+    house.start()
     try:
-        house.start()
         _work(part, backend)
     finally:
-        # Not in a forked parent's place, nor after SIGKILL: a thread that is killed comes by here.
-        backend.close()
+        over.set()
         house.join(_FLUSH)
+        backend.close()
 
 
 def _work(part: Part, backend: Backend) -> None:
@@ -256,16 +257,16 @@ def kind_of(settlement: Settlement) -> Kind:
     return type(settlement).__name__.lower()  # type: ignore[return-value]  # one of the six
 
 
-def _maintain(part: Part, backend: Backend) -> None:
+def _maintain(part: Part, backend: Backend, over: threading.Event) -> None:
     """What a worker's house does: maintain, for as long as the part lives."""
     who = f"{part.name}/house"
+    pause = 0.0
     try:
-        while not part.hand.is_stopping:
+        while not over.wait(min(max(pause, 0.005), _AGAIN)):
             part.hand.point()
             part.record(Maintain(process=who, phase="invoke"))
             pause = backend.maintain(0.05)
             part.record(Maintain(process=who, phase="ok"))
-            part.hand.wait(min(max(pause, 0.005), _AGAIN))
     except Killed:
         return
     except BackendError:

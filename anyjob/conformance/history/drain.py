@@ -21,14 +21,13 @@ from anyjob.conformance.history.events import (
 )
 from anyjob.conformance.history.index import Index, Job
 from anyjob.conformance.history.part import Order, Part
+from anyjob.conformance.history.produce import DELAYS
 from anyjob.conformance.history.record import merge
 from anyjob.conformance.history.rules.presence import lost
 from anyjob.conformance.stage import SLACK
 from anyjob.core.backend import Backend, Consumer, QueueShare
 from anyjob.core.state import State
 
-#: The longest delay of a job in a history.
-LONGEST_DELAY = 0.3
 _PAGE = 500
 
 
@@ -63,7 +62,7 @@ def drain(order: Order, harness: object, header: Header) -> Header:
 def _take_all(part: Part, backend: Backend, consumer: Consumer, header: Header) -> None:
     hands = Hands(part, backend, consumer)
     levels = backend.capabilities
-    patience = part.order.facts["lease"] + LONGEST_DELAY + SLACK
+    patience = part.order.facts["lease"] + max(DELAYS) + SLACK
     patience += levels.redelivery_lag + levels.schedule_lag + levels.visibility_lag
     deadline = time.monotonic() + patience
     while time.monotonic() < deadline:

@@ -15,11 +15,13 @@ from math import inf
 
 from anyjob.conformance.history.events import (
     Cancel,
+    Cancelled,
     Dead,
     Delivered,
     Drained,
     Enqueue,
     Event,
+    Expired,
     Extend,
     FaultStart,
     FaultStop,
@@ -50,6 +52,7 @@ class Call:
     answer: Phase | None = None
     count: int = 0
     queues: tuple[str, ...] = ()
+    credit: int = 0
 
 
 @dataclass(slots=True, eq=False)
@@ -131,6 +134,8 @@ class Job:
     deliveries: list[Delivery] = field(default_factory=list)
     cancels: list[tuple[Cancel, Phase | None, float]] = field(default_factory=list)
     dead: list[Dead] = field(default_factory=list)
+    #: "expired" or "cancelled", where the backend showed it so.
+    shown: str = ""
 
     @property
     def sent(self) -> Sent | None:
@@ -235,6 +240,8 @@ class _Reader:
             Dead: self._dead,
             FaultStart: self._fault_start,
             FaultStop: self._fault_stop,
+            Cancelled: self._shown,
+            Expired: self._shown,
             Drained: self._drained,
         }
 
@@ -277,6 +284,7 @@ class _Reader:
         key = event.process, event.call
         if event.phase == "invoke":
             call = Call(event.process, event.call, event.mono, queues=event.queues)
+            call.credit = event.credit
             self._fetches[key] = call
             self._index.fetches.append(call)
             return
@@ -360,6 +368,9 @@ class _Reader:
 
     def _dead(self, event: Dead) -> None:
         self._index.job(event.job).dead.append(event)
+
+    def _shown(self, event: Cancelled | Expired) -> None:
+        self._index.job(event.job).shown = type(event).__name__.lower()
 
     def _fault_start(self, event: FaultStart) -> None:
         self._index.faults[event.kind] += 1

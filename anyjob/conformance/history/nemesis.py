@@ -30,6 +30,8 @@ def rage(staff: Staff, scene: Scene, plan: Plan, seed: int, path: Path) -> None:
     try:
         with _watched(recorder):
             nemesis = _Nemesis(staff, plan, Random(f"{seed} nemesis"), recorder)
+            if plan.delays_all:
+                nemesis.kill_all_consumers()
             deadline = time.monotonic() + plan.longest
             while time.monotonic() < deadline and not _is_over(nemesis, staff, scene, plan):
                 nemesis.turn()
@@ -45,6 +47,8 @@ def _is_over(nemesis: _Nemesis, staff: Staff, scene: Scene, plan: Plan) -> bool:
     """Whether all faults are done, everything was sent, and nothing is left by the backend's count;
     should it count wrong, the drain finds out.
     """
+    if staff.is_spent:
+        return True
     if nemesis.has_more or staff.at_work("producer"):
         return False
     counts = [scene.backend.counts(queue) for queue in plan.queues]
@@ -84,6 +88,14 @@ class _Nemesis:
             self._staff.crew.freeze(victim)
             self._frozen[victim] = now + 1.5 * self._plan.lease
         self._next = self._later()
+
+    def kill_all_consumers(self) -> None:
+        """Once everything was sent; others take their places."""
+        while self._staff.at_work("producer"):
+            time.sleep(_TICK)
+        for name in self._staff.at_work("consumer"):
+            self._recorder.write(_start("kill", name))
+            self._staff.crew.kill(name)
 
     def relent(self) -> None:
         """Let go of everybody."""

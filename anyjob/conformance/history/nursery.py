@@ -11,12 +11,13 @@ import os
 import signal
 import sys
 import threading
+import traceback
 from pathlib import Path
 from typing import Any, NoReturn
 
 import msgspec
 
-from anyjob.conformance.history.load import HarnessName, load
+from anyjob.conformance.history.naming import HarnessName, load
 from anyjob.conformance.history.part import Order, Signals
 from anyjob.conformance.history.roles import play
 
@@ -29,9 +30,11 @@ def main() -> NoReturn:
         _play_alone(*sys.argv[1:])
     try:
         _Nursery().serve()
-    finally:
-        # Every part with it, frozen ones too.
-        os.killpg(0, signal.SIGKILL)
+    except BaseException:  # whatever importing a harness raises, the log is to show it
+        traceback.print_exc()
+        sys.stderr.flush()
+    # Every part with it, frozen ones too.
+    os.killpg(0, signal.SIGKILL)
     raise SystemExit
 
 
@@ -62,6 +65,8 @@ class _Nursery:
                 self._tell(question["name"], question["word"])
             case "signal":
                 self._signal(question["name"], question["signal"])
+            case "end":
+                self._end(question["prefix"])
             case "ended":
                 self._reap()
                 return self._ended
@@ -110,6 +115,18 @@ class _Nursery:
         self._reap()
         if name in self._parts:
             os.kill(self._parts[name][0], number)
+
+    def _end(self, prefix: str) -> None:
+        """Kill what is left of a run, and forget it."""
+        for name, (pid, mouth) in list(self._parts.items()):
+            if name.startswith(prefix):
+                os.kill(pid, signal.SIGKILL)
+                os.waitpid(pid, 0)
+                os.close(mouth)
+                del self._parts[name]
+        self._ended = {
+            name: how for name, how in self._ended.items() if not name.startswith(prefix)
+        }
 
     def _reap(self) -> None:
         for name, (pid, mouth) in list(self._parts.items()):

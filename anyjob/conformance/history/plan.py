@@ -14,10 +14,12 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     kills: int = 1
     freezes: int = 1
     whole_batch: bool = False
+    #: Every job is delayed, and all consumers are killed while all jobs wait.
+    delays_all: bool = False
     lease: float = 0.4
     credit: int = 8
     max_attempts: int = 3
     max_redeliveries: int = 2
     queues: tuple[str, ...] = ("first", "second")
     #: No run takes longer before it is drained, whatever is left.
-    longest: float = 60.0
+    longest: float = 30.0

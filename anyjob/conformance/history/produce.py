@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import cycle
 from random import Random
 
 from anyjob.conformance.history.events import Cancel, Enqueue, Phase, sent
@@ -14,6 +15,8 @@ from anyjob.core.errors import BackendError, EnqueueUncertain
 #: So long a producer that was refused waits before it sends again.
 _AGAIN = 0.05
 KEYS = 6
+#: Where all jobs are delayed: long enough for everybody to be killed meanwhile.
+DELAYS = (0.6, 0.7, 0.8)
 
 
 def produce(part: Part) -> None:
@@ -34,8 +37,9 @@ class _Producer:
         self._call = 0
 
     def run(self) -> None:
-        left = list(SPECIAL) if self._facts["special"] else []
-        left += [self._random.choice(COMMON) for _ in range(self._facts["jobs"])]
+        left = [work for work, _ in zip(cycle(COMMON), range(self._facts["jobs"]), strict=False)]
+        self._random.shuffle(left)
+        left = [*SPECIAL, *left] if self._facts["special"] else left
         whole = self._backend.capabilities.max_batch if self._facts["whole_batch"] else 0
         while left and not self._part.hand.is_stopping:
             size = whole or self._random.choice([1, 1, 2, 5, 12])
@@ -47,6 +51,8 @@ class _Producer:
     def _job(self, work: str) -> Envelope:
         random, levels = self._random, self._backend.capabilities
         delay = random.choice([None] * 9 + [0.1, 0.3])
+        if self._facts["delays_all"]:
+            delay = random.choice(DELAYS)
         key = random.choice([None] * 9 + [Unique(f"key {random.randrange(KEYS)}")])
         special = work in SPECIAL
         return Envelope(

@@ -9,13 +9,16 @@ from pathlib import Path
 from anyjob.conformance.harness import Harness
 from anyjob.conformance.history.consume import consume
 from anyjob.conformance.history.part import Hand, Killed, Order, Part
+from anyjob.conformance.history.probing import probe_put, probe_take
 from anyjob.conformance.history.produce import produce
-from anyjob.conformance.history.races import race
+from anyjob.conformance.history.racing import race
 
 ROLES: Mapping[str, Callable[[Part], None]] = {
     "produce": produce,
     "consume": consume,
     "race": race,
+    "probe_put": probe_put,
+    "probe_take": probe_take,
 }
 
 

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
-
 from anyjob.conformance.harness import Harness
 from anyjob.conformance.history.check import Verdict, check
-from anyjob.conformance.history.crew import Crew, ThreadCrew, failure_of
+from anyjob.conformance.history.crew import failure_of
 from anyjob.conformance.history.drain import drain
-from anyjob.conformance.history.keep import keep
-from anyjob.conformance.history.load import name_of
 from anyjob.conformance.history.nemesis import rage
 from anyjob.conformance.history.plan import Plan
-from anyjob.conformance.history.processes import ProcessCrew
+from anyjob.conformance.history.processes import crew_for
 from anyjob.conformance.history.record import History, merge
 from anyjob.conformance.history.staff import Orders, Staff
 from anyjob.conformance.scene import Scene
@@ -30,7 +25,7 @@ def run_history(harness: Harness, plan: Plan, seed: int) -> tuple[History, Verdi
         folder = scene.site.folder / "history"
         folder.mkdir()
         orders = Orders(scene, plan, seed, folder)
-        with crew_for(harness, scene.capabilities, folder) as crew:
+        with crew_for(harness, scene.capabilities.reach) as crew:
             staff = Staff(crew, orders, plan)
             staff.hire_all()
             rage(staff, scene, plan, seed, folder / "nemesis.jsonl")
@@ -40,17 +35,3 @@ def run_history(harness: Harness, plan: Plan, seed: int) -> tuple[History, Verdi
         header = drain(last, harness, orders.header(staff.consumers))
         history = merge(header, sorted(folder.glob("*.jsonl")))
         return history, check(history)
-
-
-def crew_for(harness: Harness, capabilities: Any, history: Path) -> Crew:
-    """Processes where they can reach the jobs, else threads."""
-    name = None if capabilities.reach == "process" else name_of(harness)
-    return ThreadCrew(harness) if name is None else ProcessCrew(name, history)
-
-
-def assert_holds(history: History, verdict: Verdict) -> None:
-    """Fail with what is broken, and say where the history is kept."""
-    if verdict.holds:
-        return
-    folder = keep(history, verdict)
-    raise AssertionError(f"{verdict}\nThe history is kept in {folder}")

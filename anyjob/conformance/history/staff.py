@@ -34,7 +34,12 @@ class Staff:
             first = number == 0
             name, jobs = f"producer-{number}.1", plan.jobs // plan.producers
             whole_batch = first and plan.whole_batch
-            facts = {"jobs": jobs, "special": first, "whole_batch": whole_batch}
+            facts = {
+                "jobs": jobs,
+                "special": first and not plan.delays_all,
+                "whole_batch": whole_batch,
+                "delays_all": plan.delays_all,
+            }
             self.crew.start(self._orders.order(name, "produce", **facts))
 
     def at_work(self, kind: str) -> list[str]:
@@ -47,6 +52,13 @@ class Staff:
                 self._replaced.add(name)
                 if name.startswith("consumer"):
                     self._hire(name.partition(".")[0])
+
+    @property
+    def is_spent(self) -> bool:
+        """Whether far more died than faults and one poison job account for."""
+        plan = self._plan
+        expected = plan.consumers + plan.kills + plan.max_redeliveries + 1
+        return self.consumers > 2 * expected
 
     def dismiss(self) -> list[str]:
         """Let everybody finish; returns who had to be killed."""

@@ -20,7 +20,7 @@ from anyjob.core.settlement import (
 #: abandoned: so once or twice. parent: completes with a child. long: runs longer than a lease, and
 #: is extended. stalls: runs longer than a lease, and is not. twice: is settled twice. poison: kills
 #: whoever runs it.
-COMMON = ("done",) * 12 + ("fails", "broken", "released", "abandoned", "parent", "twice")
+COMMON = (*("done",) * 12, "fails", "broken", "released", "abandoned", "parent", "twice")
 #: Some of each, in every history.
 SPECIAL = ("long", "stalls", "poison")
 
@@ -51,8 +51,9 @@ def settlement_for(
             return Bury(lease=lease, reason="failed") if can_bury else Complete(lease=lease)
         delay = random.choice([0.0, 0.05]) if can_delay else 0.0
         return Retry(lease=lease, delay=delay, note=b"failed")
-    if work == "released" and random.random() < 0.5:
+    if work == "released" and random.random() < 0.7:
         return Release(lease=lease)
-    if work == "abandoned" and lease.redeliveries == 0:
+    # By chance, too: a backend that forgets lost leases would hand it out for ever.
+    if work == "abandoned" and lease.redeliveries == 0 and random.random() < 0.7:
         return Abandon(lease=lease)
     return Complete(lease=lease)

@@ -69,10 +69,10 @@ class Ticket(NamedTuple):
 
     @classmethod
     def of(cls, folder: Path, name: str) -> Ticket | None:
-        kinds: tuple[Any, ...] = (int, int, str, int, int, int, float, float, int)
         try:
-            fields = zip(kinds, name.split("_"), strict=True)
-            return cls._make([*(kind(text) for kind, text in fields), folder])
+            rank, place, id, attempts, lost, token, since, until, at = name.split("_")
+            counts = int(rank), int(place), id, int(attempts), int(lost), int(token)
+            return cls(*counts, float(since), float(until), int(at), folder)
         except ValueError:
             return None  # a file that is none of ours
 

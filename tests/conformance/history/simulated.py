@@ -104,6 +104,7 @@ class Simulated:
         self._record(Drained(process="d", mono=self.now + 1.0))
         header = Header(
             seed=self._seed,
+            capabilities={"low_share": "none"},
             max_attempts=MAX_ATTEMPTS,
             max_redeliveries=MAX_REDELIVERIES,
             consumers=2 * self._consumers,

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from anyjob.conformance.history import check
-from anyjob.conformance.history.events import digest
+from anyjob.conformance.history.events import Cancelled, digest
 from anyjob.conformance.history.rules import RULES
 from tests.conformance.history.script import EPOCH, LEASE, Script
 
@@ -534,6 +534,28 @@ def delayed_one_went_later(say: Script) -> None:
     say.settle("a", say.lease("a"))
 
 
+@breaks("starved")
+def low_end_got_nothing(say: Script) -> None:
+    say.enqueue(say.sent("low", priority=0))
+    say.enqueue(say.sent("low 2", priority=0))
+    for number in range(60):
+        say.enqueue(f"job {number}")
+        say.settle(f"job {number}", say.lease(f"job {number}"))
+    for job in ("low", "low 2"):
+        say.settle(job, say.lease(job, priority=0))
+
+
+@breaks("credit")
+def fetch_brought_more_than_its_credit(say: Script) -> None:
+    jobs = [f"job {number}" for number in range(11)]
+    say.enqueue(*jobs)
+    call = say.fetch()
+    tokens = [say.lease(job, call=call) for job in jobs]
+    say.fetched(call, count=11)
+    for job, token in zip(jobs, tokens, strict=True):
+        say.settle(job, token)
+
+
 # Dead letters
 
 
@@ -590,6 +612,21 @@ def burial_nobody_confirmed_shows(say: Script) -> None:
     say.enqueue("a")
     say.settle("a", say.lease("a"), "bury", answer=None, reason="broken")
     say.dead("a")
+
+
+@breaks("false_end")
+def it_is_cancelled_though_nobody_asked(say: Script) -> None:
+    say.enqueue("a")
+    say.cancel("a", "fail")
+    say.events.append(Cancelled(process="d", mono=say.now, job="a"))
+    say.settle("a", say.lease("a"))
+
+
+@legal
+def cancelled_job_is_shown_so(say: Script) -> None:
+    say.enqueue("a")
+    say.cancel("a", "info")
+    say.events.append(Cancelled(process="d", mono=say.now, job="a"))
 
 
 # Unique keys

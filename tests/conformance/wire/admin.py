@@ -14,5 +14,5 @@ def administer(site: Site, verb: str, argument: Any) -> None:
     """Ask for one thing and wait until it is done."""
     parts = urlsplit(str(site.url))
     with socket.create_connection((parts.hostname or "", parts.port or 0), 5.0) as wire:
-        wire.sendall(line("", "admin") + line(verb, argument))
+        wire.sendall(line("", "admin", None) + line(verb, argument))
         assert wire.makefile("rb").readline() == line("ok", None)

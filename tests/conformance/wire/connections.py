@@ -35,7 +35,7 @@ class Connections:
         if parts.scheme != "line" or parts.hostname is None or parts.port is None:
             raise ConfigurationError("expected a URL like line://localhost:7000")
         self._address = parts.hostname, parts.port
-        self._hello = protocol.line(namespace, kind)
+        self._hello = namespace, kind
         self._verbs = protocol.VERBS[kind]
         self._clock = clock
         self._guard = threading.Lock()
@@ -95,12 +95,10 @@ class Connections:
 
     def _burst(self, connection: _Connection, verb: str, arguments: tuple[Any, ...]) -> bytes:
         """What the server has to know first, and the request."""
-        told = b""
-        if self._clock is not None:
-            now = self._clock.time(), self._clock.monotonic()
-            told = protocol.line("clock", now)
-        hello = self._hello if connection.is_new else b""
-        return hello + told + protocol.line(verb, arguments)
+        clock, request = self._clock, protocol.line(verb, arguments)
+        now = None if clock is None else (clock.time(), clock.monotonic())
+        hello = protocol.line(*self._hello, now) if connection.is_new else b""
+        return hello + (b"" if now is None else protocol.line("clock", now)) + request
 
     def _result(self, verb: str, answer: bytes) -> Any:
         kind, *rest = msgspec.json.decode(answer, type=list[msgspec.Raw])

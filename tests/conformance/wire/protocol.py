@@ -1,15 +1,17 @@
 """What crosses the wire of the line-protocol pair: a JSON list in a line, and a line back.
 
-A request is [verb, arguments]; the first line of a connection names its namespace and kind. An
-answer is ["ok", result] or ["error", class, message, further arguments]. A "clock" line moves the
-clock of the namespace and has no answer, so that it travels with the request that follows.
+The first line of a connection names its namespace and kind, and the time where the client has a
+clock of its own. A request is [verb, arguments]; an answer is ["ok", result, epoch] or ["error",
+class, message, further arguments]. A "clock" line moves the clock of the namespace and has no
+answer, so that it travels with the request that follows.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import socket
+from collections.abc import Iterator, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -42,6 +44,8 @@ from anyjob.core.store import (
     Written,
 )
 
+#: The first line: namespace, kind, and wall and monotonic time.
+Hello = tuple[str, Literal["backend", "store", "admin"], tuple[float, float] | None]
 MAX_PAYLOAD = 1024 * 1024
 _KINDS = {kind.__name__: kind for kind in (Complete, Retry, Release, Bury, End, Abandon)}
 
@@ -192,6 +196,18 @@ STORE: dict[str, tuple[Any, Any]] = {
     "maintain": (tuple[float], float),
 }
 VERBS = {"backend": BACKEND, "store": STORE}
+
+
+def whole_lines(wire: socket.socket) -> Iterator[bytes]:
+    """Every line that came whole; what was cut off is no request."""
+    buffer = bytearray()
+    while data := wire.recv(256 * 1024):
+        start = len(buffer)
+        buffer += data
+        while (end := buffer.find(b"\n", start)) >= 0:
+            yield bytes(buffer[:end])
+            del buffer[: end + 1]
+            start = 0
 
 
 def line(*words: Any) -> bytes:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import os
 import secrets
 import socket
 import threading
@@ -30,13 +29,14 @@ from tests.conformance.wire.protocol import Hand, Job, Receipted, Sent, Took
 
 #: A fetch that waits looks so often whether anybody is still there to take what it finds.
 SLICE = 0.25
+#: The last argument of these has to be named.
+_NAMED = {"cancel": "keep", "revive": "edit"}
 
 
 class ToldClock:
     """The machine's clock, or what a client's clock said last."""
 
-    def __init__(self) -> None:
-        self.told: tuple[float, float] | None = None
+    told: tuple[float, float] | None = None
 
     def time(self) -> float:
         return self.told[0] if self.told else SystemClock.time()
@@ -48,9 +48,10 @@ class ToldClock:
 class Space:
     """One namespace in use: its backend, its store and the consumers of its clients."""
 
-    def __init__(self, folder: Path, name: str) -> None:
+    def __init__(self, folder: Path, name: str, told: tuple[float, float] | None) -> None:
         self.users = 0
         self.clock = ToldClock()
+        self.clock.told = told
         # A kill of this program loses nothing that was committed; a power cut may.
         url = f"sqlite:///{folder / name}.db?synchronous=normal"
         self.backend: Backend = SQLiteBackend(url, clock=self.clock)
@@ -69,10 +70,6 @@ class Space:
                 )
             return self._consumers[hand.id]
 
-    def forget(self, hand: Hand) -> None:
-        with self._guard:
-            self._consumers.pop(hand.id, None)
-
     def close(self) -> None:
         self.backend.close()
         self.store.close()
@@ -87,11 +84,11 @@ class Spaces:
         self._guard = threading.Lock()
 
     @contextlib.contextmanager
-    def using(self, name: str) -> Iterator[Space]:
+    def using(self, name: str, told: tuple[float, float] | None) -> Iterator[Space]:
         with self._guard:
             space = self._open.get(name)
             if space is None:
-                space = self._open[name] = Space(self.folder, name)
+                space = self._open[name] = Space(self.folder, name, told)
             space.users += 1
         try:
             yield space
@@ -132,16 +129,10 @@ class Connection:
         return protocol.line("ok", result, self._space.epoch)
 
     def _call(self, verb: str, given: tuple[Any, ...]) -> Any:
-        if verb == "capabilities":
-            return self._capabilities()
-        if verb == "get" and self._object is self._space.backend:
-            return self._object.get(given[0], given[1], min(given[2], 10.0))
-        if verb in ("cancel", "revive"):
-            *given, last = given  # type: ignore[assignment]
-            return getattr(self._object, verb)(
-                *given, **{"cancel": {"keep": last}, "revive": {"edit": last}}[verb]
-            )
-        return getattr(self._object, verb)(*given)
+        call = getattr(self._object, verb)
+        if verb in _NAMED:
+            return call(*given[:-1], **{_NAMED[verb]: given[-1]})
+        return call(*given)
 
     def _capabilities(self) -> Any:
         changes: dict[str, Any] = {"product": "line-protocol", "reach": "network"}
@@ -201,7 +192,6 @@ class Connection:
         consumer = self._space.consumer(hand)
         answers = self._settle(consumer, sent, 5.0)
         consumer.close(release=True)
-        self._space.forget(hand)
         return answers
 
     def _is_gone(self) -> bool:
@@ -223,18 +213,6 @@ def epoch_of(folder: Path) -> str:
     return path.read_text()
 
 
-def whole_lines(wire: socket.socket) -> Iterator[bytes]:
-    """Every line that came whole; what was cut off is no request."""
-    buffer = bytearray()
-    while data := wire.recv(256 * 1024):
-        start = len(buffer)
-        buffer += data
-        while (end := buffer.find(b"\n", start)) >= 0:
-            yield bytes(buffer[:end])
-            del buffer[: end + 1]
-            start = 0
-
-
 def forget(folder: Path, prefix: str) -> None:
     for path in folder.glob(f"{prefix}.*"):
         path.unlink(missing_ok=True)
@@ -242,15 +220,15 @@ def forget(folder: Path, prefix: str) -> None:
 
 def serve(wire: socket.socket, spaces: Spaces) -> None:
     with wire, contextlib.suppress(OSError, msgspec.DecodeError):
-        lines = whole_lines(wire)
-        name, kind = msgspec.json.decode(next(lines, b'["",""]'), type=tuple[str, str])
+        lines = protocol.whole_lines(wire)
+        name, kind, now = msgspec.json.decode(next(lines, b""), type=protocol.Hello)
         if kind == "admin":
             for request in lines:
                 _, prefix = msgspec.json.decode(request, type=tuple[Literal["forget"], str])
                 forget(spaces.folder, prefix)
                 wire.sendall(protocol.line("ok", None))
-        elif kind:
-            with spaces.using(name) as space, contextlib.suppress(Misuse):
+        else:
+            with spaces.using(name, now) as space, contextlib.suppress(Misuse):
                 Connection(wire, space, kind).serve(lines)
 
 
@@ -267,5 +245,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    os.umask(0o077)
     main()

@@ -1,4 +1,4 @@
-"""Dead letters that differ from the job that died."""
+"""Ends that the backend shows and nobody asked for, and dead letters that differ from their job."""
 
 from __future__ import annotations
 
@@ -64,3 +64,14 @@ def _wanted(delivery: Delivery, burial: Settle) -> dict[str, object]:
         "attempts": delivery.event.attempt - (not burial.ran),
         "redeliveries": delivery.event.redeliveries,
     }
+
+
+def false_end(index: Index) -> Iterator[Finding]:
+    """What is shown as cancelled or expired was asked to end so."""
+    for job in index.jobs.values():
+        asked = {
+            "cancelled": any(answer != "fail" for _, answer, _ in job.cancels),
+            "expired": any(each.event.kind == "end" for each in job.settlings),
+        }
+        if job.shown and not asked[job.shown]:
+            yield Finding(job.id, f"shown as {job.shown}, which nobody asked for")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from itertools import accumulate, groupby
@@ -46,6 +46,41 @@ def inversion(index: Index) -> Iterator[Finding]:
 def allowed(index: Index, taken: int) -> float:
     """How many of so many leases may be inversions."""
     return taken / LOW_SHARE + 2 * index.header.consumers + 1
+
+
+def starved(index: Index) -> Iterator[Finding]:
+    """While a job of the lowest priority is ready, the low end of its queue gets its share.
+
+    Each consumer counts its leases for itself, and begins anew.
+    """
+    if index.levels.low_share == "none" or index.levels.priorities == 1:
+        return
+    taken: dict[str, list[float]] = defaultdict(list)
+    low: dict[str, list[float]] = defaultdict(list)
+    for job in index.jobs.values():
+        for delivery in job.deliveries:
+            taken[delivery.event.queue].append(delivery.event.mono)
+            if delivery.event.priority == 0:
+                low[delivery.event.queue].append(delivery.event.mono)
+    for times in (*taken.values(), *low.values()):
+        times.sort()
+    for job in index.jobs.values():
+        wait = wait_of(job, index)
+        if wait is None or wait.priority:
+            continue
+        beside = _within(taken[wait.queue], wait)
+        of_low = _within(low[wait.queue], wait)
+        if beside > LOW_SHARE * (of_low + index.header.consumers + 1):
+            yield Finding(
+                job.id,
+                f"ready at the lowest priority while {beside} others were leased, {of_low} of them"
+                " of its priority",
+            )
+
+
+def _within(times: Sequence[float], wait: Wait) -> int:
+    """How many of the sorted times lie in a wait."""
+    return max(0, bisect_left(times, wait.until) - bisect_right(times, wait.since))
 
 
 def fifo(index: Index) -> Iterator[Finding]:
