@@ -14,7 +14,7 @@ import pytest
 
 from anyjob.conformance import Harness
 from anyjob.conformance.history import check, load
-from anyjob.conformance.history.backend import assert_holds
+from anyjob.conformance.history.backend import assert_holds, run_mixed_histories
 from anyjob.conformance.history.crew import Crew, ThreadCrew, failure_of
 from anyjob.conformance.history.keep import FOLDER
 from anyjob.conformance.history.naming import load as load_harness
@@ -85,6 +85,13 @@ def test_defect_is_found(harness: type[Harness], rules: set[str]) -> None:
     _, verdict = run_history(harness(), PLAN, 0)
 
     assert rules <= set(verdict.broken), str(verdict)
+
+
+def test_run_without_a_nemesis_is_vacuous() -> None:
+    calm = Plan(jobs=60, kills=0, freezes=0)
+
+    with pytest.raises(AssertionError, match="^VACUOUS: never reached .*a process was frozen"):
+        run_mixed_histories(MemoryHarness(), calm)
 
 
 def test_rule_that_is_taken_out_is_missed() -> None:
