@@ -92,6 +92,7 @@ def test_no_test_of_any_layer_ends_early_or_swallows_an_error() -> None:
 
 def test_door_of_the_suite_offers_these_names_and_explains_each() -> None:
     assert set(anyjob.conformance.__all__) == {
+        "Checked",
         "FakeClock",
         "Harness",
         "OwnProcess",

@@ -60,8 +60,8 @@ class BackendHistories:
     harness: Harness
 
     @explores(
-        "CON-1", "ENQ-2", "FET-1", "FET-3", "LSE-1", "LSE-7", "SET-1", "SET-7", "DLQ-1", "DLQ-4",
-        "ORD-1", "ORD-6", "UNQ-1", "MNT-1", "CRS-1",
+        "CON-1", "ENQ-2", "FET-1", "FET-2", "FET-3", "LSE-1", "LSE-7", "SET-1", "SET-7",
+        "DLQ-1", "DLQ-2", "DLQ-4", "ORD-1", "ORD-6", "TIM-1", "UNQ-1", "MNT-1", "CRS-1",
         layer="history",
     )  # fmt: skip
     def test_history_of_many_processes(self) -> None:
@@ -72,9 +72,10 @@ class BackendHistories:
         run_delayed_history(self.harness)
 
 
-def run_mixed_histories(harness: Harness) -> None:
+def run_mixed_histories(harness: Harness, plan: Plan | None = None) -> None:
     """Run until every situation was reached; fails with the first history that breaks a rule."""
-    plan = QUICK if effort().tier == "quick" else FULL
+    if plan is None:
+        plan = QUICK if effort().tier == "quick" else FULL
     missed: set[str] | None = None
     for run in range(RUNS):
         history, verdict = run_history(harness, plan, effort().seed + run)

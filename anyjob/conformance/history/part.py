@@ -18,6 +18,32 @@ from anyjob.core.errors import Misuse
 from anyjob.core.store import Store
 
 
+class Place(msgspec.Struct, frozen=True):
+    """A site whose clock is the backend's own, as it crosses to a process."""
+
+    name: str
+    folder: str
+    namespace: str
+    url: str | None
+    server_folder: str | None
+
+    @classmethod
+    def of(cls, site: Site) -> Place:
+        server_folder = None if site.server_folder is None else str(site.server_folder)
+        return cls(site.name, str(site.folder), site.namespace, site.url, server_folder)
+
+    def site(self) -> Site:
+        """The site again."""
+        return Site(
+            name=self.name,
+            folder=Path(self.folder),
+            namespace=self.namespace,
+            clock=None,
+            url=self.url,
+            server_folder=None if self.server_folder is None else Path(self.server_folder),
+        )
+
+
 class Order(msgspec.Struct, frozen=True, kw_only=True):
     """What a part is to do; crosses to its process as JSON."""
 
@@ -27,8 +53,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     role: str
     #: Where the history's files are.
     history: str
-    #: Of the site: name, folder and namespace; its clock is the backend's own.
-    site: tuple[str, str, str]
+    place: Place
     seed: int = 0
     #: What the role needs beside that.
     facts: Mapping[str, Any] = {}
@@ -65,12 +90,11 @@ class Part:
     """An order being carried out: opens what it needs, and records."""
 
     def __init__(self, order: Order, harness: Harness, hand: Hand) -> None:
-        name, folder, namespace = order.site
         self.order = order
         self.name = order.name
         self.hand = hand
         self.harness = harness
-        self.site = Site(name=name, folder=Path(folder), namespace=namespace, clock=None)
+        self.site = order.place.site()
         self._recorder = Recorder(Path(order.history, f"{order.name}.jsonl"))
 
     def backend(self) -> Backend:

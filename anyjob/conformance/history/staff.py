@@ -9,7 +9,7 @@ import msgspec
 
 from anyjob.conformance.history.crew import Crew
 from anyjob.conformance.history.events import Header
-from anyjob.conformance.history.part import Order
+from anyjob.conformance.history.part import Order, Place
 from anyjob.conformance.history.plan import Plan
 from anyjob.conformance.scene import Scene
 from anyjob.conformance.stage import SLACK
@@ -95,7 +95,7 @@ class Orders(msgspec.Struct, frozen=True):
             name=name,
             role=role,
             history=str(self.history),
-            site=(site.name, str(site.folder), site.namespace),
+            place=Place.of(site),
             seed=self.seed,
             facts=known,
         )

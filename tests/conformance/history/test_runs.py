@@ -14,12 +14,12 @@ import pytest
 
 from anyjob.conformance import Harness
 from anyjob.conformance.history import check, load
-from anyjob.conformance.history.backend import assert_holds
+from anyjob.conformance.history.backend import assert_holds, run_mixed_histories
 from anyjob.conformance.history.crew import Crew, ThreadCrew, failure_of
 from anyjob.conformance.history.keep import FOLDER
 from anyjob.conformance.history.naming import load as load_harness
 from anyjob.conformance.history.naming import name_of
-from anyjob.conformance.history.part import Order
+from anyjob.conformance.history.part import Order, Place
 from anyjob.conformance.history.plan import Plan
 from anyjob.conformance.history.processes import Nursery, ProcessCrew, crew_for
 from anyjob.conformance.history.run import run_history
@@ -60,8 +60,8 @@ def order(folder: Path, name: str, role: str = "consume") -> Order:
         "max_redeliveries": 3,
         "drains": False,
     }
-    site = ("site", str(folder), "namespace")
-    return Order(name=name, role=role, history=str(folder), site=site, facts=facts)
+    place = Place("site", str(folder), "namespace", url=None, server_folder=None)
+    return Order(name=name, role=role, history=str(folder), place=place, facts=facts)
 
 
 def is_alive(pid: int) -> bool:
@@ -85,6 +85,13 @@ def test_defect_is_found(harness: type[Harness], rules: set[str]) -> None:
     _, verdict = run_history(harness(), PLAN, 0)
 
     assert rules <= set(verdict.broken), str(verdict)
+
+
+def test_run_without_a_nemesis_is_vacuous() -> None:
+    calm = Plan(jobs=60, kills=0, freezes=0)
+
+    with pytest.raises(AssertionError, match="^VACUOUS: never reached .*a process was frozen"):
+        run_mixed_histories(MemoryHarness(), calm)
 
 
 def test_rule_that_is_taken_out_is_missed() -> None:
