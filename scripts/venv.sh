@@ -31,6 +31,8 @@ find_python() {
 
 works() { [ -x "$dir/bin/python" ] && "$dir/bin/python" -m pip --version >/dev/null 2>&1; }
 
+has_ensurepip() { "$1" -c 'import ensurepip' >/dev/null 2>&1; }
+
 venv_package() {
     # Debian keeps ensurepip in a package of its own, one for each minor version; python3-venv is the default's.
     minor=$("$1" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
@@ -59,6 +61,11 @@ install_ensurepip() {
         say "    apt-get update && apt-get install --yes $package"
         exit 1
     fi
+    if ! has_ensurepip "$1"; then
+        say "error: $package is installed and $1 still has no ensurepip: it is not Debian's own Python;"
+        say "    put another Python >= 3.11 first on PATH, or install uv"
+        exit 1
+    fi
 }
 
 create() {
@@ -68,7 +75,7 @@ create() {
     if command -v uv >/dev/null 2>&1; then
         uv venv --quiet --seed --python "$(command -v "$1")" "$dir"
     else
-        "$1" -c 'import ensurepip' >/dev/null 2>&1 || install_ensurepip "$1"
+        has_ensurepip "$1" || install_ensurepip "$1"
         "$1" -m venv "$dir"
     fi
     trap - EXIT INT TERM

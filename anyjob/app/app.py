@@ -40,6 +40,7 @@ from anyjob.core.job import Job
 from anyjob.core.middleware import Middleware
 from anyjob.core.names import checked_name
 from anyjob.core.options import DEFAULT_QUEUE
+from anyjob.core.place import Place
 from anyjob.core.retry import Retry
 from anyjob.core.state import State
 from anyjob.core.store import Store
@@ -382,13 +383,15 @@ class App:
 
     # Opening and closing
 
-    def open(self) -> None:
+    def open(self, *, create: bool = True) -> None:
         """Read the configuration, open backend and store, and check every task against them;
         idempotent.
 
-        Raises ConfigurationError, UnsupportedCapability, BackendUnavailable or BackendCorrupt.
+        With `create=False` nothing is made that is not there: for whoever only looks, and would
+        take the file of a misspelt URL for an empty one. Raises ConfigurationError,
+        UnsupportedCapability, BackendUnavailable or BackendCorrupt.
         """
-        opened = self._open()
+        opened = self._open(create=create)
         for task in self.tasks:
             opened.planner.check(task, task.options)
 
@@ -456,7 +459,7 @@ class App:
 
     # Inside
 
-    def _open(self) -> _Opened:
+    def _open(self, *, create: bool = True) -> _Opened:
         opened = self._opened
         if opened is not None and opened.pid == os.getpid():
             return opened
@@ -464,7 +467,7 @@ class App:
             # A fork while another thread held the lock is the one case this does not survive, as
             # with any lock.
             if self._opened is None or self._opened.pid != os.getpid():
-                self._opened = self._open_now()
+                self._opened = self._open_now(create=create)
             return self._opened
 
     async def _aopen(self) -> _Opened:
@@ -476,7 +479,7 @@ class App:
 
         return await asyncio.to_thread(self._open)
 
-    def _open_now(self) -> _Opened:
+    def _open_now(self, *, create: bool) -> _Opened:
         from random import SystemRandom
 
         config = self.config
@@ -489,9 +492,13 @@ class App:
         backend.subscribe(self._report)
         with ExitStack() as undo:
             undo.callback(backend.close)
+            if not create:
+                _refuse_absent(backend.place(), "backend")
             backend.open()
             store = self._store(config, backend)
             if store is not None:
+                if not create:
+                    _refuse_absent(store.place(), "store")
                 undo.callback(store.close)
                 store.open()
             _check_needs(self._middleware, backend)
@@ -578,6 +585,14 @@ def _declared_options(middleware: Sequence[Middleware]) -> dict[str, type]:
                 )
             declared[name] = kind
     return declared
+
+
+def _refuse_absent(place: Place | None, what: str) -> None:
+    if place is not None and not place.exists:
+        raise ConfigurationError(
+            f"there is no {place.text!r}, and looking makes none; correct the URL of the {what}, or"
+            " enqueue a first job there"
+        )
 
 
 def _check_needs(middleware: Sequence[Middleware], backend: Backend) -> None:

@@ -50,7 +50,7 @@ def ls(
     format: Format | None,
 ) -> None:
     """List dead letters, the oldest first."""
-    with where.found() as app:
+    with where.existing() as app:
         found = listed(app, queues, [State.DEAD], limit, session)
     items = [summary(job) for job in found]
     show(Listing("dead", DEAD_COLUMNS, items, empty="no dead letters"), format, session)
@@ -70,7 +70,7 @@ def show_(
     format: Format | None,
 ) -> None:
     """Show all that is known of dead letters, with traceback and history."""
-    with where.found() as app:
+    with where.existing() as app:
         found = _dead_named(app, ids, queue)
     show_jobs("dead", found, format, session)
 
@@ -107,7 +107,7 @@ def revive(
     """
     if edits and every:
         raise click.UsageError("--edit goes with ids, not with --all; name the jobs")
-    with where.found() as app:
+    with where.existing() as app:
         asked = _Asked(app, ids, queues, every=every)
         changes = {job.id: changes_for(app, job, edits) for job in asked.jobs} if edits else None
         if not asked.agreed("revive", session, yes=yes or bool(ids), dry_run=dry_run):
@@ -140,7 +140,7 @@ def discard(
     format: Format | None,
 ) -> None:
     """Remove dead letters for good."""
-    with where.found() as app:
+    with where.existing() as app:
         asked = _Asked(app, ids, queues, every=every)
         if not asked.agreed("discard", session, yes=yes, dry_run=dry_run):
             return

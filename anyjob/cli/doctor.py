@@ -26,8 +26,7 @@ def doctor(*, strict: bool, where: Where, session: Session, format: Format | Non
     Prints the plan, that is how each option in use is met, and what was found. Errors make exit
     code 1.
     """
-    app = where.found()
-    with app:
+    with where.existing() as app:
         report = app.doctor()
         url = str(app.config.backend)
     items = [*_plan(report), *_findings(report)]

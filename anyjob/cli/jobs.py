@@ -55,7 +55,7 @@ def ls(
 ) -> None:
     """List jobs, in the order in which they will be run."""
     chosen = [State(state) for state in states] or [s for s in _LISTED if s is not State.DEAD]
-    with where.found() as app:
+    with where.existing() as app:
         found = listed(app, queues, chosen, limit, session)
     items = [summary(job) for job in found]
     show(Listing("jobs", JOB_COLUMNS, items, empty="no such jobs"), format, session)
@@ -91,7 +91,7 @@ def show_(
     format: Format | None,
 ) -> None:
     """Show all that is known of jobs, also of those that ended not long ago."""
-    with where.found() as app:
+    with where.existing() as app:
         found = jobs_named(app, ids, queue)
     show_jobs("job", found, format, session)
 
@@ -113,7 +113,7 @@ def cancel(
     format: Format | None,
 ) -> None:
     """End waiting jobs as cancelled. Running jobs go on; they and ended ones make exit code 1."""
-    with where.found() as app:
+    with where.existing() as app:
         found = jobs_named(app, ids, queue)
         what = f"cancel {counted(len(found), 'job')}"
         if not agreed(what, len(found), found, session, yes=yes, dry_run=dry_run):

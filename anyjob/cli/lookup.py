@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import sys
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -49,6 +51,19 @@ class Where(msgspec.Struct, frozen=True):
                 " set ANYJOB_APP"
             )
         return App(self.backend, store=self.store)
+
+    @contextmanager
+    def existing(self) -> Iterator[App]:
+        """Open the application for a look, or for a change of what is there: make nothing.
+
+        Raises as `found`, and ConfigurationError where there is nothing to look at.
+        """
+        app = self.found()
+        app.open(create=False)
+        try:
+            yield app
+        finally:
+            app.close()
 
 
 def find_app(spec: str) -> App:

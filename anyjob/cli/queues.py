@@ -35,7 +35,7 @@ _PAUSED = (Column("queue"), Column("paused"))
 @of_app
 def ls(*, queues: tuple[str, ...], where: Where, session: Session, format: Format | None) -> None:
     """List queues and how many jobs wait in them."""
-    with where.found() as app:
+    with where.existing() as app:
         paused = app.paused()
         items = [_item(app, queue, paused) for queue in queues_named(app, queues)]
     show(Listing("queues", _COLUMNS, items), format, session)
@@ -64,7 +64,7 @@ def pause(*, names: tuple[str, ...], where: Where, session: Session, format: For
 
     Running jobs go on, and jobs can still be enqueued.
     """
-    with where.found() as app:
+    with where.existing() as app:
         found = queues_named(app, names)
         for queue in found:
             app.pause(queue)
@@ -80,7 +80,7 @@ def resume(
     *, names: tuple[str, ...], where: Where, session: Session, format: Format | None
 ) -> None:
     """Let queues deliver again."""
-    with where.found() as app:
+    with where.existing() as app:
         found = queues_named(app, names)
         for queue in found:
             app.resume(queue)
@@ -112,7 +112,7 @@ def purge(
 ) -> None:
     """Remove the waiting jobs of a queue for good. Running and dead ones stay."""
     chosen = [State(state) for state in states] or [State.READY, State.SCHEDULED]
-    with where.found() as app:
+    with where.existing() as app:
         (queue,) = queues_named(app, [name])
         counts = app.counts(queue)
         count = sum(getattr(counts, state.value) for state in chosen)

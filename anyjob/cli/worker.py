@@ -15,6 +15,7 @@ from anyjob.cli.lookup import Where, refuse_memory
 from anyjob.cli.options import of_tasks
 from anyjob.cli.session import Session
 from anyjob.cli.values import span
+from anyjob.core.place import Place
 
 _LEVELS = ("debug", "info", "warning", "error", "critical")
 
@@ -89,11 +90,12 @@ def _run(
 
 def _announce(app: App, queues: Sequence[str], slots: int) -> None:
     log = logging.getLogger("anyjob.worker")
-    config, capabilities = app.config, app.backend.capabilities
+    config, capabilities, place = app.config, app.backend.capabilities, app.backend.place()
     facts = {
         "event": "worker.started",
         "version": __version__,
         "backend": str(config.backend),
+        "place": place.text if place is not None else None,
         "store": str(config.store) if config.store else None,
         "namespace": config.namespace,
         "queues": list(queues),
@@ -102,9 +104,10 @@ def _announce(app: App, queues: Sequence[str], slots: int) -> None:
         "durability": capabilities.durability,
     }
     log.info(
-        "anyjob %s works on %s, queues %s, with %d slots and %d tasks",
+        "anyjob %s works on %s%s, queues %s, with %d slots and %d tasks",
         __version__,
         config.backend,
+        _resolved(place, str(config.backend)),
         ", ".join(queues),
         slots,
         len(app.tasks),
@@ -118,6 +121,11 @@ def _announce(app: App, queues: Sequence[str], slots: int) -> None:
             finding.fix,
             extra={"facts": {"event": "weakness", "id": finding.id}},
         )
+
+
+def _resolved(place: Place | None, url: str) -> str:
+    """Where that is, if the URL does not say it: it may be relative."""
+    return "" if place is None or place.text in url else f" ({place.text})"
 
 
 def _split(queues: Sequence[str]) -> list[str]:

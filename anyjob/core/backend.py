@@ -28,6 +28,7 @@ from anyjob.core.settlement import Lease, Settled, Settlement
 from anyjob.core.state import State
 
 if TYPE_CHECKING:
+    from anyjob.core.place import Place
     from anyjob.core.store import Store
 
 #: The version of the contract that this module states.
@@ -305,6 +306,13 @@ class Backend(ABC):
 
     def store(self) -> Store | None:
         """The store that lives beside the jobs, unopened, or None."""
+        return None
+
+    def place(self) -> Place | None:
+        """Where the jobs lie, if `open` makes what is not there; else None.
+
+        Touches nothing, before `open` and after.
+        """
         return None
 
     def weaknesses(self) -> list[Finding]:

@@ -22,12 +22,17 @@ FAILPOINTS = frozenset(
         "worker.settle.before",
         "worker.settle.after",
         "worker.retry.before",
+        "worker.retry.after",
         "worker.bury.before",
+        "worker.bury.after",
         "sqlite.enqueue.before_commit",
         "sqlite.enqueue.after_commit",
         "sqlite.claim.before_commit",
         "sqlite.claim.after_commit",
         "sqlite.settle.before_commit",
+        "sqlite.settle.after_commit",
+        "sqlite.children.before",
+        "sqlite.children.after",
     }
 )
 

@@ -10,10 +10,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from anyjob.core.clock import Clock
+
+if TYPE_CHECKING:
+    from anyjob.core.place import Place
 
 MAX_KEY = 512
 
@@ -23,6 +27,7 @@ class StoreCapabilities(msgspec.Struct, frozen=True, kw_only=True):
 
     product: str
     version: str
+    emulator: bool = False
     durability: str
     #: Who shares the state: "process", "host" or "network", as for a backend.
     reach: str = "network"
@@ -203,3 +208,7 @@ class Store(ABC):
         """Sweep what is past its time, for about `budget` seconds; returns when it wants to be
         called again.
         """
+
+    def place(self) -> Place | None:
+        """Where the entries lie, as `Backend.place`."""
+        return None

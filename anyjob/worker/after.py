@@ -8,6 +8,7 @@ from typing import Any
 from anyjob.core.attempt import Attempt
 from anyjob.core.clock import Clock
 from anyjob.core.events import Event, Subscribers
+from anyjob.core.failpoints import reach
 from anyjob.core.note import short
 from anyjob.core.outcome import Buried, Failed
 from anyjob.core.settlement import (
@@ -45,6 +46,16 @@ class After:
         """Tell that a job came back after its lease was lost."""
         self.tell("job.reclaimed", attempt, redeliveries=attempt.redeliveries)
 
+    def adopted(self, attempt: Attempt) -> None:
+        """Tell that a job came back to the worker in which it still runs, and runs on there."""
+        self._log.trouble(
+            "lease.adopted",
+            "the lease on job %s ran out while this worker stood still, and it was leased here"
+            " again; its run goes on",
+            attempt.id,
+        )
+        self.reclaimed(attempt)
+
     def tell(self, name: str, attempt: Attempt | None = None, **facts: Any) -> None:
         """Tell subscribers of an event, if anybody listens."""
         if not self._subscribers.wants(name):
@@ -58,6 +69,7 @@ class After:
             self.tell("lease.lost", finished.attempt)
 
     def _ended(self, finished: Finished, settlement: Settlement) -> None:
+        _reach_failpoint(settlement)
         name, level, text = _DESCRIPTIONS[type(settlement)](settlement)
         error = _error_of(finished)
         facts: dict[str, Any] = {"event": name, "seconds": round(finished.seconds, 6)}
@@ -76,6 +88,13 @@ class After:
         )
         if self._subscribers.wants(name):
             self._subscribers.tell(Event(name, self._clock.time(), facts=facts, **about))
+
+
+def _reach_failpoint(settlement: Settlement) -> None:
+    if type(settlement) is Retry:
+        reach("worker.retry.after")
+    elif type(settlement) is Bury:
+        reach("worker.bury.after")
 
 
 def _complete(_: Any) -> tuple[str, int, str]:

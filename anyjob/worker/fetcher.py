@@ -77,6 +77,8 @@ class Fetcher:
         self.empty_fetches = 0
         #: Told of every attempt that came back after a lost lease.
         self.on_reclaimed: Callable[[Attempt], None] = lambda _: None
+        #: Told of every running attempt that took over a new lease of its job.
+        self.on_adopted: Callable[[Attempt], None] = lambda _: None
 
     def run(self) -> None:
         """Fetch until `stop`."""
@@ -183,6 +185,8 @@ class Fetcher:
         return limits is not None and 0 in limits.values()
 
     def _dispatch(self, leases: list[Lease], lease_deadline: float) -> None:
+        if any(lease.redeliveries for lease in leases):
+            leases = self._adopt(leases, lease_deadline)
         attempts = self._intake.take(leases, lease_deadline)
         reclaimed = [attempt for attempt in attempts if attempt.lease.redeliveries]
         for attempt in reclaimed:
@@ -201,6 +205,20 @@ class Fetcher:
         self._held.waiting.update(attempts)
         self._held.lots.append((self._clock.monotonic(), attempts))
         self._submit(attempts)
+
+    def _adopt(self, leases: list[Lease], lease_deadline: float) -> list[Lease]:
+        """Give leases of jobs that still run here to those runs, and return the others: a process
+        that stood still for longer than a lease would begin its own jobs a second time beside
+        themselves.
+        """
+        others = []
+        for lease in leases:
+            attempt = self._held.adopt(lease, lease_deadline) if lease.redeliveries else None
+            if attempt is None:
+                others.append(lease)
+            else:
+                self.on_adopted(attempt)
+        return others
 
     def _set_apart(self, suspect: Attempt, attempts: list[Attempt]) -> list[Attempt]:
         """Release everything unbegun but the suspect, and wait until that is settled: if it kills

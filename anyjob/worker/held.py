@@ -11,7 +11,7 @@ import msgspec
 from anyjob.core.attempt import Attempt
 from anyjob.core.backend import Consumer
 from anyjob.core.outcome import Outcome
-from anyjob.core.settlement import Lease, Settled, Settlement
+from anyjob.core.settlement import Lease, Settled, Settlement, Verdict
 
 
 class Finished(msgspec.Struct, frozen=True, eq=False, gc=False):
@@ -31,7 +31,7 @@ class Held:
 
     Adding an item to a set or deque, and removing one, are atomic; so whoever removes an attempt
     from `waiting` begins or releases it, and whoever removes it from `running` decides its outcome.
-    Nobody else may.
+    Nobody else may, but `adopt`, which puts it back.
     """
 
     def __init__(self) -> None:
@@ -47,6 +47,8 @@ class Held:
         #: Handed to the consumer, not answered.
         self._unanswered: dict[Lease, Finished] = {}
         self._handing_over = threading.Lock()
+        #: Guards `Attempt.lease` of what runs, where it is changed or given up.
+        self._adopting = threading.Lock()
         #: Called when something is finished while the keeper sleeps.
         self.on_finished: Callable[[], None] = lambda: None
         #: Called when a slot frees while the fetcher waits for room.
@@ -76,6 +78,57 @@ class Held:
 
     def end(self, attempt: Attempt) -> bool:
         """Remove a running attempt; False if its outcome was decided already."""
+        try:
+            self.running.remove(attempt)
+        except KeyError:
+            with self._adopting:  # it may be away for the moment in which it adopts a lease
+                return self._take(attempt)
+        return True
+
+    def adopt(self, lease: Lease, lease_deadline: float) -> Attempt | None:
+        """Let the run that goes on here, or that has ended and is not settled, take over a new
+        lease of its job; returns that attempt.
+
+        None where there is none, and where more happened to the job than that this worker's lease
+        ran out: somebody else ended a run of it, or it was edited.
+        """
+        attempt = next((a for a in list(self.running) if _follows(lease, a.lease)), None)
+        if attempt is None:
+            return self._adopt_ended(lease)
+        with self._adopting:
+            if attempt.ending == LEASE_LOST or not self._take(attempt):
+                return None
+            # Nobody decides its outcome meanwhile, so the settlement names one lease or the other.
+            attempt.lease, attempt.lease_deadline = lease, lease_deadline
+            self.running.add(attempt)
+        return attempt
+
+    def _adopt_ended(self, lease: Lease) -> Attempt | None:
+        """Settle what has ended under the lease that followed its own: the older one is void."""
+        with self._handing_over:
+            unsettled = [*self._finished, *self.unanswered()]
+            old = next((f for f in unsettled if f.attempt and _follows(lease, f.lease)), None)
+            if old is None:
+                return None
+            settlement = msgspec.structs.replace(old.settlement, lease=lease)
+            new = msgspec.structs.replace(old, lease=lease, settlement=settlement)
+            # What is still to be handed over keeps its place; an answer to the old one is ignored.
+            if self._unanswered.pop(old.lease, None) is None and old in self._finished:
+                self._finished[self._finished.index(old)] = new
+            else:
+                self._finished.append(new)
+        self.on_finished()
+        return old.attempt
+
+    def lose(self, attempt: Attempt, lease: Lease) -> bool:
+        """Give an attempt up whose lease is gone; False if it has taken over another one."""
+        with self._adopting:
+            if attempt.lease is not lease:
+                return False
+            attempt.ending = LEASE_LOST
+            return True
+
+    def _take(self, attempt: Attempt) -> bool:
         try:
             self.running.remove(attempt)
         except KeyError:
@@ -147,6 +200,21 @@ class Held:
 
     def __len__(self) -> int:
         return len(self.waiting) + len(self.running)
+
+
+def _follows(new: Lease, old: Lease) -> bool:
+    """Whether the job was leased anew because the old lease ran out, and nothing else came of it
+    in between.
+    """
+    return (
+        new.id == old.id
+        and new.queue == old.queue
+        and new.attempt == old.attempt
+        and new.redeliveries == old.redeliveries + 1
+        and new.verdict is Verdict.RUN
+        and new.note == old.note
+        and new.body == old.body
+    )
 
 
 #: Reasons in `Attempt.ending`.

@@ -17,6 +17,9 @@ from anyjob.worker.outage import Outage
 
 _BUDGET = 0.05
 _BEAT = 1.0
+#: After standing still, renewals come before maintenance: how often it looks, and how many times.
+_LET_RENEW = 0.02
+_LOOKS = 50
 #: Progress is shown for so long after it was reported.
 PROGRESS_TTL = 24 * 3600.0
 _JUMP = 1.0
@@ -51,6 +54,9 @@ class House:
         self._progress: dict[str, Progress] = {}
         self._offset = clock.time() - clock.monotonic()
         self._maintain_at = 0.0
+        #: Whether leases held here may have run out unnoticed: maintenance would take them back.
+        self.is_behind: Callable[[], bool] = lambda: False
+        self._looks = 0
 
     def run(self) -> None:
         """Keep house until `stop`."""
@@ -76,6 +82,8 @@ class House:
     def _turn(self) -> float:
         self._watch_clock()
         self._write_progress()
+        if self._lets_renew():
+            return _LET_RENEW
         now = self._clock.monotonic()
         if now >= self._maintain_at:
             try:
@@ -85,6 +93,13 @@ class House:
             else:
                 self._outage.ended("maintain")
         return min(_BEAT, max(0.001, self._maintain_at - self._clock.monotonic()))
+
+    def _lets_renew(self) -> bool:
+        """Whether the leases held here are to be renewed first; not for ever, as renewing may fail
+        while the backend is away.
+        """
+        self._looks = self._looks + 1 if self.is_behind() else 0
+        return 0 < self._looks <= _LOOKS
 
     def _write_progress(self) -> None:
         if not self._progress or self._store is None:

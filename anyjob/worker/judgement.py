@@ -56,16 +56,17 @@ class Judgement:
 
     def settle(self, attempt: Attempt, outcome: Outcome) -> None:
         """Judge an attempt that nobody else decides, and queue its settlement."""
+        lease = attempt.lease
         if type(outcome) is Succeeded:
             outcome = self._encoded(attempt, outcome)
         if type(outcome) is Succeeded and outcome.result is None:
             # As `settlement_for` has it: what most attempts end in needs no case to be made.
-            settlement: Settlement = settlements.Complete(lease=attempt.lease)
+            settlement: Settlement = settlements.Complete(lease=lease)
         else:
             settlement = self._judged(self._case(attempt), outcome)
             _reach_failpoint(settlement)
         seconds = self._clock.monotonic() - attempt.started if attempt.started else 0.0
-        self._held.finish(Finished(attempt.lease, attempt, outcome, settlement, seconds))
+        self._held.finish(Finished(lease, attempt, outcome, settlement, seconds))
 
     def _judged(self, case: Case, outcome: Outcome) -> Settlement:
         try:

@@ -13,7 +13,7 @@ from anyjob.core.clock import Clock
 from anyjob.core.errors import BackendError, BackendUnavailable, Misuse
 from anyjob.core.failpoints import reach
 from anyjob.core.outcome import Failed, Released
-from anyjob.core.settlement import Answer
+from anyjob.core.settlement import Answer, Lease
 from anyjob.worker.after import After
 from anyjob.worker.fetcher import SAFE_SHARE
 from anyjob.worker.held import LEASE_LOST, TIME_LIMIT, Held
@@ -33,6 +33,9 @@ _IDLE_BEAT = 1.0
 _BUSY_BEAT = 0.1
 #: A job that waits though a slot sleeps is helped to it this soon.
 _WAITING_BEAT = 0.02
+#: How long a running job whose lease is gone may wait for a new one before it is told to stop: its
+#: worker may be the one that leases it again, as after standing still.
+_ADOPTION = 0.5
 #: An extension that failed is tried again so soon.
 _EXTEND_AGAIN = 1.0
 
@@ -71,6 +74,10 @@ class Keeper:
         self._hurry = False
         self._extend_at = clock.monotonic() + settings.lease / 3
         self._flush_at = 0.0
+        #: Until when the leases that were renewed last are surely ours.
+        self._safe_until = clock.monotonic() + SAFE_SHARE * settings.lease
+        #: What runs under a lease that is gone, that lease, and when it is told to stop.
+        self._missing: dict[Attempt, tuple[Lease, float]] = {}
         #: Cancels a coroutine; set by the worker once it has a loop.
         self.on_cancel: Callable[[Attempt, str], None] = lambda *_: None
         #: Called now and then while something waits: a slot may sleep that could run it.
@@ -106,6 +113,11 @@ class Keeper:
         self._hurry = True
         self.nudge()
 
+    @property
+    def is_behind(self) -> bool:
+        """Whether the leases held here may have run out unnoticed, as after standing still."""
+        return self._clock.monotonic() > self._safe_until
+
     def nudge(self) -> None:
         """Beat soon."""
         self._awake.set()
@@ -132,6 +144,8 @@ class Keeper:
             return _WAITING_BEAT
         if any(a.deadline is not None for a in list(self._held.running)):
             return _BUSY_BEAT
+        if self._missing:
+            return _BUSY_BEAT
         if not self._held.is_settled:
             return max(0.0, self._flush_at - now)
         return min(_IDLE_BEAT, max(0.0, self._extend_at - now))
@@ -142,6 +156,8 @@ class Keeper:
         self._pace.measure(now)
         if now >= self._extend_at:
             self._extend(now)
+        if self._missing:
+            self._miss(now)
         self._limit(now)
         self._give_back(now)
         self.on_busy()
@@ -187,9 +203,11 @@ class Keeper:
     def _extend(self, now: float) -> None:
         """Renew everything held in one batch; `now` was read before the request."""
         self._extend_at = now + self._settings.lease / 3
-        attempts = self._held.unfinished
+        # Each with the lease that was asked for: it may take over another one meanwhile.
+        asked = [(attempt, attempt.lease) for attempt in self._held.unfinished]
         leases = self._held.leases()
         if not leases:
+            self._safe_until = now + SAFE_SHARE * self._settings.lease
             self._outage.ended("extend")
             return
         try:
@@ -202,17 +220,30 @@ class Keeper:
             self._extend_at = now + _EXTEND_AGAIN
             return
         self._outage.ended("extend")
-        for attempt in attempts:
-            if (attempt.lease.id, attempt.lease.token) in lost:
-                self._lose(attempt)
+        self._safe_until = deadline = now + SAFE_SHARE * self._settings.lease
+        for attempt, lease in asked:
+            if attempt.ending == LEASE_LOST or attempt.lease is not lease:
+                continue
+            if (lease.id, lease.token) not in lost:
+                attempt.lease_deadline = deadline
+            elif attempt in self._held.waiting:
+                self._lose(attempt, lease)
             else:
-                attempt.lease_deadline = now + SAFE_SHARE * self._settings.lease
+                self._missing.setdefault(attempt, (lease, now + _ADOPTION))
 
-    def _lose(self, attempt: Attempt) -> None:
-        """Stop what runs under a lease that is gone; its outcome will be dropped."""
-        if attempt.ending == LEASE_LOST:
+    def _miss(self, now: float) -> None:
+        """Give up what runs under a lease that is gone, once its time for another one is over."""
+        for attempt, (lease, until) in list(self._missing.items()):
+            if attempt.lease is not lease or attempt not in self._held.running:
+                del self._missing[attempt]
+            elif now >= until:
+                del self._missing[attempt]
+                self._lose(attempt, lease)
+
+    def _lose(self, attempt: Attempt, lease: Lease) -> None:
+        """Stop what has no lease any more; its outcome will be dropped."""
+        if not self._held.lose(attempt, lease):
             return
-        attempt.ending = LEASE_LOST
         self._after.tell("lease.lost", attempt)
         if self._held.take_back([attempt]):
             self._log.dropped(attempt, Released())

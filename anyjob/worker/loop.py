@@ -12,7 +12,7 @@ from contextvars import copy_context
 from anyjob.core.attempt import Attempt
 from anyjob.core.outcome import Released
 from anyjob.worker.gate import Gate
-from anyjob.worker.held import LEASE_LOST, TIME_LIMIT, Held
+from anyjob.worker.held import TIME_LIMIT, Held
 from anyjob.worker.judgement import Judgement
 from anyjob.worker.run import Run
 
@@ -112,9 +112,9 @@ class LoopSlots:
             loop = asyncio.get_running_loop()
             timer = loop.call_later(timeout, self._cancel, attempt, TIME_LIMIT)
         try:
+            lease = attempt.lease
             attempt.started = now = attempt.clock.monotonic()
-            if now > attempt.lease_deadline:
-                attempt.ending = LEASE_LOST
+            if now > attempt.lease_deadline and self._held.lose(attempt, lease):
                 self._judgement.conclude(attempt, Released())
             else:
                 self._judgement.conclude(attempt, await self._run.coroutine(attempt))

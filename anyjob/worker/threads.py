@@ -11,7 +11,7 @@ from queue import SimpleQueue
 from anyjob.core.attempt import Attempt
 from anyjob.core.outcome import Released
 from anyjob.worker.gate import Gate
-from anyjob.worker.held import LEASE_LOST, Held
+from anyjob.worker.held import Held
 from anyjob.worker.judgement import Judgement
 from anyjob.worker.pace import Pace
 from anyjob.worker.run import Run
@@ -125,9 +125,9 @@ class ThreadSlots:
         try:
             if not self._held.begin(attempt):
                 return True
+            lease = attempt.lease
             attempt.started = now = attempt.clock.monotonic()
-            if now > attempt.lease_deadline:
-                attempt.ending = LEASE_LOST
+            if now > attempt.lease_deadline and self._held.lose(attempt, lease):
                 return self._judgement.conclude(attempt, Released())
             # A copy, so that no job sees another's variables.
             outcome = self._context.copy().run(self._run.sync, attempt)

@@ -109,6 +109,8 @@ class Worker:
         held.on_finished = self._keeper.stir
         held.on_room = self._fetcher.on_room
         self._fetcher.on_reclaimed = after.reclaimed
+        self._fetcher.on_adopted = after.adopted
+        self._house.is_behind = lambda: self._keeper.is_behind
         self._keeper.on_cancel = self._loop.cancel
         self._keeper.on_stray = self._replace
         self._keeper.on_give_back = self._fetcher.on_given_back

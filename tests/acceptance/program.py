@@ -4,6 +4,7 @@ Run by real `anyjob worker` processes; the backend and everything else come from
 """
 
 import asyncio
+import ctypes
 import os
 import re
 import sqlite3
@@ -84,6 +85,13 @@ def hog() -> None:
     end()
 
 
+def clutch(seconds: float) -> None:
+    """Hold the interpreter's lock for so long: no other thread of this process gets a turn."""
+    begin()
+    ctypes.PyDLL(None).usleep(int(seconds * 1e6))
+    end()
+
+
 class Unreadable(Exception):
     def __str__(self) -> str:
         raise SystemExit("no text for you")
@@ -123,7 +131,7 @@ async def amisbehave(how: str) -> None:
 def make(url: str | None = None) -> App:
     """The app: `anyjob worker tests.acceptance.program:make()`."""
     jobs = App(url, queues=["a", "b"])
-    for function in (work, awork, effect, deadly, misbehave, amisbehave):
+    for function in (work, awork, effect, deadly, clutch, misbehave, amisbehave):
         jobs.task(function)
     jobs.task(retry=QUICKLY)(failing)
     jobs.task(retry=QUICKLY)(buried)

@@ -15,6 +15,7 @@ import pytest
 from anyjob import State
 from anyjob.core.failpoints import FAILPOINTS
 from tests.acceptance.conftest import LEASE, RECOVERY, Site
+from tests.acceptance.family import CHILDREN, children_of
 
 #: What one worker may have finished and not yet settled when it dies.
 LOT = 1000
@@ -67,10 +68,16 @@ def test_unbegun_jobs_of_a_killed_worker_lose_no_attempt(site: Site) -> None:
     assert all(run["attempt"] == 1 for runs in site.diary.runs().values() for run in runs)
 
 
-@pytest.mark.parametrize("name", sorted(n for n in FAILPOINTS if ".enqueue." not in n))
+#: The failpoints that a worker does not reach: who does.
+PRODUCER = {name for name in FAILPOINTS if ".enqueue." in name}
+FAMILY = {name for name in FAILPOINTS if ".children." in name}
+
+
+@pytest.mark.parametrize("name", sorted(FAILPOINTS - PRODUCER - FAMILY))
 def test_worker_killed_at_a_failpoint_loses_nothing(site: Site, name: str) -> None:
-    task = {"worker.retry.before": "failing", "worker.bury.before": "buried"}
-    jobs = site.enqueue(task.get(name, "work"), 20)
+    ends_dead = {"retry": "failing", "bury": "buried"}
+    task = ends_dead.get(name.split(".")[1], "work")
+    jobs = site.enqueue(task, 20)
     doomed = site.worker(ANYJOB_FAILPOINT=f"{name}:kill")
     assert doomed.wait(timeout=20) == -signal.SIGKILL, site.log_of(doomed)
 
@@ -79,7 +86,8 @@ def test_worker_killed_at_a_failpoint_loses_nothing(site: Site, name: str) -> No
 
     runs = site.diary.runs()
     assert set(runs) == set(jobs)
-    if name in task:
+    if task in ends_dead.values():
+        site.diary.check_numbers()
         assert site.app.counts().dead == len(jobs)
     else:
         site.diary.check(jobs)
@@ -87,7 +95,49 @@ def test_worker_killed_at_a_failpoint_loses_nothing(site: Site, name: str) -> No
     assert set(again) <= site.diary.begun_by(doomed.pid)
 
 
-@pytest.mark.parametrize("name", sorted(n for n in FAILPOINTS if ".enqueue." in n))
+@pytest.mark.parametrize("name", ["sqlite.settle.after_commit", "worker.settle.after"])
+def test_settled_job_never_runs_again_when_the_worker_dies_before_it_hears_of_it(
+    site: Site, name: str
+) -> None:
+    jobs = site.enqueue("work", 200)
+    doomed = site.worker(ANYJOB_FAILPOINT=f"{name}:kill")
+    assert doomed.wait(timeout=20) == -signal.SIGKILL, site.log_of(doomed)
+    settled = {job for job in jobs if site.app.get(job).status() is State.SUCCEEDED}
+
+    site.worker("-c", "4")
+    site.wait(site.settled, "every job has ended")
+
+    assert settled
+    site.diary.check(jobs)
+    assert {job for job, runs in site.diary.runs().items() if len(runs) > 1}.isdisjoint(settled)
+
+
+@pytest.mark.parametrize(
+    "name", sorted([*FAMILY, "sqlite.settle.before_commit", "sqlite.settle.after_commit"])
+)
+def test_kill_around_children_leaves_each_job_with_all_of_its_children_or_none(
+    site: Site, name: str
+) -> None:
+    parents = site.enqueue("work", 5)
+    family = [sys.executable, "-m", "tests.acceptance.family"]
+    doomed = site.start(family, ANYJOB_FAILPOINT=f"{name}:kill")
+    assert doomed.wait(timeout=20) == -signal.SIGKILL, site.log_of(doomed)
+    born = site.app.counts("a").ready
+    over = sum(site.app.get(job).status() is State.SUCCEEDED for job in parents)
+
+    heir = site.start(family)
+    assert heir.wait(timeout=20) == 0, site.log_of(heir)
+    site.worker()
+    site.wait(lambda: site.settled() and site.settled("a"), "parents and children have ended")
+
+    assert born == over * CHILDREN
+    assert over == (len(parents) if name.endswith("after_commit") else 0)
+    children = [child for job in parents for child in children_of(job)]
+    site.diary.check([*parents, *children])
+    assert all(len(site.diary.runs()[child]) == 1 for child in children)
+
+
+@pytest.mark.parametrize("name", sorted(PRODUCER))
 def test_producer_killed_at_a_failpoint_stores_all_or_nothing(site: Site, name: str) -> None:
     code = (
         "from tests.acceptance import program\n"
@@ -124,6 +174,60 @@ def test_frozen_worker_drops_what_another_took_over(site: Site) -> None:
     site.wait(lambda: later in site.diary.ended(), "the thawed worker goes on")
     assert first.poll() is None
     site.diary.check([job, later])
+
+
+@pytest.mark.parametrize(
+    ("slots", "is_looked_at"),
+    [(8, False), (8, True), (4, False)],
+    ids=["idle slots", "idle slots, leases taken back meanwhile", "no idle slot"],
+)
+def test_lone_worker_frozen_past_its_lease_begins_nothing_twice(
+    site: Site, slots: int, is_looked_at: bool
+) -> None:
+    long = 2 * LEASE + 3.0
+    jobs = site.enqueue("work", 2, seconds=long) + site.enqueue("awork", 2, seconds=long)
+    worker = site.worker("-c", str(slots))
+    site.wait(lambda: len(site.diary.open_by(worker.pid)) == 4, "all jobs begin")
+
+    os.kill(worker.pid, signal.SIGSTOP)
+    frozen = time.monotonic()
+    site.wait(lambda: time.monotonic() > frozen + 2 * LEASE, "twice the lease passes")
+    taken_back = site.app.counts().ready if is_looked_at else 0
+    os.kill(worker.pid, signal.SIGCONT)
+    site.wait(lambda: set(jobs) <= site.diary.ended(), "all jobs end")
+    site.wait(site.settled, "all jobs are settled")
+
+    assert taken_back == (4 if is_looked_at else 0)
+    assert [len(runs) for runs in site.diary.runs().values()] == [1, 1, 1, 1]
+    assert all(site.app.get(job).status() is State.SUCCEEDED for job in jobs)
+
+
+def test_task_that_holds_the_interpreter_longer_than_the_lease_ends_as_poison_between_two_workers(
+    site: Site,
+) -> None:
+    [job] = site.enqueue("clutch", seconds=4.0)
+    hurried = {"ANYJOB_LEASE": "1", "ANYJOB_MAX_REDELIVERIES": "1"}
+    workers = [site.worker(**hurried) for _ in range(2)]
+    site.wait(lambda: site.app.counts().dead == 1, "the job is buried", patience=60)
+    site.wait(lambda: len(site.diary.lines("end")) == 2, "both runs end")
+    site.wait(lambda: all("was lost" in site.log_of(w) for w in workers), "both are refused")
+
+    runs = site.diary.runs()[job]
+    assert [(run["attempt"], run["redeliveries"]) for run in runs] == [(1, 0), (1, 1)]
+    assert {run["pid"] for run in runs} == {worker.pid for worker in workers}
+    assert site.app.show(job).reason == "poison"
+
+
+def test_task_that_holds_the_interpreter_longer_than_the_lease_ends_once_in_a_lone_worker(
+    site: Site,
+) -> None:
+    [job] = site.enqueue("clutch", seconds=4.0)
+    site.worker(ANYJOB_LEASE="1")
+    site.wait(lambda: job in site.diary.ended(), "the run ends")
+    site.wait(site.settled, "it is settled")
+
+    assert len(site.diary.runs()[job]) == 1
+    assert site.app.get(job).status() is State.SUCCEEDED
 
 
 def test_terminated_worker_finishes_what_runs_and_releases_the_rest(site: Site) -> None:

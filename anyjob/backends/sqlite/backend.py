@@ -41,6 +41,7 @@ from anyjob.core.envelope import Envelope, Receipt
 from anyjob.core.errors import EnqueueUncertain, Misuse
 from anyjob.core.failpoints import reach
 from anyjob.core.names import checked_name
+from anyjob.core.place import Place
 from anyjob.core.seam import MAX_PAGE, check_count, check_envelopes, check_seconds, check_states
 from anyjob.core.state import WAITING, State
 
@@ -257,6 +258,9 @@ class SQLiteBackend(Backend):
 
     def store(self) -> SQLiteStore:
         return SQLiteStore(self._url, namespace=self._namespace, beside=self._space)
+
+    def place(self) -> Place:
+        return self._location.place()
 
     def weaknesses(self) -> list[Finding]:
         return findings(self._location)

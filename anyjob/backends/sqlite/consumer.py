@@ -202,7 +202,7 @@ class SQLiteConsumer(Consumer):
         answers: list[Answer]
         leases: list[Lease]
         answers, leases = self._run(work, lot)
-        self._desk.answer(lot, answers)
+        self._answer(lot, answers)
         if leases:
             reach("sqlite.claim.after_commit")
         return leases
@@ -212,10 +212,17 @@ class SQLiteConsumer(Consumer):
             return settle(connection, self._space, lot)
 
         try:
-            self._desk.answer(lot, self._database.write(work, seconds=seconds))
+            answers = self._database.write(work, seconds=seconds)
         except AnyjobError:
             # The caller hears of it as unknown, and settles again.
             self._desk.give_up(lot)
+        else:
+            self._answer(lot, answers)
+
+    def _answer(self, lot: list[Settlement], answers: list[Answer]) -> None:
+        if lot:
+            reach("sqlite.settle.after_commit")
+        self._desk.answer(lot, answers)
 
     def _run(self, work: Any, lot: list[Settlement]) -> Any:
         try:
@@ -288,4 +295,4 @@ class SQLiteConsumer(Consumer):
             release(connection, self._space, self._names, self._session)
             return answers
 
-        self._desk.answer(lot, self._run(work, lot))
+        self._answer(lot, self._run(work, lot))

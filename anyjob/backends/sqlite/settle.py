@@ -176,5 +176,7 @@ def _again(delay: float, wall: int) -> tuple[int, int]:
 
 def _enqueue(connection: sqlite3.Connection, space: Space, children: list[Envelope]) -> None:
     if children:
+        reach("sqlite.children.before")
         numbers = space.numbers(sorted({child.queue for child in children}), connection)
         insert(connection, stock(children, numbers, space.clock))
+        reach("sqlite.children.after")

@@ -23,6 +23,7 @@ from anyjob.backends.sqlite.url import parse_url
 from anyjob.core.clock import Clock
 from anyjob.core.errors import InvalidOption, Misuse
 from anyjob.core.names import checked_name
+from anyjob.core.place import Place
 from anyjob.core.seam import check_count, check_seconds
 from anyjob.core.store import (
     Claim,
@@ -97,6 +98,9 @@ class SQLiteStore(Store):
         if self._opened:
             self._opened = False
             self._space.database.close()
+
+    def place(self) -> Place:
+        return self._space.database.location.place()
 
     def get(self, keys: Sequence[str]) -> list[Entry | None]:
         self._check(keys)

@@ -222,7 +222,7 @@ class Admin(BackendProperties):
             assert listed == [job.id for job in high + low]
         assert sorted(_listed(scene, QUEUE, State.LEASED)) == sorted(each.id for each in leases)
 
-    @shows("ADM-5", needs="delay")
+    @shows("ADM-5", needs="browse", level="delay")
     def test_adm_5_scheduled_jobs_are_listed_by_due_time(self, scene: Scene) -> None:
         late, early = (scene.put(due=due)[0] for due in (2 * scene.delay, scene.delay))
 
@@ -232,7 +232,7 @@ class Admin(BackendProperties):
         assert (record.state, record.body) == (State.SCHEDULED, early.body)
         assert record.due is not None
 
-    @shows("ADM-5", needs="dead")
+    @shows("ADM-5", needs="browse", level="dead")
     def test_adm_5_dead_jobs_are_listed_oldest_first(self, scene: Scene) -> None:
         buried = scene.put(5)
         consumer = scene.consumer()

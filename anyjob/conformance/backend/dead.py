@@ -239,5 +239,7 @@ def _two_dead(scene: Scene) -> tuple[Envelope, Envelope]:
 
 
 def _dead(scene: Scene, job: Envelope) -> JobRecord:
-    records = scene.backend.browse(QUEUE, State.DEAD, None, 1000).records
-    return only([record for record in records if record.id == job.id])
+    record = scene.record(job)
+    assert record is not None
+    assert record.state is State.DEAD
+    return record

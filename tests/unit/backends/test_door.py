@@ -8,6 +8,7 @@ from anyjob.core import (
     envelope,
     errors,
     names,
+    place,
     seam,
     settlement,
     state,
@@ -25,6 +26,7 @@ PROMISED = {
     " ConfigurationError EnqueueUncertain InvalidOption Misuse PayloadTooLarge"
     " UnsupportedCapability",
     names: "checked_name suggestion",
+    place: "Place",
     seam: "MAX_PAGE check_count check_envelopes check_seconds check_settlements check_states",
     settlement: "MAX_NOTE Abandon Answer Bury Complete End Lease Release Retry Settled Settlement"
     " Verdict",

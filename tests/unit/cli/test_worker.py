@@ -76,7 +76,9 @@ def wait_until(holds: Callable[[], bool]) -> None:
         time.sleep(0.01)
 
 
-def test_burst_runs_what_is_there_and_ends(app: App, start: Callable[..., Process]) -> None:
+def test_burst_runs_what_is_there_and_ends(
+    app: App, start: Callable[..., Process], tmp_path: Path
+) -> None:
     jobs = [app.tasks.get("send").enqueue(to) for to in ("ann", "bob")]
 
     process = start("shop:jobs", "--burst")
@@ -84,7 +86,8 @@ def test_burst_runs_what_is_there_and_ends(app: App, start: Callable[..., Proces
 
     assert (process.returncode, out) == (0, "")
     assert [job.result(timeout=5) for job in jobs] == ["ANN", "BOB"]
-    assert "works on sqlite:///jobs.db, queues default, mail, with 32 slots and 2 tasks" in err
+    where = f"sqlite:///jobs.db ({tmp_path / 'jobs.db'})"
+    assert f"works on {where}, queues default, mail, with 32 slots and 2 tasks" in err
 
 
 def test_worker_takes_only_its_queues(app: App, start: Callable[..., Process]) -> None:

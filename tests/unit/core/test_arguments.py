@@ -259,6 +259,13 @@ named_numbers = st.dictionaries(st.sampled_from(["a", "b", "c", "d", "e", "x"]),
 
 @given(st.sampled_from(FUNCTIONS), numbers, named_numbers)
 @example(everything, [0], {"b": 0, "d": 0})
+# Each way of calling once for certain: chance alone may leave one out.
+@example(everything, [0, 1, 2, 3], {"d": 0, "x": 9})
+@example(no_star, [0], {"d": 1})
+@example(ordinary, [0], {"c": 1})
+@example(required, [0, 1], {})
+@example(only_rest, [0, 1], {})
+@example(only_more, [], {"x": 9})
 def test_job_gets_exactly_what_the_function_would_get(
     function: Callable[..., Any], args: list[int], kwargs: dict[str, int]
 ) -> None:

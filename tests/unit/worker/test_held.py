@@ -2,6 +2,7 @@
 
 import threading
 
+import msgspec
 import pytest
 
 from anyjob import App
@@ -9,7 +10,7 @@ from anyjob.core.attempt import Attempt
 from anyjob.core.backend import Consumer, QueueShare
 from anyjob.core.clock import SystemClock
 from anyjob.core.outcome import Succeeded
-from anyjob.core.settlement import Answer, Complete, Lease, Settled
+from anyjob.core.settlement import Answer, Complete, Lease, Settled, Verdict
 from anyjob.core.wire import decode_body
 from anyjob.worker.gate import SharedGate
 from anyjob.worker.held import LEASE_LOST, Finished, Held
@@ -84,6 +85,126 @@ def test_attempt_ends_once(attempts: list[Attempt]) -> None:
 
     assert [held.end(attempts[0]), held.end(attempts[0])] == [True, False]
     assert not held.begin(attempts[0])
+
+
+def again(lease: Lease, **changes: object) -> Lease:
+    """The lease that follows one that ran out."""
+    token = lease.token + 1
+    changed = {"redeliveries": lease.redeliveries + 1, "token": token} | changes
+    return msgspec.structs.replace(lease, **changed)
+
+
+def test_run_takes_over_the_lease_that_followed_its_own(attempts: list[Attempt]) -> None:
+    held, attempt = Held(), attempts[0]
+    held.running.add(attempt)
+    new = again(attempt.lease)
+
+    assert held.adopt(new, 100.0) is attempt
+    assert (attempt.lease, attempt.lease_deadline, attempt.redeliveries) == (new, 100.0, 1)
+    assert held.running == {attempt}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"attempt": 2},
+        {"redeliveries": 0},
+        {"redeliveries": 2},
+        {"note": b"somebody ran it"},
+        {"body": b"somebody edited it"},
+        {"verdict": Verdict.CANCELLED},
+        {"queue": "other"},
+        {"id": "another"},
+    ],
+    ids=str,
+)
+def test_run_takes_no_lease_over_once_more_happened_to_the_job(
+    attempts: list[Attempt], changes: dict[str, object]
+) -> None:
+    held, attempt = Held(), attempts[0]
+    held.running.add(attempt)
+    old = attempt.lease
+
+    assert held.adopt(again(old, **changes), 100.0) is None
+    assert attempt.lease is old
+    assert held.running == {attempt}
+
+
+def test_run_that_ended_or_was_told_to_stop_takes_no_lease_over(attempts: list[Attempt]) -> None:
+    held, ended, stopped = Held(), *attempts[:2]
+    held.running.update([ended, stopped])
+    held.end(ended)
+
+    assert held.lose(stopped, stopped.lease)
+    assert held.adopt(again(ended.lease), 100.0) is None
+    assert held.adopt(again(stopped.lease), 100.0) is None
+    assert stopped.ending == LEASE_LOST
+
+
+@pytest.mark.parametrize("handed_over", [False, True])
+def test_outcome_is_settled_under_the_lease_that_followed_its_own(
+    attempts: list[Attempt], consumer: Consumer, handed_over: bool
+) -> None:
+    held, stirred = Held(), threading.Event()
+    for attempt in attempts[:3]:
+        held.finish(done(attempt))
+    if handed_over:
+        held.hand_over(consumer)
+    held.on_finished = stirred.set
+    new = again(attempts[1].lease)
+
+    assert held.adopt(new, 100.0) is attempts[1]
+
+    assert stirred.is_set()
+    assert held.pending == 3
+    assert {lease.token for lease in held.leases()} == {
+        attempts[0].lease.token,
+        new.token,
+        attempts[2].lease.token,
+    }
+    held.hand_over(consumer)
+    answers = held.answered(consumer.flush(5))
+    assert {finished.lease for finished, _ in answers} == {
+        attempts[0].lease,
+        new,
+        attempts[2].lease,
+    }
+    assert held.is_settled
+
+
+def test_lease_that_was_followed_by_another_is_not_given_up(attempts: list[Attempt]) -> None:
+    held, attempt = Held(), attempts[0]
+    held.running.add(attempt)
+    old = attempt.lease
+    held.adopt(again(old), 100.0)
+
+    assert not held.lose(attempt, old)
+    assert attempt.ending == ""
+
+
+def test_run_that_ends_while_it_takes_a_lease_over_is_decided_once(
+    attempts: list[Attempt],
+) -> None:
+    for attempt in attempts:
+        held, new, start = Held(), again(attempt.lease), threading.Barrier(2)
+        held.running.add(attempt)
+        adopted: list[Attempt | None] = []
+
+        def adopt(held: Held = held, new: Lease = new) -> None:
+            start.wait(30)  # noqa: B023 - joined before the next turn
+            adopted.append(held.adopt(new, 100.0))  # noqa: B023
+
+        thread = threading.Thread(target=adopt)
+        thread.start()
+        start.wait(30)
+        ended = held.end(attempt)
+        settled = attempt.lease
+        thread.join()
+
+        assert ended
+        assert not held.running
+        assert settled is (new if adopted == [attempt] else attempt.lease)
+        assert attempt.lease is settled
 
 
 def test_everything_held_is_renewed_but_what_was_lost(

@@ -114,6 +114,42 @@ def test_job_whose_lease_is_lost_is_stopped_and_its_outcome_dropped(
     assert not heard.named("job.dead")
 
 
+@pytest.mark.parametrize("colour", ["sync", "async"])
+def test_run_goes_on_under_the_lease_that_its_own_worker_took_anew(
+    timed: App, clock: ShiftedClock, colour: str
+) -> None:
+    jobs, go, begun = timed, threading.Event(), threading.Semaphore(0)
+    heard = Heard()
+    jobs.on("*", heard.append)
+
+    @jobs.task(name="sync", timeout=3600)
+    def threaded() -> int:
+        begun.release()
+        go.wait(30)
+        return current_job().redeliveries
+
+    @jobs.task(name="async", timeout=3600)
+    async def looped() -> int:
+        begun.release()
+        await asyncio.to_thread(go.wait, 30)
+        return current_job().redeliveries
+
+    job = jobs.tasks.get(colour).enqueue()
+    with jobs.worker(lease=LEASE, concurrency=2):
+        begun.acquire(timeout=30)
+        clock.advance(2 * LEASE)
+        jobs.counts()  # takes the lease back before anybody can renew it
+        until(lambda: heard.named("job.reclaimed"))
+        clock.advance(LEASE / 2)  # to be renewed under the new lease
+        until(lambda: ends_at(jobs, job.id) > clock.time() + LEASE / 2)
+        go.set()
+        assert job.result(timeout=30) == 1
+
+    assert not begun.acquire(blocking=False)
+    assert not heard.named("lease.lost")
+    assert len(heard.named("job.succeeded")) == 1
+
+
 def test_lease_that_was_lost_between_outcome_and_settlement_drops_the_outcome(
     timed: App, clock: ShiftedClock
 ) -> None:
