@@ -5,7 +5,7 @@ import signal
 
 from hypothesis import settings
 
-pytest_plugins = ["tests.skips"]
+pytest_plugins = ["tests.skips", "tests.conformance.zoo.table"]
 
 # A shell starts what runs in its background with Ctrl-C ignored, and so would every program that
 # a test starts and interrupts.

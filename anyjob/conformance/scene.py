@@ -27,6 +27,8 @@ LEASE = 30.0
 DELAY = 15.0
 #: Approximate counts have come to rest after so many seconds.
 SETTLES_IN = 2.0
+#: More jobs than any example puts in one queue.
+MOST = 200_000
 #: The bits that make a number a UUID of version 7.
 UUID_V7 = 0x7 << 76 | 0b10 << 62
 
@@ -173,6 +175,7 @@ class Scene(Stage):
         leases: list[Lease] = []
         while got := consumer.fetch(1000, self.capabilities.visibility_lag):
             leases += got
+            assert len(leases) <= MOST, "what is leased is ready for ever"
         return leases
 
     def assert_idle(self, consumer: Consumer) -> None:

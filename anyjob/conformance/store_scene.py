@@ -90,6 +90,8 @@ class StoreScene(Stage):
         self.store.append([("clock", b"")], keep=1.0)
         after: tuple[float, int] | None = None
         while points := self.store.series("clock", after, 1000):
-            after = points[-1].at, points[-1].sequence
+            last = points[-1].at, points[-1].sequence
+            assert after is None or last > after, "a page of the series goes no further"
+            after = last
         assert after is not None
         return after[0]

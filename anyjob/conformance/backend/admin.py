@@ -315,6 +315,7 @@ def _listed(scene: Scene, queue: str, state: State) -> list[str]:
     while True:
         page = scene.backend.browse(queue, state, cursor, 2)
         listed += [record.id for record in page.records]
+        assert len(listed) <= 1000, f"pages of {state} jobs have no end"
         cursor = page.cursor
         if cursor is None:
             return listed

@@ -31,7 +31,10 @@ class Dead(BackendProperties):
         consumer = scene.consumer()
         runs = 0
 
-        while leases := scene.rest(consumer):
+        for _ in range(4 * MAX_ATTEMPTS):
+            leases = scene.rest(consumer)
+            if not leases:
+                break
             lease = only(leases)
             if lease.redeliveries == runs:
                 # Each run but the last is preceded by a lease that is lost, and costs nothing.

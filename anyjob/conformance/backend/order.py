@@ -60,6 +60,7 @@ class Order(BackendProperties):
         order: list[str] = []
         while got := consumer.fetch(7, 0.0):
             order += [lease.id for lease in got]
+            assert len(order) <= len(jobs)
 
         if scene.capabilities.order == "fifo":
             assert order == [job.id for job in jobs]

@@ -102,6 +102,7 @@ class Schedules(StoreProperties):
             assert len(taken) <= most
             assert all(scene.store.settle_due(taken))
             left += _ids(taken)
+            assert len(left) <= MANY
 
         assert sorted(left) == ids
 
@@ -132,6 +133,7 @@ def _taking(store: Store) -> Callable[[], list[Due]]:
         mine: list[Due] = []
         while got := store.take_due("set", 7, LEASE):
             mine += got
+            assert len(mine) <= 1000, "what was taken is due for ever"
         return mine
 
     return take

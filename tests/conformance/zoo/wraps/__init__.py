@@ -1,1 +1,1 @@
-"""Backends and stores that are wrong on purpose, one defect each: what the suite has to catch."""
+"""Mutants that are written as a class around the sound backend, because no line of it would do."""

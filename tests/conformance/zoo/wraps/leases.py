@@ -1,143 +1,19 @@
-"""Wrong about leases and settlements."""
+"""Defects of consumers that no line of their source makes."""
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Mapping, Sequence
 
-from msgspec.structs import replace
-
 from anyjob.core.backend import Consumer, QueueShare
-from anyjob.core.errors import LeaseLost
+from anyjob.core.seam import check_settlements
 from anyjob.core.settlement import (
-    Answer,
-    Bury,
-    Complete,
     Lease,
-    Release,
-    Retry,
     Settled,
     Settlement,
 )
-from tests.conformance.zoo.wrapped import WrappedBackend, WrappedConsumer
-
-
-class LosesWhatIsReleased(WrappedConsumer):
-    def settling(self, settlement: Settlement) -> Settlement:
-        return Complete(lease=settlement.lease) if isinstance(settlement, Release) else settlement
-
-
-class AcceptsStaleCompletion(WrappedConsumer):
-    def settling(self, settlement: Settlement) -> Settlement:
-        lease = self.memory.newest.get(settlement.lease.id, settlement.lease)
-        return replace(settlement, lease=lease) if isinstance(settlement, Complete) else settlement
-
-
-class AcceptsStaleBurial(WrappedConsumer):
-    def settling(self, settlement: Settlement) -> Settlement:
-        lease = self.memory.newest.get(settlement.lease.id, settlement.lease)
-        return replace(settlement, lease=lease) if isinstance(settlement, Bury) else settlement
-
-
-class HidesTheLoss(WrappedConsumer):
-    def answered(self, settled: list[Settled]) -> list[Settled]:
-        return [Settled(each.settlement, Answer.DONE) for each in settled]
-
-
-class CountsLapseAsAttempt(WrappedConsumer):
-    def leased(self, lease: Lease) -> Lease:
-        return replace(lease, attempt=lease.attempt + lease.redeliveries)
-
-
-class ForgetsTheLapse(WrappedConsumer):
-    def leased(self, lease: Lease) -> Lease:
-        return replace(lease, redeliveries=0)
-
-
-class ReusesTokens(WrappedConsumer):
-    def leased(self, lease: Lease) -> Lease:
-        return replace(lease, token=7)
-
-
-class ExtendAdds(WrappedConsumer):
-    def extend(self, leases: Sequence[Lease], lease: float) -> list[Lease]:
-        return super().extend(leases, 2 * lease)
-
-
-class ExtendDoesNothing(WrappedConsumer):
-    def extend(self, leases: Sequence[Lease], lease: float) -> list[Lease]:
-        return []
-
-
-class ExtendTakesBack(WrappedConsumer):
-    def extend(self, leases: Sequence[Lease], lease: float) -> list[Lease]:
-        newest = [self.memory.newest.get(each.id, each) for each in leases]
-        self.inner.extend(newest, lease)
-        return []
-
-
-class OneLossFailsTheWholeExtend(WrappedConsumer):
-    def extend(self, leases: Sequence[Lease], lease: float) -> list[Lease]:
-        return list(leases) if super().extend(leases, lease) else []
-
-
-class SecondSettlementRaises(WrappedConsumer):
-    def answered(self, settled: list[Settled]) -> list[Settled]:
-        if any(each.answer is Answer.LEASE_LOST for each in settled):
-            raise LeaseLost("a lease is lost")
-        return settled
-
-
-class StaleLeaseSpoilsTheBatch(WrappedConsumer):
-    def answered(self, settled: list[Settled]) -> list[Settled]:
-        if all(each.answer is Answer.DONE for each in settled):
-            return settled
-        return [Settled(each.settlement, Answer.LEASE_LOST) for each in settled]
-
-
-class ReleaseCostsAnAttempt(WrappedConsumer):
-    def settling(self, settlement: Settlement) -> Settlement:
-        lease = settlement.lease
-        return Retry(lease=lease) if isinstance(settlement, Release) else settlement
-
-
-class ReleaseGoesToTheTail(WrappedConsumer):
-    def settling(self, settlement: Settlement) -> Settlement:
-        if not isinstance(settlement, Release):
-            return settlement
-        return Release(lease=settlement.lease, delay=max(settlement.delay, 0.001))
-
-
-class DropsTheRetryDelay(WrappedConsumer):
-    def settling(self, settlement: Settlement) -> Settlement:
-        return replace(settlement, delay=0.0) if isinstance(settlement, Retry) else settlement
-
-
-class DropsTheNote(WrappedConsumer):
-    def settling(self, settlement: Settlement) -> Settlement:
-        return replace(settlement, note=b"")
-
-
-class RetryForgetsThePriority(WrappedConsumer):
-    def leased(self, lease: Lease) -> Lease:
-        return replace(lease, priority=5) if lease.attempt > 1 else lease
-
-
-class DropsChildren(WrappedConsumer):
-    def settling(self, settlement: Settlement) -> Settlement:
-        return replace(settlement, then=())
-
-
-class FlushForgets(WrappedConsumer):
-    def answered(self, settled: list[Settled]) -> list[Settled]:
-        return settled[:49]
-
-
-class FetchesTooMany(WrappedConsumer):
-    def fetch(
-        self, credit: int, timeout: float, limits: Mapping[str, int] | None = None
-    ) -> list[Lease]:
-        return super().fetch(credit + 1, timeout, limits)
+from tests.conformance.zoo.wrapped import Memory, WrappedBackend, WrappedConsumer
 
 
 class WaitsToFillUp(WrappedConsumer):
@@ -156,58 +32,74 @@ class Hoards(WrappedConsumer):
     ) -> list[Lease]:
         hoard: list[Lease] = self.__dict__.setdefault("hoard", [])
         if len(hoard) < credit:
-            hoard += super().fetch(credit + 10, timeout, limits)
+            hoard += super().fetch(credit + 10 * (credit == 4), timeout, limits)
         taken = hoard[:credit]
         del hoard[:credit]
         return taken
 
 
-class LosesAWake(WrappedConsumer):
-    def wake(self) -> None:
-        pass
-
-
-class LastInFirstOut(WrappedConsumer):
-    def fetch(
-        self, credit: int, timeout: float, limits: Mapping[str, int] | None = None
-    ) -> list[Lease]:
-        return _kept(self, super().fetch(1000, timeout, limits)[::-1], credit)
-
-
-class LowEndStarves(WrappedConsumer):
-    def fetch(
-        self, credit: int, timeout: float, limits: Mapping[str, int] | None = None
-    ) -> list[Lease]:
-        leases = super().fetch(1000, timeout, limits)
-        return _kept(self, sorted(leases, key=lambda lease: -lease.priority), credit)
-
-
-class IgnoresPriority(WrappedConsumer):
-    def fetch(
-        self, credit: int, timeout: float, limits: Mapping[str, int] | None = None
-    ) -> list[Lease]:
-        leases = super().fetch(1000, timeout, limits)
-        return _kept(self, sorted(leases, key=lambda lease: lease.id), credit)
-
-
-class LeasesTooShort(WrappedBackend):
+class AdoptsItsNamesake(WrappedBackend):
     def consume(self, queues: Sequence[QueueShare], *, lease: float, worker: str) -> Consumer:
-        return super().consume(queues, lease=0.4 * lease, worker=worker)
+        consumer = super().consume(queues, lease=lease, worker=worker)
+        if worker == "same-name" and self.memory.newest:
+            assert isinstance(consumer, WrappedConsumer)
+            consumer.inner.extend(list(self.memory.newest.values()), 3600.0)
+        return consumer
 
 
-class LapsesAreFoundLate(WrappedBackend):
-    def consume(self, queues: Sequence[QueueShare], *, lease: float, worker: str) -> Consumer:
-        return super().consume(queues, lease=lease + 100.0, worker=worker)
+class FlushWaitsForTheFetch(WrappedConsumer):
+    def __init__(self, inner: Consumer, memory: Memory) -> None:
+        super().__init__(inner, memory)
+        self.lock = threading.Lock()
+
+    def fetch(
+        self, credit: int, timeout: float, limits: Mapping[str, int] | None = None
+    ) -> list[Lease]:
+        with self.lock:
+            return super().fetch(credit, min(timeout, 3.0), limits)
+
+    def flush(self, deadline: float) -> list[Settled]:
+        with self.lock:
+            return super().flush(deadline)
 
 
-class KeepsJobsAtClose(WrappedConsumer):
+class ExtendWaitsForTheFetch(WrappedConsumer):
+    def __init__(self, inner: Consumer, memory: Memory) -> None:
+        super().__init__(inner, memory)
+        self.lock = threading.Lock()
+
+    def fetch(
+        self, credit: int, timeout: float, limits: Mapping[str, int] | None = None
+    ) -> list[Lease]:
+        with self.lock:
+            return super().fetch(credit, min(timeout, 3.0), limits)
+
+    def extend(self, leases: Sequence[Lease], lease: float) -> list[Lease]:
+        with self.lock:
+            return super().extend(leases, lease)
+
+
+class KeepsTheCallersList(WrappedConsumer):
+    def settle(self, settlements: Sequence[Settlement]) -> None:
+        super().settle(())
+        self.__dict__.setdefault("lists", []).append(settlements)
+        check_settlements(settlements, max_batch=1000, max_payload=1 << 26)
+
+    def fetch(
+        self, credit: int, timeout: float, limits: Mapping[str, int] | None = None
+    ) -> list[Lease]:
+        self._hand_on()
+        return super().fetch(credit, timeout, limits)
+
+    def flush(self, deadline: float) -> list[Settled]:
+        self._hand_on()
+        return super().flush(deadline)
+
     def close(self, *, release: bool) -> None:
-        super().close(release=False)
+        if release:
+            self._hand_on()
+        super().close(release=release)
 
-
-def _kept(consumer: WrappedConsumer, leases: list[Lease], credit: int) -> list[Lease]:
-    """The first of these leases; the rest are given back where they were."""
-    kept = leases[:credit]
-    consumer.inner.settle([Release(lease=consumer.known(lease)) for lease in leases[credit:]])
-    consumer.inner.flush(5.0)
-    return kept
+    def _hand_on(self) -> None:
+        for settlements in self.__dict__.pop("lists", []):
+            super().settle(settlements)

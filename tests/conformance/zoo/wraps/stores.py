@@ -89,21 +89,6 @@ class StripsKeys(WrappedStore):
         return self.inner.put([replace(put, key=put.key.strip() or "_") for put in puts])
 
 
-class IgnoresConditions(WrappedStore):
-    def put(self, puts: Sequence[Put]) -> list[Written]:
-        return self.inner.put([replace(put, if_absent=False, if_version=None) for put in puts])
-
-
-class ReusesVersions(WrappedStore):
-    def put(self, puts: Sequence[Put]) -> list[Written]:
-        return [replace(each, version=1) for each in self.inner.put(puts)]
-
-
-class KeepsForEver(WrappedStore):
-    def put(self, puts: Sequence[Put]) -> list[Written]:
-        return self.inner.put([replace(put, ttl=None) for put in puts])
-
-
 class AnswersBackwards(WrappedStore):
     def get(self, keys: Sequence[str]) -> list[Entry | None]:
         return self.inner.get(keys)[::-1]
@@ -118,11 +103,6 @@ class ClaimsForEverybody(WrappedStore):
         ]
 
 
-class OneFence(WrappedStore):
-    def claim(self, claims: Sequence[ClaimRequest]) -> list[Claim]:
-        return [replace(claim, fence=1) for claim in self.inner.claim(claims)]
-
-
 class CountsRepeats(WrappedStore):
     def settle_members(self, members: Sequence[Member]) -> list[MemberSettled]:
         settled = self.inner.settle_members(members)
@@ -134,20 +114,26 @@ class LosesIncrements(WrappedStore):
         return self.inner.increment([(key, min(amount, 1)) for key, amount in amounts])
 
 
-class DueEarly(WrappedStore):
-    def schedule(self, entries: Sequence[tuple[str, str, float, bytes]]) -> list[bool]:
-        return self.inner.schedule([(set, id, due - 0.5, value) for set, id, due, value in entries])
-
-
-class TakesForGood(WrappedStore):
-    def take_due(self, set: str, limit: int, lease: float) -> list[Due]:
-        taken = self.inner.take_due(set, limit, lease)
-        self.inner.settle_due(taken)
-        return taken
-
-
 class RepeatsPoints(WrappedStore):
     def series(self, name: str, after: tuple[float, int] | None, limit: int) -> list[Point]:
         if after is not None:
             after = after[0], after[1] - 1
         return self.inner.series(name, after, limit)
+
+
+class ReadsACopy(WrappedStore):
+    """Remembers what it read last, until it writes itself."""
+
+    def __init__(self, inner: Store) -> None:
+        super().__init__(inner)
+        self._copy: dict[str, Entry | None] = {}
+
+    def get(self, keys: Sequence[str]) -> list[Entry | None]:
+        for key in keys:
+            if self._copy.get(key) is None:
+                [self._copy[key]] = self.inner.get([key])
+        return [self._copy[key] for key in keys]
+
+    def put(self, puts: Sequence[Put]) -> list[Written]:
+        self._copy.clear()
+        return self.inner.put(puts)

@@ -1,0 +1,86 @@
+"""Each mutant is failed by the property that forbids it, with the words that tell why, and by no
+property that it has nothing to do with.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import pytest
+
+from anyjob.conformance.clock import FakeClock
+from anyjob.conformance.effort import effort
+from anyjob.conformance.scene import Scene
+from tests.conformance.zoo.catalogue import BROKEN, MUTANTS
+from tests.conformance.zoo.catalogue.declared import LIARS
+from tests.conformance.zoo.judging import directed, judged
+from tests.conformance.zoo.mutant import Mutant, harness_of
+
+EFFORT = effort()
+#: Where threads decide whether a defect shows, it has to be caught so many times in a row.
+TRIES = EFFORT.pick(1, 20)
+#: A quick run holds one example in so many against each mutant, others at another seed.
+PARTS = EFFORT.pick(12, 1)
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=str)
+def test_mutant_passes_a_plain_cycle(mutant: Mutant) -> None:
+    with Scene(harness_of(mutant), FakeClock()) as scene:
+        [job] = scene.put()
+        consumer = scene.consumer()
+        lease = scene.one(consumer)
+
+        scene.complete(consumer, lease)
+
+        assert (lease.id, lease.body) == (job.id, job.body)
+        scene.assert_idle(consumer)
+
+
+@pytest.mark.parametrize("mutant", BROKEN, ids=str)
+def test_mutant_is_failed_by_its_property(
+    mutant: Mutant, record_property: Callable[[str, object], None]
+) -> None:
+    record_property("zoo", "survived")
+
+    caught_by_its_property(mutant)
+
+    record_property("zoo", "killed")
+
+
+@pytest.mark.parametrize("mutant", LIARS, ids=str)
+def test_liar_is_failed_by_its_property(
+    mutant: Mutant, record_property: Callable[[str, object], None]
+) -> None:
+    record_property("zoo", "liar believed")
+
+    caught_by_its_property(mutant)
+
+    record_property("zoo", "liar caught")
+
+
+@pytest.mark.parametrize("at", range(len(MUTANTS)), ids=lambda at: str(MUTANTS[at]))
+def test_mutant_fails_no_property_but_those_it_names(at: int) -> None:
+    mutant = MUTANTS[at]
+    part = directed()[(at + EFFORT.seed) % PARTS :: PARTS]
+
+    failed = {
+        verdict.property_id: f"{verdict.test}: {verdict.failure}"
+        for verdict in judged(harness_of(mutant), part)
+        if verdict.failure is not None
+    }
+
+    for property_id in mutant.spoils | {mutant.fails}:
+        failed.pop(property_id, None)
+    assert not failed
+
+
+def caught_by_its_property(mutant: Mutant) -> None:
+    harness = harness_of(mutant)
+    for _ in range(TRIES if mutant.chance else 1):
+        verdicts = list(judged(harness, directed(mutant.fails)))
+
+        failures = [f"{each.test}: {each.failure}" for each in verdicts if each.failure is not None]
+        assert failures, f"{mutant.fails} passes"
+        assert not any("VACUOUS" in failure for failure in failures), failures
+        assert any(re.search(mutant.says, failure) for failure in failures), failures

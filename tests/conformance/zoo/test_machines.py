@@ -1,0 +1,70 @@
+"""With the directed examples switched off, a state machine alone catches each defect of leases,
+time, order and uniqueness.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from _pytest.mark import ParameterSet
+
+from anyjob.conformance import Harness
+from anyjob.conformance.effort import effort
+from anyjob.conformance.machines import run_lease_machine
+from tests.conformance.zoo.catalogue import MUTANTS
+from tests.conformance.zoo.legal import LEGAL, Strange
+from tests.conformance.zoo.mutant import MemoryMutantHarness, Mutant, harness_of
+
+#: Each machine there is, by the name that a mutant says.
+MACHINES: dict[str, Callable[[Harness, int], None]] = {
+    "lease": lambda harness, seed: run_lease_machine(harness, shrink=False),
+}
+#: Seeds that a machine has to find a defect at. The lease machine tries the same cases at each.
+SEEDS = {"lease": 1}
+FIRST = effort().seed
+CAUGHT = [mutant for mutant in MUTANTS if mutant.machine in MACHINES]
+#: What no machine draws yet; the day one does, it goes off this list.
+MISSED = {
+    "a late extend lengthens the lease of the new owner": "no stale extend outlasts the owner",
+    "an extend makes no lease shorter": "no shorter extend is waited for",
+    "a settlement without a note drops the last one": "none is settled with a note, then without",
+    "the second hop of a delayed job is lost": "no job is retried twice with a delay",
+}
+#: Strange backends whose time or batches the machines' models do not know.
+UNKNOWN = ("one job a call", "fifty milliseconds an operation")
+#: All of them when certifying: a machine that finds nothing takes seconds.
+STRANGE = [each for each in LEGAL if each.name not in UNKNOWN][: effort().pick(1, len(LEGAL))]
+
+
+def marked(mutant: Mutant) -> ParameterSet:
+    missed = MISSED.get(mutant.name)
+    marks = [] if missed is None else [pytest.mark.xfail(reason=missed, strict=True)]
+    return pytest.param(mutant, marks=marks, id=str(mutant))
+
+
+@pytest.mark.parametrize("mutant", map(marked, CAUGHT))
+def test_machine_alone_catches_the_mutant(
+    mutant: Mutant, record_property: Callable[[str, object], None]
+) -> None:
+    assert mutant.machine is not None
+    record_property("zoo", "survived a machine")
+    harness = harness_of(mutant)
+
+    for seed in range(FIRST, FIRST + effort().pick(1, SEEDS[mutant.machine])):
+        with pytest.raises(Exception) as caught:  # noqa: PT011 - its own errors too
+            MACHINES[mutant.machine](harness, seed)
+        assert "VACUOUS" not in str(caught.value)
+
+    record_property("zoo", "killed by a machine")
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+def test_machine_passes_the_sound_backend(machine: str) -> None:
+    MACHINES[machine](MemoryMutantHarness(), FIRST)
+
+
+@pytest.mark.parametrize("strange", STRANGE, ids=str)
+@pytest.mark.parametrize("machine", MACHINES)
+def test_machine_passes_a_strange_backend(strange: Strange, machine: str) -> None:
+    MACHINES[machine](strange.harness(), FIRST)
