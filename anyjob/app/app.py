@@ -19,7 +19,7 @@ from anyjob.app.send import LOT, Publisher, lots_of, send
 from anyjob.backends.registry import backend_for, store_for
 from anyjob.core import options as options_module
 from anyjob.core.attempt import Progress
-from anyjob.core.backend import Backend, CancelResult, Counts, QueueSpec
+from anyjob.core.backend import Backend, CancelResult, Counts, JobRecord, QueueSpec
 from anyjob.core.capabilities import Need
 from anyjob.core.clock import Clock, SystemClock
 from anyjob.core.draft import AnyDraft, Draft
@@ -285,21 +285,21 @@ class App:
         record = self.backend.get(checked_name(queue, "queue"), [id])[0]
         if record is None:
             raise _not_found(id, queue)
-        return Job(self, id, queue, view(record, self.config.max_payload).task)
+        return Job(self, id, queue, self._view(record).task)
 
     def show(self, id: str, queue: str = DEFAULT_QUEUE) -> JobView:
         """Return everything that is stored of a job; raises JobNotFound."""
         record = self.backend.get(checked_name(queue, "queue"), [id])[0]
         if record is None:
             raise _not_found(id, queue)
-        return view(record, self.config.max_payload)
+        return self._view(record)
 
     def browse(
         self, queue: str, state: State, cursor: str | None = None, limit: int = 100
     ) -> ViewPage:
         """List jobs of one state, a page of up to `limit` (1 to 1000) at a time."""
         page = self.backend.browse(checked_name(queue, "queue"), State(state), cursor, limit)
-        return ViewPage([view(r, self.config.max_payload) for r in page.records], page.cursor)
+        return ViewPage([self._view(record) for record in page.records], page.cursor)
 
     def counts(self, queue: str = DEFAULT_QUEUE) -> Counts:
         """Count the ready, scheduled, leased and dead jobs of a queue."""
@@ -426,12 +426,13 @@ class App:
 
     def result_of(self, job: Job[Any], timeout: float | None) -> Any:
         """Do the work of `Job.result`."""
-        return value_of(wait_for(self.backend, job, timeout), self.tasks, job)
+        return value_of(wait_for(self.backend, job, timeout), self.tasks, job, self._now())
 
     async def aresult_of(self, job: Job[Any], timeout: float | None) -> Any:
         """Do the work of `Job.aresult`."""
         opened = await self._aopen()
-        return value_of(await opened.waiters.wait_for(job, timeout), self.tasks, job)
+        record = await opened.waiters.wait_for(job, timeout)
+        return value_of(record, self.tasks, job, self._now())
 
     def status_of(self, job: Job[Any]) -> State:
         """Do the work of `Job.status`."""
@@ -520,6 +521,12 @@ class App:
         if config.store is None:
             return backend.store()
         return store_for(config.store.reveal(), namespace=config.namespace, clock=self._clock)
+
+    def _view(self, record: JobRecord) -> JobView:
+        return view(record, self.config.max_payload, self._now())
+
+    def _now(self) -> float:
+        return (self._clock or SystemClock()).time()
 
     def _known_queues(self) -> set[str]:
         return {DEFAULT_QUEUE, *self.config.queues, *self.tasks.queues()}

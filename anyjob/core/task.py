@@ -143,10 +143,10 @@ class Task(Generic[P, R]):
         `queue` names the line; `priority` is 0 to 9, higher first; `retry` and `timeout` hold for
         each attempt; `delay` or `run_at` (aware) say when the job becomes ready, `expires` when it
         is no longer worth starting; `unique_key` lets one unfinished job of that key exist per
-        queue, at most for `unique_ttl`; `headers` travel with the job; `keep` is how long its end
-        is shown, at least as long as the backend remembers ids (60 s); `transaction` is a
-        connection of yours to the same database. `extra` are options that middleware declared.
-        Raises InvalidOption.
+        queue, at most for `unique_ttl`; `headers` travel with the job; `keep` is how long its
+        result is shown, and its end too, but that at least as long as the backend remembers ids
+        (60 s); `transaction` is a connection of yours to the same database. `extra` are options
+        that middleware declared. Raises InvalidOption.
         """
         given = {
             "queue": queue,
