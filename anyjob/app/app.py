@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from datetime import datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar, overload
@@ -26,7 +26,6 @@ from anyjob.core.draft import AnyDraft, Draft
 from anyjob.core.durations import Duration
 from anyjob.core.envelope import ACCEPTED, Duplicate, Envelope, Receipt, Rejected
 from anyjob.core.errors import (
-    AnyjobError,
     ConfigurationError,
     EnqueueRejected,
     JobNotFound,
@@ -258,18 +257,18 @@ class App:
         order.
 
         Takes a generator as it comes: a lot is stored before the next one is drawn. Blocks. If the
-        backend fails midway, the error that is raised holds in `stored` what was answered before
-        it.
+        backend or the generator fails midway, the error that is raised holds in `stored` what was
+        answered before it, and says how many jobs that were.
         """
         opened = self._open()
         answers: list[Job[Any] | Rejected] = []
         size = min(LOT, opened.backend.capabilities.max_batch)
-        for lot in lots_of(drafts, size):
-            try:
+        try:
+            for lot in lots_of(drafts, size):
                 answers += self._store_lot(opened, lot)
-            except AnyjobError as error:
-                error.stored = answers
-                raise
+        except BaseException as error:  # of user code, too: a generator may raise anything
+            _tell_stored(error, answers)
+            raise
         return answers
 
     async def aenqueue_many(self, drafts: Iterable[AnyDraft]) -> list[Job[Any] | Rejected]:
@@ -578,6 +577,16 @@ class App:
         if self._subscribers.wants(name):
             clock = self._clock or SystemClock()
             self._subscribers.tell(Event(name, clock.time(), facts=facts))
+
+
+def _tell_stored(error: BaseException, answers: list[Job[Any] | Rejected]) -> None:
+    stored = sum(isinstance(answer, Job) for answer in answers)
+    with suppress(Exception):  # a class of theirs may refuse what it does not know
+        error.add_note(
+            f"enqueue_many had stored {stored} jobs before this, and stored none of those drawn"
+            " since; the error's attribute `stored` has its answers"
+        )
+        error.stored = answers  # type: ignore[attr-defined]
 
 
 def _declared_options(middleware: Sequence[Middleware]) -> dict[str, type]:

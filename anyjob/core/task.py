@@ -61,6 +61,7 @@ class Task(Generic[P, R]):
         self.aliases = tuple(checked_task_name(alias) for alias in aliases)
         self.is_async = is_async(function)
         _refuse_generators(function, self.name)
+        _refuse_methods(function, self.name)
         #: The options given at decoration, checked.
         self.given = options_module.checked(options, door.declared_options)
         options_module.merged({}, self.given, {})
@@ -305,6 +306,21 @@ def _refuse_generators(function: Callable[..., Any], name: str) -> None:
     if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
         raise ConfigurationError(
             f"task {name!r} is a generator; a task returns its result, it does not yield"
+        )
+
+
+def _refuse_methods(function: Callable[..., Any], name: str) -> None:
+    import inspect
+
+    target = inspect.unwrap(function)
+    if not inspect.isfunction(target):
+        return
+    owner = target.__qualname__.rpartition(".")[0].rpartition(".")[2]
+    first = target.__code__.co_varnames[: target.__code__.co_argcount][:1]
+    if owner not in ("", "<locals>") and first in (("self",), ("cls",)):
+        raise ConfigurationError(
+            f"task {name!r} is a method of class {owner!r}, and a job carries no {first[0]!r}; make"
+            " it a function, or a @staticmethod that is given what it needs"
         )
 
 
