@@ -32,6 +32,7 @@ check: .venv/.complete
 	$(PYTEST) tests/typing
 
 docs: .venv/.complete
+	$(PYTHON) scripts/conformance_matrix.py
 	$(PYTHON) -m sphinx --fail-on-warning --keep-going --fresh-env --jobs auto docs docs/_build/html
 
 bench: .venv/.complete
@@ -56,6 +57,7 @@ test-acceptance: .venv/.complete
 	$(PYTEST) tests/acceptance $(PARALLEL)
 
 test-docs: .venv/.complete
+	$(PYTHON) scripts/conformance_matrix.py
 	$(PYTEST) tests/docs $(PARALLEL)
 
 test-wheel: .venv/.complete
@@ -67,7 +69,8 @@ test-pythons: .venv/.complete
 # The longer tier: more examples for each property, more repeats of each crash. Tests read CERTIFY; tests/conftest.py gives
 # Hypothesis its profile.
 certify: .venv/.complete
-	CERTIFY=1 ANYJOB_CONFORMANCE_TIER=full $(PYTEST) tests/conformance tests/acceptance $(PARALLEL) --timeout=1800
+	CERTIFY=1 CONFORMANCE_TIER=full $(PYTEST) tests/conformance tests/acceptance $(PARALLEL) --timeout=1800
+	$(PYTHON) scripts/conformance_matrix.py --tier full
 
 format: .venv/.complete
 	$(PYTHON) -m ruff format .

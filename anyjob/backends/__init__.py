@@ -4,6 +4,9 @@ A backend is found by its URL's scheme (`anyjob.backends.registry`); none is imp
 named.
 """
 
+from anyjob.backends.checks import check_edit
+from anyjob.backends.declared import check_jobs, refusing
+from anyjob.backends.polling import Polled, PollingConsumer
 from anyjob.core.backend import (
     CONTRACT,
     Backend,
@@ -132,6 +135,8 @@ __all__ = [
     "PayloadTooLarge",
     "Place",
     "Point",
+    "Polled",
+    "PollingConsumer",
     "Put",
     "QueueShare",
     "QueueSpec",
@@ -150,10 +155,13 @@ __all__ = [
     "Verdict",
     "Written",
     "check_count",
+    "check_edit",
     "check_envelopes",
+    "check_jobs",
     "check_seconds",
     "check_settlements",
     "check_states",
     "checked_name",
+    "refusing",
     "suggestion",
 ]

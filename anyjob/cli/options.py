@@ -52,8 +52,7 @@ def of_tasks(function: Function) -> Function:
 
 def of_every_verb(function: Function) -> Function:
     """Add the options that every verb has; the function gets `session`, a Session."""
-
-    @click.option(
+    profile = click.option(
         "--profile",
         metavar="NAME",
         expose_value=False,
@@ -61,6 +60,12 @@ def of_every_verb(function: Function) -> Function:
         is_eager=True,
         help="The profile of the configuration, also ANYJOB_PROFILE.",
     )
+    return profile(of_terminal(function))
+
+
+def of_terminal(function: Function) -> Function:
+    """Add the options of a verb that reads no configuration; it gets `session` too."""
+
     @click.option(
         "--color",
         type=click.Choice(["auto", "always", "never"]),

@@ -36,6 +36,10 @@ class Progress(AbstractContextManager["Progress"]):
         """So many more are done."""
         self.done += count
 
+    def reach(self, done: int, total: int) -> None:
+        """So many are done of so many, which may have become known just now."""
+        self.done, self._total = done, total
+
     def __enter__(self) -> Progress:
         self._ticker.start()
         return self
@@ -76,7 +80,7 @@ class Progress(AbstractContextManager["Progress"]):
         with progress.Progress(*columns, console=console, transient=True) as bar:
             task = bar.add_task(self._doing, total=self._total, so_far="")
             while not self._ended.wait(0.1):
-                bar.update(task, completed=self.done, so_far=self._so_far())
+                bar.update(task, completed=self.done, total=self._total, so_far=self._so_far())
 
     def _so_far(self) -> str:
         spent = time.monotonic() - self._began

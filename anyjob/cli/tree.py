@@ -19,6 +19,7 @@ ROOT = {
     "dead": ("", "Look at dead letters, revive and discard them."),
     "tasks": ("", "Look at the tasks of an application."),
     "doctor": ("doctor:doctor", "Check application and backend for weaknesses."),
+    "conformance": ("conformance:conformance", "Prove that a backend or store keeps the contract."),
     "version": ("version:version", "Show the version."),
 }
 GROUPS = {

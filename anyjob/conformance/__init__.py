@@ -24,6 +24,7 @@ except ModuleNotFoundError as error:
 pytest.register_assert_rewrite(
     "anyjob.conformance.backend",
     "anyjob.conformance.store",
+    "anyjob.conformance.history.backend",
     "anyjob.conformance.machines",
     "anyjob.conformance.absences",
     "anyjob.conformance.levels",
@@ -35,11 +36,13 @@ pytest.register_assert_rewrite(
 from anyjob.conformance.clock import FakeClock  # noqa: E402 - see above
 from anyjob.conformance.harness import Harness, Site  # noqa: E402
 from anyjob.conformance.manifest import Property, backend_properties, store_properties  # noqa: E402
+from anyjob.conformance.servers import OwnProcess  # noqa: E402
 from anyjob.conformance.suite import conformance_suite, run_property  # noqa: E402
 
 __all__ = [
     "FakeClock",
     "Harness",
+    "OwnProcess",
     "Property",
     "Site",
     "backend_properties",

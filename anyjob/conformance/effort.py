@@ -13,8 +13,9 @@ from anyjob.core.names import suggestion
 #: quick: each push, in under a minute. full: all that certifies. soak: hours, with random seeds.
 Tier = Literal["quick", "full", "soak"]
 
-TIER = "ANYJOB_CONFORMANCE_TIER"
-SEED = "ANYJOB_CONFORMANCE_SEED"
+# Not ANYJOB_...: those are keys of the configuration, and an unknown one is refused.
+TIER = "CONFORMANCE_TIER"
+SEED = "CONFORMANCE_SEED"
 
 
 class Effort(msgspec.Struct, frozen=True):

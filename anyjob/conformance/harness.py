@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, ClassVar
 
 import msgspec
 
 from anyjob.conformance.clock import FakeClock
+from anyjob.conformance.servers.own_process import OwnProcess
 from anyjob.core.backend import Backend
 from anyjob.core.store import Store
 
@@ -22,6 +25,10 @@ class Site(msgspec.Struct, frozen=True):
     namespace: str
     #: The suite's clock, to be obeyed; None for the backend's own clock.
     clock: FakeClock | None
+    #: Where the server listens, perhaps through the suite's proxy; None where there is none.
+    url: str | None = None
+    #: Where the server keeps its data.
+    server_folder: Path | None = None
 
 
 class Harness:
@@ -33,6 +40,9 @@ class Harness:
 
     #: Where the sites' folders are made; None for the system's folder of temporary files.
     root: ClassVar[Path | None] = None
+    #: The server to be started, killed, frozen and started again. One is shared by most tests; a
+    #: test that ends it has one of its own.
+    server: ClassVar[OwnProcess | None] = None
 
     def backend(self, site: Site) -> Backend:
         """A new, unopened backend on `site`; several of them are several connections."""
@@ -48,6 +58,44 @@ class Harness:
         The suite calls its `commit()`, `rollback()` and `close()`.
         """
         raise NotImplementedError
+
+    def raw_client(self, site: Site) -> Any:
+        """The product's own client, past the backend, as an object with `put(key, value)` and
+        `get(key)`, of str and bytes.
+
+        When jobs are lost with a server, the suite looks whether the product loses what is put
+        there in the same way, before it blames the backend.
+        """
+        raise NotImplementedError
+
+    def advance(self, site: Site, seconds: float) -> None:
+        """Move the server's clock forward, where the clock of the site is not obeyed."""
+        raise NotImplementedError
+
+    def fill(self, site: Site) -> AbstractContextManager[object]:
+        """Drive what holds the jobs to the limit of its memory or disk for the block of a `with`,
+        and make room again after it.
+        """
+        raise NotImplementedError
+
+    def plant(self, site: Site) -> Sequence[str]:
+        """Leave half-written state in the queue "line" of the site's namespace, such as a crash of
+        an older release could: an id without a body, a lease without a job, an orphan in an index.
+
+        Returns a word for each. The queue is declared and holds some jobs.
+        """
+        raise NotImplementedError
+
+    def attest_durability(self, site: Site) -> str:
+        """What the server's own configuration says of fsync and replicas; raises if that is less
+        than the backend declares.
+        """
+        raise NotImplementedError
+
+    def tidy(self, site: Site) -> None:
+        """Remove what a shared server keeps of a site that is over: all namespaces that begin with
+        the site's.
+        """
 
 
 def offers(harness: Harness, hook: str) -> bool:

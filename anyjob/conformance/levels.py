@@ -73,9 +73,12 @@ def _release(scene: Scene) -> str:
     consumer = scene.consumer("release")
     scene.settle(consumer, Release(lease=scene.one(consumer)))
     lease = scene.one(consumer)
-    if lease.id == first.id and lease.redeliveries == 0:
-        return "place"
-    return "count" if lease.redeliveries == 0 else "none"
+    if lease.redeliveries:
+        return "none"
+    if scene.capabilities.order == "loose" and scene.capabilities.release != "none":
+        # Where any order is legal, none tells whether a place was kept.
+        return scene.capabilities.release
+    return "place" if lease.id == first.id else "count"
 
 
 def _presence(capability: str, call: Callable[[Scene], object]) -> Callable[[Scene], object]:
@@ -96,7 +99,8 @@ def _delayed(scene: Scene) -> None:
     scene.declare("delay")
     scene.put(queue="delay", due=scene.delay)
     scene.assert_idle(scene.consumer("delay"))
-    scene.pass_time(scene.delay + scene.capabilities.schedule_lag)
+    lag = scene.capabilities.schedule_lag + scene.capabilities.resolution
+    scene.pass_time(scene.delay + lag)
     scene.one(scene.consumer("delay"))
 
 

@@ -12,8 +12,11 @@ from typing import Literal
 
 import msgspec
 
-#: What an example would need that this layer of the suite has not got.
-Layer = Literal["wire", "server", "release", "contract"]
+#: The version of the contract that these are the properties of.
+CONTRACT = "1.0"
+
+#: What an example would need that there is not yet.
+Layer = Literal["release", "contract"]
 
 
 class Property(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -38,6 +41,11 @@ def backend_properties() -> Mapping[str, Property]:
 def store_properties() -> Mapping[str, Property]:
     """The properties of a store by id, in the order of the contract."""
     return _read("anyjob.conformance.store")
+
+
+def properties_of(part: Literal["backend", "store"]) -> Mapping[str, Property]:
+    """The properties of a backend or of a store."""
+    return backend_properties() if part == "backend" else store_properties()
 
 
 def property_of(property_id: str) -> Property:

@@ -10,6 +10,9 @@ from anyjob.conformance.scene import Scene
 from anyjob.conformance.store_scene import StoreScene
 from anyjob.core.store import Put
 
+#: The machine's clock is years away from where the suite's begins.
+NEAR = 3600.0
+
 
 @cache
 def obeys_clock(harness: Harness) -> bool:
@@ -18,10 +21,14 @@ def obeys_clock(harness: Harness) -> bool:
 
 
 def _backend_obeys(harness: Harness) -> bool:
-    with Scene(harness, FakeClock()) as scene:
+    clock = FakeClock()
+    with Scene(harness, clock) as scene:
         consumer = scene.consumer()
         scene.put()
-        scene.take(consumer)
+        lease = scene.one(consumer)
+        if abs(lease.now - clock.time()) < NEAR:
+            # It tells the suite's time; whether it keeps it is for the examples to say.
+            return True
         scene.outlast()
         return len(consumer.fetch(1, 0.0)) == 1
 

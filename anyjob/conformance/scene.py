@@ -13,7 +13,9 @@ import msgspec
 from anyjob.conformance.absences import verify_absent
 from anyjob.conformance.clock import FakeClock
 from anyjob.conformance.harness import Harness
+from anyjob.conformance.servers import Running
 from anyjob.conformance.stage import SLACK, Stage, maintain_all
+from anyjob.conformance.wire import Proxy
 from anyjob.core.backend import Backend, Consumer, JobRecord, QueueShare, QueueSpec
 from anyjob.core.capabilities import Capabilities
 from anyjob.core.envelope import ACCEPTED, Envelope, Receipt
@@ -23,6 +25,8 @@ QUEUE = "line"
 #: A lease lasts so long unless an example says otherwise, and so long a short delay.
 LEASE = 30.0
 DELAY = 15.0
+#: Approximate counts have come to rest after so many seconds.
+SETTLES_IN = 2.0
 #: The bits that make a number a UUID of version 7.
 UUID_V7 = 0x7 << 76 | 0b10 << 62
 
@@ -30,8 +34,10 @@ UUID_V7 = 0x7 << 76 | 0b10 << 62
 class Scene(Stage):
     """An opened backend on a site of its own. A queue is QUEUE unless named."""
 
-    def __init__(self, harness: Harness, clock: FakeClock | None) -> None:
-        super().__init__(harness, clock)
+    def __init__(
+        self, harness: Harness, clock: FakeClock | None, *, server: Running | None = None
+    ) -> None:
+        super().__init__(harness, clock, server=server)
         self._ids = itertools.count(1)
 
     def __enter__(self) -> Self:
@@ -62,17 +68,37 @@ class Scene(Stage):
         verify_absent(self, capability)
         self.status = "ABSENT(verified)"
 
+    def round_trip(self) -> None:
+        [job] = self.put()
+        consumer = self.consumer()
+        lease = self.one(consumer)
+        assert lease.id == job.id
+        self.complete(consumer, lease)
+
     # Making things
 
-    def fresh(self, namespace: str | None = None) -> Backend:
-        """Open another backend on this site: a second connection."""
-        site = self.site
+    def fresh(self, namespace: str | None = None, *, proxy: Proxy | None = None) -> Backend:
+        """Open another backend on this site: a second connection, perhaps through a wire that can
+        be cut, or to a second namespace.
+        """
+        site = self.site if proxy is None else self.through(proxy)
         if namespace is not None:
-            site = msgspec.structs.replace(site, namespace=namespace)
+            # Begins with the site's: another test on the same server may use the same word.
+            site = msgspec.structs.replace(site, namespace=f"{site.namespace}.{namespace}")
         backend = self.harness.backend(site)
         self.at_end(backend.close)
         backend.open()
         return backend
+
+    def client(self, proxy: Proxy | None = None) -> Backend:
+        return self.fresh(proxy=proxy)
+
+    @property
+    def used(self) -> Backend:
+        return self.backend
+
+    def use(self, client: Backend) -> None:
+        self.backend = client
 
     def declare(self, *queues: str) -> None:
         """Make queues exist."""
@@ -96,7 +122,10 @@ class Scene(Stage):
 
     def job(self, **fields: Any) -> Envelope:
         """A job of its own id and body."""
-        number = next(self._ids)
+        return self.nth(next(self._ids), **fields)
+
+    def nth(self, number: int, **fields: Any) -> Envelope:
+        """The job of that number, counted from 1 on each site."""
         fields = {"queue": QUEUE, "body": b"body %d" % number, **fields}
         return Envelope(id=str(UUID(int=UUID_V7 | number)), **fields)
 
@@ -118,6 +147,7 @@ class Scene(Stage):
             lot = left[: self.capabilities.max_batch]
             left = left[len(lot) :]
             receipts += (backend or self.backend).enqueue(lot)
+            self.remember(f"enqueue {_ids(lot)}: {receipts[-len(lot) :]!r:.200}")
         return receipts
 
     # Taking and settling
@@ -127,6 +157,7 @@ class Scene(Stage):
         leases: list[Lease] = []
         while len(leases) < count:
             got = consumer.fetch(count - len(leases), self.capabilities.visibility_lag)
+            self.remember(f"fetch {count - len(leases)}: {_ids(got)}")
             leases += got
             if not got:
                 break
@@ -153,7 +184,11 @@ class Scene(Stage):
         """Settle, flush, and return the answers in the order of the settlements."""
         consumer.settle(settlements)
         answers = {id(each.settlement): each.answer for each in consumer.flush(SLACK + 3.0)}
-        return [answers[id(settlement)] for settlement in settlements]
+        given = [answers[id(settlement)] for settlement in settlements]
+        for settlement, answer in zip(settlements, given, strict=True):
+            kind = type(settlement).__name__.lower()
+            self.remember(f"{kind} {_ids([settlement.lease])}: {answer.value}")
+        return given
 
     def complete(self, consumer: Consumer, *leases: Lease) -> None:
         """Complete leases that are ours."""
@@ -208,5 +243,12 @@ class Scene(Stage):
 
     def counted(self, queue: str = QUEUE) -> tuple[int, int, int, int]:
         """How many jobs are ready, scheduled, leased and dead."""
+        if self.capabilities.counts == "approximate":
+            self.pass_time(SETTLES_IN)
         counts = self.backend.counts(queue)
         return counts.ready, counts.scheduled, counts.leased, counts.dead
+
+
+def _ids(jobs: Iterable[Envelope | Lease]) -> str:
+    """The ends of their ids, by which the jobs of one scene differ."""
+    return ", ".join(job.id[-4:].lstrip("0") for job in jobs) or "nothing"

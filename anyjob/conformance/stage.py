@@ -8,15 +8,20 @@ import os
 import shutil
 import tempfile
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
+
+from msgspec import structs
 
 from anyjob.conformance.clock import FakeClock
-from anyjob.conformance.harness import Harness, Site
+from anyjob.conformance.harness import Harness, Site, offers
+from anyjob.conformance.servers import Running
+from anyjob.conformance.wire import Proxy
 from anyjob.core.errors import ConfigurationError
 
 #: How much later than declared something may be seen in real time, on a busy machine.
@@ -36,7 +41,13 @@ _numbers = itertools.count(1)
 class Stage:
     """A site for one example, and what was opened there; use it in a `with` block."""
 
-    def __init__(self, harness: Harness, clock: FakeClock | None) -> None:
+    #: The server that this stage stands on; None where there is none.
+    server: Running | None = None
+
+    def __init__(
+        self, harness: Harness, clock: FakeClock | None, *, server: Running | None = None
+    ) -> None:
+        """`server` is one of the caller's, in place of the one that all share."""
         if not __debug__:
             raise ConfigurationError(
                 "the suite asserts, and this Python drops assertions; run it without -O"
@@ -46,7 +57,12 @@ class Stage:
         self.clock = clock
         #: How the example ended, beside passing: "ABSENT(verified)" …
         self.status = "PASS"
+        #: Figures that tell how much was tried, such as the number of crash points.
+        self.evidence: dict[str, int] = {}
+        self._own_server = server
         self._marks: set[str] = set()
+        #: What was done here, a line each, for whoever reads a failure.
+        self.history: deque[str] = deque(maxlen=100)
         self._exit = ExitStack()
 
     def __enter__(self) -> Self:
@@ -54,7 +70,36 @@ class Stage:
         folder = Path(tempfile.mkdtemp(prefix="anyjob-conformance-", dir=self.harness.root))
         self._exit.callback(shutil.rmtree, folder)
         self.site = Site(name=name, folder=folder, namespace=name, clock=self.clock)
+        try:
+            self._find_server()
+        except BaseException:
+            self._exit.close()
+            raise
         return self
+
+    def _find_server(self) -> None:
+        if self.harness.server is not None:
+            self.server = self._own_server or self.harness.server.shared(
+                self._is_ready, self.harness.root
+            )
+            self.site = self._at(self.server.url, self.server)
+            self._exit.callback(self._tidy)
+        if self.clock is not None and offers(self.harness, "advance"):
+            self.site = structs.replace(self.site, clock=None)
+            self.clock.remote = partial(self.harness.advance, self.site)
+
+    def _at(self, url: str, server: Running) -> Site:
+        return structs.replace(self.site, url=url, server_folder=server.folder)
+
+    def _tidy(self) -> None:
+        if self.server is not None and self.server.is_alive:
+            self.harness.tidy(self.site)
+
+    def _is_ready(self, server: Running) -> bool:
+        """Whether something passes through the server; raises what stands in the way."""
+        with type(self)(self.harness, None, server=server) as probe:
+            probe.round_trip()
+        return True
 
     def __exit__(
         self,
@@ -63,6 +108,47 @@ class Stage:
         trace: TracebackType | None,
     ) -> None:
         self._exit.close()
+        server = self.server
+        if error is not None and server is not None and not (server.is_alive or server.was_killed):
+            raise AssertionError(
+                f"UNKNOWN: {server!r} ended by itself{server.last_words()}"
+            ) from error
+
+    def round_trip(self) -> None:
+        """Pass something through what was opened; fails if it does not come back."""
+        raise NotImplementedError
+
+    def client(self, proxy: Proxy | None = None) -> Any:
+        """Open another of what the harness makes, perhaps through a wire."""
+        raise NotImplementedError
+
+    @property
+    def used(self) -> Any:
+        """What every step goes through now."""
+        raise NotImplementedError
+
+    def use(self, client: Any) -> None:
+        """Let every step from now on go through this client."""
+        raise NotImplementedError
+
+    def own(self, clock: FakeClock | None) -> Self:
+        """Another stage, on a server of its own, which may be killed and frozen."""
+        assert self.harness.server is not None
+        server = self.harness.server.start(self._is_ready, self.harness.root)
+        self.at_end(server.stop)
+        stage = type(self)(self.harness, clock, server=server)
+        self._exit.enter_context(stage)
+        return stage
+
+    def proxy(self) -> Proxy:
+        """A wire in front of the server, to be cut; see `through`."""
+        assert self.server is not None
+        return self._exit.enter_context(Proxy(self.server.port))
+
+    def through(self, proxy: Proxy) -> Site:
+        """The site as it is for a client at the far end of a wire."""
+        assert self.server is not None
+        return self._at(self.server.url_at(proxy.port), self.server)
 
     def at_end(self, step: Callable[[], object]) -> None:
         """Call `step` when the example is over; the last one given goes first."""
@@ -82,6 +168,7 @@ class Stage:
 
     def elapse(self, seconds: float) -> None:
         """Let so much time pass on the backend's clock."""
+        self.remember(f"{seconds:g} s pass")
         if self.clock is not None:
             self.clock.advance(seconds)
         else:
@@ -100,6 +187,15 @@ class Stage:
     def mark(self, name: str) -> None:
         """Note that a situation was reached, from any thread."""
         self._marks.add(name)
+
+    @property
+    def marks(self) -> frozenset[str]:
+        """The situations that were reached."""
+        return frozenset(self._marks)
+
+    def remember(self, line: str) -> None:
+        """Add a line to the history, from any thread."""
+        self.history.append(line)
 
     def check_marks(self, wanted: tuple[str, ...]) -> None:
         """Fail unless every situation was reached."""

@@ -8,7 +8,9 @@ from msgspec import structs
 
 from anyjob.conformance.clock import FakeClock
 from anyjob.conformance.harness import Harness
+from anyjob.conformance.servers import Running
 from anyjob.conformance.stage import Stage, maintain_all
+from anyjob.conformance.wire import Proxy
 from anyjob.core.store import Put, Store, Written
 
 #: A time to live in the examples.
@@ -18,8 +20,10 @@ TTL = 30.0
 class StoreScene(Stage):
     """An opened store on a site of its own."""
 
-    def __init__(self, harness: Harness, clock: FakeClock | None) -> None:
-        super().__init__(harness, clock)
+    def __init__(
+        self, harness: Harness, clock: FakeClock | None, *, server: Running | None = None
+    ) -> None:
+        super().__init__(harness, clock, server=server)
         self.ttl = self.seconds(TTL)
 
     def __enter__(self) -> Self:
@@ -34,20 +38,36 @@ class StoreScene(Stage):
     def lacks(self, capability: str) -> bool:
         return bool(getattr(self.store.capabilities, capability) == "none")
 
+    def round_trip(self) -> None:
+        self.put("ready", b"ready")
+        assert self.value("ready") == b"ready"
+
     @property
     def instant(self) -> float:
         """The least time that the store can tell from none."""
         return self.store.capabilities.resolution
 
-    def fresh(self, namespace: str | None = None) -> Store:
-        """Open another store on this site: a second connection."""
-        site = self.site
+    def fresh(self, namespace: str | None = None, *, proxy: Proxy | None = None) -> Store:
+        """Open another store on this site: a second connection, perhaps through a wire that can be
+        cut, or to a second namespace.
+        """
+        site = self.site if proxy is None else self.through(proxy)
         if namespace is not None:
-            site = structs.replace(site, namespace=namespace)
+            site = structs.replace(site, namespace=f"{site.namespace}.{namespace}")
         store = self.harness.store(site)
         self.at_end(store.close)
         store.open()
         return store
+
+    def client(self, proxy: Proxy | None = None) -> Store:
+        return self.fresh(proxy=proxy)
+
+    @property
+    def used(self) -> Store:
+        return self.store
+
+    def use(self, client: Store) -> None:
+        self.store = client
 
     def put(self, key: str, value: bytes = b"value", ttl: float | None = None) -> Written:
         """Write one value."""

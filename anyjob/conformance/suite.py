@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from anyjob.conformance.backend import BACKEND_GROUPS
+from anyjob.conformance.catalogue import BACKEND_TESTS, STORE_TESTS
 from anyjob.conformance.clock import FakeClock
+from anyjob.conformance.engine.suites import Fixed, Part
 from anyjob.conformance.example import ClockKind, Example, example_of
 from anyjob.conformance.harness import Harness, offers
-from anyjob.conformance.machines import BackendMachines
 from anyjob.conformance.probe import obeys_clock
 from anyjob.conformance.scene import Scene
 from anyjob.conformance.stage import Stage
@@ -22,23 +23,26 @@ def conformance_suite(harness: type[Harness]) -> type:
     """Return a class of tests; assign it to a name that begins with Test.
 
     `TestBackend` inside it holds the properties of a backend and the state machines, `TestStore`
-    those of a store, as far as the harness offers one. Raises ConfigurationError if it offers
-    neither.
+    those of a store, as far as the harness offers one. Tests may be added in a subclass, and none
+    replaced. Raises ConfigurationError if it offers neither.
     """
     made = harness()
     parts: dict[str, Any] = {"__doc__": f"The conformance suite on {harness.__qualname__}."}
     if offers(made, "backend"):
-        parts["TestBackend"] = type(
-            "TestBackend", (*BACKEND_GROUPS, BackendMachines), {"harness": made}
-        )
+        parts["TestBackend"] = _part("TestBackend", BACKEND_TESTS, made, "backend")
     if offers(made, "store"):
-        parts["TestStore"] = type("TestStore", STORE_GROUPS, {"harness": made})
+        parts["TestStore"] = _part("TestStore", STORE_TESTS, made, "store")
     if len(parts) == 1:
         raise ConfigurationError(
             f"expected {harness.__qualname__} to make a backend, a store or both, got neither;"
             " write backend(self, site) or store(self, site)"
         )
-    return type(harness.__name__, (), parts)
+    return Fixed(harness.__name__, (), parts)
+
+
+def _part(name: str, tests: tuple[type, ...], harness: Harness, part: str) -> type:
+    # pytest begins with the tests of the last base.
+    return Fixed(name, (Part, *reversed(tests)), {"harness": harness, "part": part})
 
 
 def examples(property_id: str | None = None) -> Iterator[tuple[type, str, Example]]:

@@ -27,6 +27,7 @@ class StoreCapabilities(msgspec.Struct, frozen=True, kw_only=True):
 
     product: str
     version: str
+    emulator: bool = False
     durability: str
     #: Who shares the state: "process", "host" or "network", as for a backend.
     reach: str = "network"

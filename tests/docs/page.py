@@ -28,12 +28,17 @@ PROVEN_ELSEWHERE = {
     "make bench": ".ci/run",
     "pip install anyjob": "tests/wheel",
 }
+# Pages that are followed in an environment of their own, each with what does.
+FOLLOWED_ELSEWHERE = {"docs/tutorial/write-a-backend.md": "tests/wheel/test_author.py"}
 
 
 class Session:
     """A process that takes snippets on stdin and marks the end of each one's output."""
 
-    def __init__(self, command: list[str], folder: Path, environment: dict[str, str]) -> None:
+    def __init__(
+        self, command: list[str], folder: Path, environment: dict[str, str], seconds: float
+    ) -> None:
+        self._seconds = seconds
         self._process = subprocess.Popen(
             command,
             cwd=folder,
@@ -50,7 +55,7 @@ class Session:
         self._reader.start()
 
     def run(self, text: str) -> tuple[int, str]:
-        """Returns the status and what was printed; fails after SECONDS of silence."""
+        """Returns the status and what was printed; fails after so many seconds of silence."""
         assert self._process.stdin
         self._process.stdin.write(text + "\n")
         self._process.stdin.flush()
@@ -63,9 +68,11 @@ class Session:
 
     def _next_line(self, text: str, output: list[str]) -> str:
         try:
-            line = self._lines.get(timeout=SECONDS)
+            line = self._lines.get(timeout=self._seconds)
         except queue.Empty:
-            raise AssertionError(f"still running after {SECONDS} s: {text}\n{output}") from None
+            raise AssertionError(
+                f"still running after {self._seconds} s: {text}\n{output}"
+            ) from None
         assert line is not None, f"the page's process ended in: {text}\n{''.join(output)}"
         return line
 
@@ -90,12 +97,19 @@ class Session:
 class Page:
     """Runs the snippets of one page in its folder; a context manager that ends what they start."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        python: Path = Path(sys.executable),
+        *,
+        seconds: float = SECONDS,
+        **variables: str,
+    ) -> None:
         self._folder = folder
-        environment = environment_for(folder)
+        environment = environment_for(folder, python) | variables
         driver = str(Path(__file__).with_name("python_session.py"))
-        self._python = Session([sys.executable, driver, MARKER], folder, environment)
-        self._shell = Session(["bash", "--norc"], folder, environment)
+        self._python = Session([str(python), driver, MARKER], folder, environment, seconds)
+        self._shell = Session(["bash", "--norc"], folder, environment, seconds)
 
     def __enter__(self) -> Self:
         return self
@@ -113,7 +127,9 @@ class Page:
         if snippet.file:
             path = self._folder / snippet.file
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(snippet.text)
+            assert path.exists() or not snippet.continues, f"line {snippet.line}: nothing to go on"
+            with path.open("a" if snippet.continues else "w") as file:
+                file.write(snippet.text)
         elif snippet.language == "python":
             self._run_python(snippet)
         else:
@@ -135,9 +151,9 @@ class Page:
             check_output(command.output, output, f"line {snippet.line}: {command.text}")
 
 
-def environment_for(folder: Path) -> dict[str, str]:
+def environment_for(folder: Path, python: Path) -> dict[str, str]:
     """A reader's environment: the installed package, no configuration from outside the folder."""
-    scripts = Path(sys.executable).parent
+    scripts = python.parent
     kept = {name: value for name, value in os.environ.items() if not name.startswith("ANYJOB_")}
     kept.pop("PYTHONPATH", None)
     own = {"PATH": f"{scripts}:{kept['PATH']}", "HOME": str(folder), "PYTHONUNBUFFERED": "1"}

@@ -9,7 +9,7 @@ from markdown_it.token import Token
 
 RUN = {"python", "console"}
 SHOWN = {"text", "json", "toml", "ini", "yaml", "sql"}
-FILE_LINE = re.compile(r"# file: (?P<name>[\w./-]+)\n")
+FILE_LINE = re.compile(r"# file: (?P<name>[\w./-]+)(?P<more>, continued)?\n")
 HIDDEN = re.compile(r"^\s*[`~:]{3,}\s*(python|console)\b", re.MULTILINE)
 
 
@@ -24,6 +24,9 @@ class Snippet:
     line: int
     file: str | None = None
     """Where the block is saved instead of run."""
+
+    continues: bool = False
+    """Whether it goes below what was saved there before."""
 
     output: str | None = None
     """What running it prints, `...` for what varies; None if the page doesn't say."""
@@ -66,7 +69,9 @@ def snippet_of(token: Token, language: str) -> Snippet | None:
     if language not in RUN and not saved:
         return None
     file = saved["name"] if saved else None
-    return Snippet(language, token.content, line_of(token), file)
+    return Snippet(
+        language, token.content, line_of(token), file, continues=bool(saved and saved["more"])
+    )
 
 
 def refuse_hidden(token: Token) -> None:

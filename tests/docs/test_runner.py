@@ -63,6 +63,31 @@ def test_page_that_lies_fails(page: str, tmp_path: Path) -> None:
         run(page, tmp_path)
 
 
+def test_file_can_be_continued(tmp_path: Path) -> None:
+    run(
+        """
+```python
+# file: shop.py
+def price():
+```
+```python
+# file: shop.py, continued
+    return 40
+```
+```console
+$ python -c "import shop; print(shop.price())"
+40
+```
+""",
+        tmp_path,
+    )
+
+
+def test_file_that_is_not_there_cannot_be_continued(tmp_path: Path) -> None:
+    with pytest.raises(AssertionError, match="nothing to go on"):
+        run("```python\n# file: shop.py, continued\npass\n```", tmp_path)
+
+
 def test_dots_stand_for_what_varies(tmp_path: Path) -> None:
     run("```console\n$ echo job 0193-ab done\njob ... done\n```", tmp_path)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import anyjob
+from tests.wheel.environments import pip
 
 ROOT = Path(__file__).parents[2]
 
@@ -29,14 +30,6 @@ Run = Callable[..., str]
 
 # Building, and one download of three dependencies.
 pytestmark = pytest.mark.timeout(300)
-
-
-@pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("dist")
-    pip("wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", str(folder), str(ROOT))
-    (built,) = folder.glob("anyjob-*.whl")
-    return built
 
 
 @pytest.fixture(scope="module")
@@ -67,17 +60,11 @@ def run(environment: Path, tmp_path: Path) -> Run:
     return run
 
 
-def pip(*arguments: str) -> None:
-    command = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-
-
 def test_wheel_holds_the_whole_package_and_nothing_else(wheel: Path) -> None:
     sources = {
         str(path.relative_to(ROOT))
         for path in (ROOT / "anyjob").rglob("*")
-        if path.is_file() and path.suffix != ".pyc"
+        if path.is_file() and path.parent.name != "__pycache__"
     }
 
     with zipfile.ZipFile(wheel) as archive:

@@ -35,7 +35,7 @@ SELECT (SELECT min(at) FROM anyjob_jobs WHERE queue=:queue AND state={READY})
 _TAKEN = f"""
 SELECT json_group_array(json_array(-priority, place, since, seq, id, attempts, redeliveries,
   length(body), coalesce(length(note), 0)))
-FROM anyjob_jobs JOIN anyjob_bodies USING (seq)
+FROM anyjob_jobs LEFT JOIN anyjob_bodies USING (seq)
 WHERE queue=:queue AND state={LEASED} AND at=:until AND token=:token
 """
 # Bodies and notes as one value. A cast to text keeps every byte, NUL and what is not UTF-8 too.
@@ -51,7 +51,8 @@ _BODY = "SELECT body FROM anyjob_bodies WHERE seq=?"
 #: Together longer than this, bodies come one by one: SQLite's longest value is 1 GB.
 _MOST_AT_ONCE = 16 * 1024 * 1024
 
-_Job = tuple[int, int, int, int, str, int, int, int, int]
+#: The length of a body that is gone is None; what is left is handed over as undecodable.
+_Job = tuple[int, int, int, int, str, int, int, int | None, int]
 _jobs = msgspec.json.Decoder(list[_Job])
 
 
@@ -107,10 +108,10 @@ def _leases(
     jobs = _jobs.decode(connection.execute(_TAKEN, parameters).fetchone()[0])
     jobs.sort()
     seqs = [job[3] for job in jobs]
-    bodies = _bodies(connection, seqs, [job[7] for job in jobs])
+    bodies = _bodies(connection, seqs, [job[7] or 0 for job in jobs])
     notes = _cut(connection, _NOTES, seqs, [job[8] for job in jobs])
     now, until = seconds(grant.wall), seconds(grant.wall + grant.length)
-    token, run = grant.token, Verdict.RUN
+    token, run, gone = grant.token, Verdict.RUN, Verdict.UNDECODABLE
     return [
         Lease(
             job_id,
@@ -123,9 +124,9 @@ def _leases(
             note,
             now,
             until,
-            run,
+            gone if length is None else run,
         )
-        for (minus, _, _, _, job_id, attempts, redeliveries, _, _), body, note in zip(
+        for (minus, _, _, _, job_id, attempts, redeliveries, length, _), body, note in zip(
             jobs, bodies, notes, strict=True
         )
     ]
@@ -134,7 +135,8 @@ def _leases(
 def _bodies(connection: sqlite3.Connection, seqs: list[int], lengths: list[int]) -> list[bytes]:
     if sum(lengths) <= _MOST_AT_ONCE:
         return _cut(connection, _BODIES, seqs, lengths)
-    return [connection.execute(_BODY, (seq,)).fetchone()[0] for seq in seqs]
+    rows = [connection.execute(_BODY, (seq,)).fetchone() for seq in seqs]
+    return [row[0] if row else b"" for row in rows]
 
 
 def _cut(

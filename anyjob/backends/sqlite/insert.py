@@ -23,7 +23,8 @@ _JOBS = Lots(
     " (seq, place, queue, id, state, at, since, priority, ukey, key_ttl, key_until) VALUES {rows}",
     width=11,
 )
-_BODIES = Lots("INSERT INTO anyjob_bodies (seq, body) VALUES {rows}", width=2)
+# A body without a job, which no release of ours leaves behind, must not stop those to come.
+_BODIES = Lots("INSERT OR REPLACE INTO anyjob_bodies (seq, body) VALUES {rows}", width=2)
 _LAST = "SELECT coalesce(max(seq), 0) FROM anyjob_jobs"
 _STORED = "SELECT json_group_array(seq) FROM anyjob_jobs WHERE seq BETWEEN ? AND ?"
 _BY_ID = "SELECT seq, state, at FROM anyjob_jobs WHERE queue=? AND id=?"

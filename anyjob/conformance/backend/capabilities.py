@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 
@@ -13,7 +14,13 @@ from anyjob.conformance.levels import reached
 from anyjob.conformance.scene import QUEUE, Scene
 from anyjob.core.backend import QueueShare
 from anyjob.core.envelope import ACCEPTED
-from anyjob.core.errors import AnyjobError, ConfigurationError, InvalidOption, PayloadTooLarge
+from anyjob.core.errors import (
+    AnyjobError,
+    ConfigurationError,
+    InvalidOption,
+    PayloadTooLarge,
+    UnsupportedCapability,
+)
 from anyjob.core.settlement import MAX_NOTE, Answer, Retry
 from anyjob.core.state import State
 
@@ -59,6 +66,37 @@ class Declared(BackendProperties):
             for limit in (0, 1001):
                 with pytest.raises(InvalidOption):
                     scene.backend.browse(QUEUE, State.DEAD, None, limit)
+
+    @shows("CAP-3")
+    def test_cap_3_largest_payload_holds_and_one_byte_more_is_refused(self, scene: Scene) -> None:
+        most = scene.capabilities.max_payload
+
+        assert scene.backend.enqueue([scene.job(body=bytes(most))]) == [ACCEPTED]
+        with pytest.raises(PayloadTooLarge):
+            scene.backend.enqueue([scene.job(body=bytes(most + 1))])
+
+        assert scene.counted() == (1, 0, 0, 0)
+
+    @shows("CAP-3")
+    def test_cap_3_longest_delay_and_lease_hold_and_one_second_more_is_refused(
+        self, scene: Scene
+    ) -> None:
+        scene.put()
+        consumer = scene.consumer()
+        lease = scene.one(consumer)
+        longest: list[tuple[str, float, Callable[[float], object]]] = []
+        if scene.capabilities.max_delay is not None:
+            delaying = partial(_delaying, scene)
+            longest.append(("max_delay", scene.capabilities.max_delay, delaying))
+        if scene.capabilities.max_lease is not None:
+            extending = partial(consumer.extend, [lease])
+            longest.append(("max_lease", scene.capabilities.max_lease, extending))
+
+        for name, most, ask in longest:
+            ask(most)
+            with pytest.raises(UnsupportedCapability) as refusal:
+                ask(most + max(1.0, scene.capabilities.resolution))
+            assert refusal.value.name == name
 
     @shows("CAP-4")
     def test_cap_4_every_error_is_of_our_tree(self, scene: Scene) -> None:
@@ -127,3 +165,7 @@ class Declared(BackendProperties):
 
         shown = [text for text in said if SECRET[:40].decode() in text]
         assert not shown
+
+
+def _delaying(scene: Scene, delay: float) -> object:
+    return scene.backend.enqueue([scene.job(due=delay)])

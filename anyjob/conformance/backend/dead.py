@@ -205,14 +205,15 @@ class Dead(BackendProperties):
         [sound] = scene.put(body=b"sound")
         consumer = scene.consumer()
 
+        leases = {lease.id: lease for lease in scene.take(consumer, len(garbage) + 1)}
         for job in jobs:
-            lease = scene.one(consumer)
-            assert (lease.id, lease.body) == (job.id, job.body)
+            lease = leases[job.id]
+            assert lease.body == job.body
             assert lease.verdict in (Verdict.RUN, Verdict.UNDECODABLE)
             burial = Bury(lease=lease, reason="undecodable", ran=False)
             assert scene.settle(consumer, burial) == [Answer.DONE]
 
-        assert scene.one(consumer).id == sound.id
+        scene.complete(consumer, leases[sound.id])
         if not scene.lacks("dead"):
             assert [_dead(scene, job).body for job in jobs] == garbage
         assert scene.backend.enqueue([scene.job()]) == [ACCEPTED]
@@ -235,5 +236,7 @@ def _two_dead(scene: Scene) -> tuple[Envelope, Envelope]:
 
 
 def _dead(scene: Scene, job: Envelope) -> JobRecord:
-    records = scene.backend.browse(QUEUE, State.DEAD, None, 1000).records
-    return only([record for record in records if record.id == job.id])
+    record = scene.record(job)
+    assert record is not None
+    assert record.state is State.DEAD
+    return record

@@ -14,9 +14,12 @@ from anyjob.conformance.stage import SLACK
 from anyjob.conformance.threads import Background, at_once
 from anyjob.core.backend import Consumer, QueueShare
 from anyjob.core.settlement import Answer, Complete, Lease, Release
+from anyjob.core.state import State
 
 #: Longer than any test waits: a fetch of this timeout ends because something ended it.
-LONG = 30.0
+LONG = 10.0
+#: More than a call takes, and less than a look once a second would need.
+PROMPT = 0.25
 
 
 class Fetch(BackendProperties):
@@ -101,6 +104,30 @@ class Fetch(BackendProperties):
 
         assert len(_woken(scene, waiting, time.monotonic())) == 1
 
+    @shows("FET-3", clocks=("own",))
+    def test_fet_3_waiting_fetch_is_woken_and_does_not_look_by_and_by(self, scene: Scene) -> None:
+        elsewhere = scene.fresh()
+        holder = scene.consumer(backend=elsewhere, lease=LONG)
+        lags: dict[str, list[float]] = {"enqueue": [], "release": []}
+
+        for news in [*lags] * 3:
+            lease = _held(scene, holder)
+            waiting = _wait(scene)
+            began = time.monotonic()
+            if news == "enqueue":
+                scene.put(backend=elsewhere)
+            else:
+                scene.settle(holder, Release(lease=lease))
+            _woken(scene, waiting, began)
+            lags[news].append(waiting.ended - began)
+
+        # A busy machine makes one of three late, and hardly the quickest.
+        for news, late in lags.items():
+            quickest = min(late)
+            assert quickest <= scene.capabilities.wakeup_lag + PROMPT, (
+                f"woken {quickest:.3f} s after the {news} at best"
+            )
+
     @shows("FET-4", clocks=("own",))
     def test_fet_4_wake_ends_a_waiting_fetch_once(self, scene: Scene) -> None:
         consumer = scene.consumer()
@@ -134,9 +161,12 @@ class Fetch(BackendProperties):
         consumer.stop()
 
         assert waiting.result(SLACK) == []
-        scene.put()
+        [left] = scene.put()
         assert consumer.fetch(1, LONG) == []
         assert scene.settle(consumer, Complete(lease=lease)) == [Answer.DONE]
+        assert [each.id for each in scene.rest(scene.consumer())] == [left.id], (
+            "a job was taken by a consumer that had stopped"
+        )
 
     @shows("FET-4", clocks=("own",))
     def test_fet_4_job_met_by_the_end_of_a_fetch_is_not_lost(self, scene: Scene) -> None:
@@ -210,6 +240,19 @@ class Fetch(BackendProperties):
 
         scene.complete(consumer, running, ahead)
 
+    @shows("FET-7")
+    def test_fet_7_job_leased_again_is_leased_for_the_whole_time(self, scene: Scene) -> None:
+        scene.put()
+        scene.one(scene.consumer())
+        scene.outlast()
+        owner, other = scene.consumer(), scene.consumer()
+        again = scene.one(owner)
+
+        scene.pass_time(scene.nearly(scene.lease))
+
+        scene.assert_idle(other)
+        assert scene.settle(owner, Complete(lease=again)) == [Answer.DONE]
+
     @shows("FET-7", marks=("a lease lapsed before it was fetched again",))
     def test_fet_7_fetched_lease_is_never_over_already(self, scene: Scene) -> None:
         scene.put(3)
@@ -225,6 +268,13 @@ class Fetch(BackendProperties):
 
 def _taking(scene: Scene, consumer: Consumer, count: int) -> Callable[[], list[Lease]]:
     return lambda: scene.take(consumer, count)
+
+
+def _held(scene: Scene, holder: Consumer) -> Lease:
+    """A lease on the only job there is."""
+    scene.backend.purge(QUEUE, [State.READY])
+    scene.put()
+    return scene.one(holder)
 
 
 def _wait(scene: Scene) -> Background[list[Lease]]:

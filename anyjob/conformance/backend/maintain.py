@@ -39,10 +39,12 @@ class Maintain(BackendProperties):
         scene.put(MANY, due=scene.delay)
         scene.elapse(scene.delay + scene.capabilities.schedule_lag)
 
+        began = time.monotonic()
         for _ in range(20):
-            began = time.monotonic()
             scene.backend.maintain(0.0)
-            assert time.monotonic() - began <= SLACK
+
+        took = time.monotonic() - began
+        assert took <= 2 * SLACK, f"20 calls without a budget took {took:.1f} s"
 
     @shows("MNT-2", needs="delay", moves_clock=True)
     def test_mnt_2_due_job_is_there_without_maintaining_sooner(self, scene: Scene) -> None:

@@ -11,7 +11,7 @@ from anyjob.conformance.scene import Scene
 from anyjob.conformance.stage import only
 from anyjob.core.envelope import Envelope
 from anyjob.core.errors import NewerVersion, PayloadTooLarge
-from anyjob.core.settlement import MAX_NOTE, Retry
+from anyjob.core.settlement import MAX_NOTE, Answer, Retry
 from anyjob.core.wire import VERSION, Body, decode_body, encode_body
 
 KIB_64 = 64 * 1024
@@ -80,9 +80,10 @@ class Payload(BackendProperties):
     @shows("PAY-2")
     def test_pay_2_one_byte_too_many_is_refused(self, scene: Scene) -> None:
         too_large = bytes(scene.capabilities.max_payload + 1)
+        jobs = [scene.job(), scene.job(body=too_large)][-scene.capabilities.max_batch :]
 
         with pytest.raises(PayloadTooLarge):
-            scene.backend.enqueue([scene.job(), scene.job(body=too_large)])
+            scene.backend.enqueue(jobs)
 
         assert scene.counted() == (0, 0, 0, 0)
         scene.assert_idle(scene.consumer())
@@ -120,6 +121,24 @@ class Payload(BackendProperties):
             assert body.headers == {"trace": "1"}
             body.headers["trace"] = "changed by the task"
             scene.settle(consumer, Retry(lease=lease))
+
+    @shows("PAY-4")
+    def test_pay_4_lists_that_were_handed_over_are_the_callers_again(self, scene: Scene) -> None:
+        jobs = [scene.job() for _ in range(min(2, scene.capabilities.max_batch))]
+        ids = [job.id for job in jobs]
+        consumer = scene.consumer()
+
+        scene.backend.enqueue(jobs)
+        jobs.clear()
+        leases = consumer.fetch(2, 0.0) + consumer.fetch(1, 0.0)
+        assert sorted(lease.id for lease in leases) == ids
+        settlements = [Retry(lease=lease) for lease in leases]
+        consumer.settle(settlements)
+        settlements.clear()
+        leases.clear()
+
+        assert [each.answer for each in consumer.flush(5.0)] == [Answer.DONE] * len(ids)
+        assert [lease.attempt for lease in scene.rest(consumer)] == [2] * len(ids)
 
     @shows("PAY-5")
     def test_pay_5_golden_jobs_of_every_version_decode(self, scene: Scene) -> None:

@@ -24,3 +24,4 @@ class BackendProperties:
         with Scene(self.harness, FakeClock() if moved else None) as scene:
             yield scene
         request.node.user_properties.append(("status", scene.status))
+        request.node.user_properties += scene.evidence.items()

@@ -105,16 +105,17 @@ class Settle(BackendProperties):
 
     @shows("SET-4", needs="delay")
     def test_set_4_retried_job_waits_for_its_delay(self, scene: Scene) -> None:
-        scene.put()
+        [job] = scene.put()
         consumer = scene.consumer()
-        scene.settle(consumer, Retry(lease=scene.one(consumer), delay=scene.delay))
+        lease = scene.one(consumer)
 
-        scene.assert_idle(consumer)
-        scene.pass_time(scene.nearly(scene.delay))
-        scene.assert_idle(consumer)
-        again = scene.arrives(consumer, scene.delay + scene.capabilities.schedule_lag)
-
-        assert (again.attempt, again.redeliveries) == (2, 0)
+        for attempt in (2, 3, 4):
+            scene.settle(consumer, Retry(lease=lease, delay=scene.delay))
+            scene.assert_idle(consumer)
+            scene.pass_time(scene.nearly(scene.delay))
+            scene.assert_idle(consumer)
+            lease = scene.arrives(consumer, scene.delay + scene.capabilities.schedule_lag)
+            assert (lease.id, lease.attempt, lease.redeliveries) == (job.id, attempt, 0)
 
     @shows("SET-5")
     def test_set_5_released_job_is_back_with_nothing_counted(self, scene: Scene) -> None:
@@ -136,7 +137,7 @@ class Settle(BackendProperties):
         scene.settle(consumer, Release(lease=scene.one(consumer)))
         order = [lease.id for lease in scene.rest(consumer)]
 
-        if scene.capabilities.release == "place":
+        if scene.capabilities.release == "place" and scene.capabilities.order == "fifo":
             assert order == [first.id, second.id, third.id]
         else:
             assert sorted(order) == [first.id, second.id, third.id]
@@ -172,18 +173,20 @@ class Settle(BackendProperties):
     def test_set_7_children_are_enqueued_if_and_only_if_it_is_done(self, scene: Scene) -> None:
         scene.declare("children")
         children = scene.consumer("children")
+        most = scene.capabilities.max_batch
         for kind in KINDS:
             scene.put(priority=9)
             consumer = scene.consumer()
             lease = scene.one(consumer)
             high, low, unborn = (scene.job(queue="children", priority=p) for p in (9, 1, 5))
 
-            first = settlement(kind, lease, then=(high, low))
+            born = (high, low)[:most]
+            first = settlement(kind, lease, then=born)
             second = settlement(kind, lease, then=(unborn,))
 
             assert scene.settle(consumer, first, second) == [Answer.DONE, Answer.LEASE_LOST]
             found = [(each.id, each.body, each.priority) for each in scene.rest(children)]
-            assert found == [(high.id, high.body, 9), (low.id, low.body, 1)]
+            assert found == [(child.id, child.body, child.priority) for child in born]
             scene.backend.purge(QUEUE, WAITING)
 
     @shows("SET-8", needs="results")

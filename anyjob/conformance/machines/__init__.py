@@ -2,7 +2,7 @@
 
 from anyjob.conformance.example import explores
 from anyjob.conformance.harness import Harness
-from anyjob.conformance.machines.run import run_lease_machine
+from anyjob.conformance.machines.run import run_lease_machine, run_machine
 
 
 class BackendMachines:
@@ -15,7 +15,24 @@ class BackendMachines:
         "SET-1", "SET-2", "SET-3", "SET-4", "SET-5", "SET-6",
     )  # fmt: skip
     def test_lease_machine(self) -> None:
-        run_lease_machine(self.harness)
+        run_machine("lease", self.harness)
+
+    @explores("UNQ-1", "UNQ-2", "UNQ-4", "ENQ-4", "ENQ-6", "ENQ-9", "DLQ-5")
+    def test_unique_machine(self) -> None:
+        run_machine("unique", self.harness)
 
 
-__all__ = ["BackendMachines", "run_lease_machine"]
+class StoreMachines:
+    """The machines that run on a store; `conformance_suite` sets the harness."""
+
+    harness: Harness
+
+    @explores(
+        "KEY-1", "KEY-2", "KEY-3", "KEY-4", "KEY-5",
+        "CLM-1", "CLM-2", "CLM-3", "MEM-1", "MEM-2", "INC-1", "SER-1",
+    )  # fmt: skip
+    def test_store_keys_machine(self) -> None:
+        run_machine("store_keys", self.harness)
+
+
+__all__ = ["BackendMachines", "StoreMachines", "run_lease_machine", "run_machine"]

@@ -4,16 +4,12 @@ against the model.
 
 from __future__ import annotations
 
-from collections import Counter
-
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, invariant, precondition, rule
 
-from anyjob.conformance.harness import Harness
 from anyjob.conformance.machines.queue import End, NewJob, QueueMachine
 from anyjob.conformance.scene import LEASE, QUEUE
 from anyjob.conformance.settlements import KINDS
-from anyjob.core.backend import CancelResult
 from anyjob.core.envelope import ACCEPTED, Duplicate, Envelope
 from anyjob.core.settlement import MAX_NOTE
 from anyjob.core.state import TERMINAL, WAITING, State
@@ -90,11 +86,7 @@ class LeaseMachine(QueueMachine):
 
     @rule(who=CONSUMERS, credit=st.integers(1, 6))
     def fetch(self, who: int, credit: int) -> None:
-        must = [job for job in self.model.jobs.values() if self.model.must_be_leased(job)]
-
-        leases = self.consumers[who].fetch(credit, 0.0)
-
-        self._fetched(who, leases, credit, must)
+        self.take(who, credit)
 
     @rule(who=CONSUMERS, ends=ENDS)
     def work(self, who: int, ends: list[End]) -> None:
@@ -126,11 +118,7 @@ class LeaseMachine(QueueMachine):
 
     @rule(who=CONSUMERS, picks=st.lists(st.tuples(PICKS, END), min_size=1, max_size=5))
     def settle(self, who: int, picks: list[tuple[int, End]]) -> None:
-        settlements = self._settlements(who, picks)
-
-        self.consumers[who].settle(settlements)
-
-        self._settled(settlements, self._flush(who, settlements))
+        self.end(who, picks)
 
     @rule(
         who=CONSUMERS,
@@ -148,14 +136,18 @@ class LeaseMachine(QueueMachine):
         for lease in leases:
             self.model.extended(lease, seconds, lost=lease in lost)
 
+    @rule(who=CONSUMERS, count=st.integers(1, 3), edited=st.booleans())
+    def die_and_revive(self, who: int, count: int, edited: bool) -> None:
+        """What was fetched is buried, and all that is dead revived."""
+        self.fetch(who, count)
+        self.settle(who, [(pick, ("bury", None, None, 0.0)) for pick in range(count)])
+        self.revive(None, edited)
+
     # Time, and who dies
 
     @rule(seconds=st.sampled_from([0.4, 1.5, LEASE / 2, LEASE - 0.5, LEASE + 0.01, 2 * LEASE]))
     def advance(self, seconds: float) -> None:
-        leased = [job for job in self.model.in_state(State.LEASED) if self.model.is_certain(job)]
-        self.scene.pass_time(seconds)
-        if any(not self.model.is_certain(job) for job in leased):
-            self.marks["a lease lapsed while its holder lived"] += 1
+        self.pass_time(seconds)
 
     @rule(who=CONSUMERS, credit=st.integers(1, 4))
     def overtake(self, who: int, credit: int) -> None:
@@ -181,14 +173,7 @@ class LeaseMachine(QueueMachine):
     @precondition(lambda self: not self.scene.lacks("cancel"))
     @rule(picks=st.lists(JOBS, min_size=1, max_size=3), unknown=st.booleans())
     def cancel(self, picks: list[int], unknown: bool) -> None:
-        ids = [job.id for job in self._picked(picks)] + [self._next_id()] * unknown
-
-        results = self.backends[0].cancel(QUEUE, ids)
-
-        assert len(results) == len(ids)
-        for job_id, result in zip(ids, results, strict=True):
-            self.model.cancelled(job_id, result)
-            self.marks["a job was cancelled"] += result is CancelResult.CANCELLED
+        self.call_off(picks, unknown=unknown)
 
     @precondition(lambda self: not self.scene.lacks("pause") and not self.model.paused)
     @rule(who=CONSUMERS)
@@ -221,34 +206,12 @@ class LeaseMachine(QueueMachine):
     @precondition(lambda self: self.model.in_state(State.DEAD))
     @rule(picks=st.none() | st.lists(JOBS, max_size=3))
     def discard(self, picks: list[int] | None) -> None:
-        dead = self._dead(picks)
-
-        assert self.backends[0].discard(QUEUE, self._ids(picks)) == len(dead)
-
-        for job in dead:
-            self.model.removed(job)
+        self.discard_dead(picks)
 
     @precondition(lambda self: len(self.model.in_state(*WAITING)) > 3)
     @rule()
     def purge(self) -> None:
-        unfinished = self.model.unfinished()
-
-        purged = self.backends[0].purge(QUEUE, WAITING)
-
-        records = self.backends[0].get(QUEUE, [job.id for job in unfinished])
-        gone = [
-            job
-            for job, record in zip(unfinished, records, strict=True)
-            if record is None or record.state.is_terminal
-        ]
-        assert purged == len(gone)
-        lapsed = [
-            job for job in self.model.in_state(State.LEASED) if not self.model.is_certain(job)
-        ]
-        waiting = self.model.in_state(*WAITING)
-        assert set(waiting) <= set(gone) <= {*waiting, *lapsed}
-        for job in gone:
-            self.model.removed(job)
+        self.purge_waiting(WAITING)
 
     # Looking
 
@@ -279,12 +242,3 @@ class LeaseMachine(QueueMachine):
         if all(map(self.model.is_certain, self.model.jobs.values())):
             assert ready == len(self.model.in_state(State.READY))
             assert scheduled == len(self.model.in_state(State.SCHEDULED))
-
-
-def lease_machine(harness: Harness) -> type[LeaseMachine]:
-    """The machine on what this harness makes, with marks of its own."""
-    return type(
-        "LeaseMachineOnHarness",
-        (LeaseMachine,),
-        {"harness": harness, "marks": Counter(), "wanted": set()},
-    )

@@ -4,21 +4,15 @@ rules are made of.
 
 from __future__ import annotations
 
-import sys
-from collections import Counter
-from collections.abc import Mapping, Sequence
-from typing import ClassVar
+from collections.abc import Collection, Sequence
 from uuid import UUID
 
-from hypothesis.stateful import RuleBasedStateMachine
-
-from anyjob.conformance.clock import FakeClock
-from anyjob.conformance.harness import Harness
+from anyjob.conformance.machines.base import SceneMachine
 from anyjob.conformance.machines.model import Model, ModelJob
-from anyjob.conformance.scene import LEASE, QUEUE, UUID_V7, Scene
+from anyjob.conformance.scene import LEASE, QUEUE, UUID_V7
 from anyjob.conformance.settlements import settlement
-from anyjob.core.backend import Consumer
-from anyjob.core.envelope import Envelope
+from anyjob.core.backend import CancelResult, Consumer
+from anyjob.core.envelope import Envelope, Unique
 from anyjob.core.settlement import Answer, Lease, Settlement
 from anyjob.core.state import State
 
@@ -28,47 +22,95 @@ NewJob = tuple[int, float | None, int]
 End = tuple[str, int | None, NewJob | None, float]
 
 
-class QueueMachine(RuleBasedStateMachine):
-    """One queue; a subclass has the rules, and the harness."""
-
-    #: What must have happened in a whole run for it to count, and the capability that it takes.
-    situations: ClassVar[Mapping[str, str | None]]
-    harness: ClassVar[Harness]
-    #: How often each situation was reached, over all runs.
-    marks: ClassVar[Counter[str]]
-    #: The marks that can be reached with what is declared.
-    wanted: ClassVar[set[str]]
+class QueueMachine(SceneMachine):
+    """One queue; a subclass has the rules."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.scene = Scene(self.harness, FakeClock()).__enter__()
-        clock = self.scene.clock
-        assert clock is not None
-        self.clock = clock
-        self.model = Model(self.scene.capabilities, clock.time)
+        self.model = Model(self.scene.capabilities, self.clock.time)
         self.backends = [self.scene.backend, self.scene.fresh()]
         self.consumers = [self._new_consumer(who) for who in range(2)]
         #: All leases of each consumer, the newest first.
         self.leases: list[list[Lease]] = [[], []]
         self.made = 0
-        for mark, capability in self.situations.items():
-            if capability is None or not self.scene.lacks(capability):
-                self.wanted.add(mark)
 
-    def teardown(self) -> None:
-        try:
-            # After a failure the model knows nothing of what came after it.
-            if sys.exc_info()[0] is None:
-                self._drain()
-        finally:
-            self.scene.__exit__(None, None, None)
+    # Steps that rules are made of
 
-    def _job(self, priority: int, due: float | None, size: int) -> Envelope:
+    def take(self, who: int, credit: int) -> list[Lease]:
+        """Fetch, once."""
+        must = [job for job in self.model.jobs.values() if self.model.must_be_leased(job)]
+
+        leases = self.consumers[who].fetch(credit, 0.0)
+
+        self._fetched(who, leases, credit, must)
+        return leases
+
+    def end(self, who: int, picks: Sequence[tuple[int, End]]) -> None:
+        """Settle leases of a consumer, live and stale."""
+        settlements = self._settlements(who, picks)
+
+        self.consumers[who].settle(settlements)
+
+        self._settled(settlements, self._flush(who, settlements))
+
+    def pass_time(self, seconds: float) -> None:
+        """Let time pass, and leases lapse with it."""
+        leased = [job for job in self.model.in_state(State.LEASED) if self.model.is_certain(job)]
+        self.scene.pass_time(seconds)
+        if any(not self.model.is_certain(job) for job in leased):
+            self.marks["a lease lapsed while its holder lived"] += 1
+
+    def call_off(self, picks: Sequence[int], *, unknown: bool) -> None:
+        """Cancel jobs of any state, and perhaps one that never was."""
+        ids = [job.id for job in self._picked(picks)] + [self._next_id()] * unknown
+
+        results = self.backends[0].cancel(QUEUE, ids)
+
+        assert len(results) == len(ids)
+        for job_id, result in zip(ids, results, strict=True):
+            self.model.cancelled(job_id, result)
+            self.marks["a job was cancelled"] += result is CancelResult.CANCELLED
+
+    def purge_waiting(self, states: Collection[State]) -> None:
+        """Remove what waits in these states."""
+        unfinished = self.model.unfinished()
+
+        purged = self.backends[0].purge(QUEUE, states)
+
+        records = self.backends[0].get(QUEUE, [job.id for job in unfinished])
+        gone = {
+            job
+            for job, record in zip(unfinished, records, strict=True)
+            if record is None or record.state.is_terminal
+        }
+        assert purged == len(gone)
+        moving = {job for job in unfinished if not self.model.is_certain(job)}
+        waiting = set(self.model.in_state(*states))
+        assert waiting - moving <= gone <= waiting | moving
+        for job in gone:
+            self.model.removed(job)
+
+    def discard_dead(self, picks: list[int] | None) -> None:
+        """Remove dead jobs, all with None."""
+        dead = self._dead(picks)
+
+        assert self.backends[0].discard(QUEUE, self._ids(picks)) == len(dead)
+
+        for job in dead:
+            self.model.removed(job)
+
+    # What they are made of
+
+    def _job(
+        self, priority: int, due: float | None, size: int, unique: Unique | None = None
+    ) -> Envelope:
         if self.scene.lacks("delay"):
             due = None
         job_id = self._next_id()
         body = (b"%06d\x00\xff" % self.made).ljust(size, b"\x00")[:size]
-        return Envelope(id=job_id, queue=QUEUE, body=body, priority=priority, due=due)
+        return Envelope(
+            id=job_id, queue=QUEUE, body=body, priority=priority, due=due, unique=unique
+        )
 
     def _next_id(self) -> str:
         self.made += 1
@@ -138,7 +180,7 @@ class QueueMachine(RuleBasedStateMachine):
         self.model.fetched(leases, credit, LEASE, must)
         self.leases[who] = leases[::-1] + self.leases[who]
 
-    def _drain(self) -> None:
+    def come_to_rest(self) -> None:
         """Let everything come to rest: each job that is not over must be delivered, and nothing
         else.
         """
@@ -155,9 +197,7 @@ class QueueMachine(RuleBasedStateMachine):
         assert self.scene.counted() == (0, 0, 0, len(self.model.in_state(State.DEAD)))
 
     def _drain_once(self) -> bool:
-        must = [job for job in self.model.jobs.values() if self.model.must_be_leased(job)]
-        leases = self.consumers[0].fetch(50, 0.0)
-        self._fetched(0, leases, 50, must)
+        leases = self.take(0, 50)
         settlements = [settlement("complete", lease) for lease in leases]
         self.consumers[0].settle(settlements)
         self._settled(settlements, self._flush(0, settlements))

@@ -1,6 +1,8 @@
 """The properties of a store: a file for each group."""
 
+from anyjob.conformance.store.across import StoresAcrossProcesses
 from anyjob.conformance.store.claims import Claims
+from anyjob.conformance.store.crashes import StoreCrashes
 from anyjob.conformance.store.increments import Increments
 from anyjob.conformance.store.keys import Keys
 from anyjob.conformance.store.members import Members
@@ -17,7 +19,9 @@ STORE_GROUPS: tuple[type[StoreProperties], ...] = (
     Increments,
     Schedules,
     TimeSeries,
+    StoreCrashes,
     Whole,
+    StoresAcrossProcesses,
 )
 
 __all__ = ["STORE_GROUPS", "StoreProperties"]

@@ -24,3 +24,4 @@ class StoreProperties:
         with StoreScene(self.harness, FakeClock() if moved else None) as scene:
             yield scene
         request.node.user_properties.append(("status", scene.status))
+        request.node.user_properties += scene.evidence.items()

@@ -53,13 +53,16 @@ class Whole(StoreProperties):
         most = scene.store.capabilities.max_batch
         scene.put("for ever", b"kept")
         scene.put("long", b"kept", ttl=100 * scene.ttl)
+        scene.put("again", ttl=scene.ttl)
+        scene.put("again", b"kept")
         for start in range(0, MANY, most):
             lot = range(start, min(start + most, MANY))
             scene.store.put([Put(f"k{n}", b"v", ttl=scene.ttl) for n in lot])
 
         scene.pass_time(scene.ttl + scene.instant)
 
-        assert [scene.value(key) for key in ("for ever", "long")] == [b"kept", b"kept"]
+        kept = [scene.value(key) for key in ("for ever", "long", "again")]
+        assert kept == [b"kept"] * 3
         assert scene.store.get([f"k{n}" for n in range(most)]) == [None] * most
 
     @shows("STO-4")

@@ -21,6 +21,7 @@ VERBS = {
     "dead revive",
     "dead discard",
     "tasks ls",
+    "conformance",
     "doctor",
     "version",
 }

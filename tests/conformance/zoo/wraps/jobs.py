@@ -15,7 +15,7 @@ from anyjob.core.envelope import ACCEPTED, Duplicate, Envelope, Receipt
 from anyjob.core.errors import PayloadTooLarge
 from anyjob.core.settlement import Abandon, Complete, End, Lease
 from anyjob.core.state import State
-from tests.conformance.wrapped import WrappedBackend, WrappedConsumer
+from tests.conformance.zoo.wrapped import WrappedBackend, WrappedConsumer
 
 
 class StoresAnIdTwice(WrappedBackend):

@@ -19,7 +19,7 @@ from anyjob.core.settlement import (
     Settled,
     Settlement,
 )
-from tests.conformance.wrapped import WrappedBackend, WrappedConsumer
+from tests.conformance.zoo.wrapped import WrappedBackend, WrappedConsumer
 
 
 class LosesWhatIsReleased(WrappedConsumer):

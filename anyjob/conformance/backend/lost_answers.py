@@ -1,0 +1,296 @@
+"""Answers that are lost on a bad wire, and what each call owes then."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from functools import partial
+
+import pytest
+
+from anyjob.conformance.backend.properties import BackendProperties
+from anyjob.conformance.crash.outage import CALLS_END
+from anyjob.conformance.crash.wireless import lose_answer, over_wire
+from anyjob.conformance.effort import effort
+from anyjob.conformance.example import shows
+from anyjob.conformance.scene import QUEUE, Scene
+from anyjob.conformance.settlements import KINDS, settlement
+from anyjob.conformance.stage import SLACK, eventually
+from anyjob.conformance.threads import Background
+from anyjob.conformance.wire import Cut, Proxy, Turns
+from anyjob.core.backend import Consumer
+from anyjob.core.envelope import ACCEPTED, Duplicate, Envelope, Unique
+from anyjob.core.errors import BackendError, BackendUnavailable, EnqueueUncertain
+from anyjob.core.settlement import Answer, Complete, Lease, Retry, Settlement
+
+SECRET = b"account 4929-1234-5678-9012 of a customer, to be seen by nobody but the task"
+
+
+class LostAnswers(BackendProperties):
+    """Whoever asks again does no harm, and learns how it stands."""
+
+    @shows("ENQ-3", layer="crash")
+    @over_wire
+    def test_enq_3_enqueue_that_reached_nobody_is_refused_and_one_in_doubt_says_so(
+        self, scene: Scene, proxy: Proxy
+    ) -> None:
+        backend = scene.fresh(proxy=proxy)
+        [stored] = jobs = [scene.job()]
+        lost = [scene.job()]
+
+        lose_answer(proxy)
+        with pytest.raises(EnqueueUncertain) as doubt:
+            backend.enqueue(jobs)
+        proxy.go_down()
+        with pytest.raises(BackendUnavailable):
+            backend.enqueue(lost)
+
+        assert doubt.value.retryable
+        assert [each.id for each in doubt.value.envelopes] == [stored.id]
+        assert [lease.id for lease in scene.rest(scene.consumer())] == [stored.id]
+
+    @shows("ENQ-4", layer="crash", also=("ENQ-5",))
+    @over_wire
+    def test_enq_4_same_ids_sent_again_make_one_job_each(self, scene: Scene, proxy: Proxy) -> None:
+        backend = scene.fresh(proxy=proxy)
+        for side in ("before", "after"):
+            jobs = [scene.job() for _ in range(3)]
+            proxy.cut = Cut(len(proxy.requests) + 1, side, for_good=False)
+            proxy.was_cut = False
+            with pytest.raises(BackendError) as doubt:
+                backend.enqueue(jobs)
+            assert doubt.value.retryable
+
+            again = backend.enqueue(jobs)
+
+            known = [ACCEPTED] * 3 if side == "before" else [Duplicate(job.id) for job in jobs]
+            if not scene.lacks("dedup"):
+                assert again == known
+            consumer = scene.consumer()
+            leases = scene.rest(consumer)
+            ids = {lease.id for lease in leases}
+            assert ids == {job.id for job in jobs}
+            assert len(leases) == 3 or scene.lacks("dedup")
+            scene.complete(consumer, *leases)
+
+    @shows("UNQ-3", layer="crash", needs="unique")
+    @over_wire
+    def test_unq_3_key_whose_enqueue_lost_its_answer_has_one_holder(
+        self, scene: Scene, proxy: Proxy
+    ) -> None:
+        backend = scene.fresh(proxy=proxy)
+        [job] = jobs = [scene.job(unique=Unique("key"))]
+        lose_answer(proxy)
+        with pytest.raises(EnqueueUncertain):
+            backend.enqueue(jobs)
+
+        again = backend.enqueue(jobs)
+        other = backend.enqueue([scene.job(unique=Unique("key"))])
+
+        assert again == [Duplicate(job.id)]
+        assert other == [Duplicate(job.id)]
+        consumer = scene.consumer()
+        scene.complete(consumer, *scene.rest(consumer))
+        assert backend.enqueue([scene.job(unique=Unique("key"))]) == [ACCEPTED]
+
+    @shows("FET-1", layer="crash")
+    @over_wire
+    def test_fet_1_two_clients_share_no_job_in_any_order_of_their_requests(
+        self, scene: Scene, proxy: Proxy
+    ) -> None:
+        assert scene.server is not None
+        for number in range(6):
+            turns = Turns(effort().seed + number, clients=2)
+            jobs = scene.put(8)
+            names = ("first", "second")
+            with (
+                Proxy(scene.server.port, name=names[0], turns=turns) as one,
+                Proxy(scene.server.port, name=names[1], turns=turns) as two,
+            ):
+                consumers = [scene.consumer(backend=scene.fresh(proxy=each)) for each in (one, two)]
+                taking = [
+                    Background(_taking(turns, name, consumer))
+                    for name, consumer in zip(names, consumers, strict=True)
+                ]
+                taken = [each.result(CALLS_END) for each in taking]
+
+            if all(taken):
+                scene.mark("both clients had jobs")
+            ids = sorted(id for some in taken for id in some)
+            assert ids == sorted(job.id for job in jobs)
+        scene.check_marks(("both clients had jobs",))
+
+    @shows("FET-4", layer="crash")
+    @over_wire
+    def test_fet_4_job_whose_way_to_a_waiting_fetch_is_cut_is_leased_again(
+        self, scene: Scene, proxy: Proxy
+    ) -> None:
+        consumer = scene.consumer(backend=scene.fresh(proxy=proxy))
+        waiting = Background(lambda: _or_refused(lambda: consumer.fetch(1, 10.0)))
+        assert eventually(lambda: len(proxy.requests) > 1, SLACK)
+        assert waiting.is_waiting()
+        proxy.cut = Cut(len(proxy.requests), "after", for_good=False)
+
+        [job] = scene.put()
+
+        assert waiting.result(CALLS_END) in (None, [])
+        scene.outlast()
+        assert scene.one(scene.consumer()).id == job.id
+
+    @shows("LSE-4", layer="crash", also=("SET-6",))
+    @over_wire
+    def test_lse_4_settlement_that_was_long_on_its_way_changes_nothing(
+        self, scene: Scene, proxy: Proxy
+    ) -> None:
+        for kind in KINDS:
+            [job] = scene.put()
+            late = scene.consumer(backend=scene.fresh(proxy=proxy))
+            lease = scene.one(late)
+            late.settle([_settlement(scene, kind, lease, then=(scene.job(queue="child"),))])
+            proxy.hold()
+            flushing = Background(partial(late.flush, CALLS_END))
+            assert flushing.is_waiting()
+
+            scene.outlast()
+            owner = scene.consumer()
+            held = scene.one(owner)
+            proxy.release()
+            answers = [each.answer for each in flushing.result(2 * CALLS_END)]
+
+            assert held.id == job.id
+            assert answers in ([Answer.LEASE_LOST], [Answer.UNKNOWN])
+            scene.complete(owner, held)
+            scene.assert_idle(scene.consumer(QUEUE, "child"))
+
+    @shows("LSE-12", layer="crash")
+    @over_wire
+    def test_lse_12_extend_that_lost_its_answer_may_be_repeated(
+        self, scene: Scene, proxy: Proxy
+    ) -> None:
+        scene.put(3)
+        consumer = scene.consumer(backend=scene.fresh(proxy=proxy))
+        leases = scene.take(consumer, 3)
+        scene.elapse(0.6 * scene.lease)
+        lose_answer(proxy)
+        with pytest.raises(BackendError) as doubt:
+            consumer.extend(leases, scene.lease)
+        assert doubt.value.retryable
+
+        assert consumer.extend(leases, scene.lease) == []
+
+        scene.pass_time(0.6 * scene.lease)
+        scene.assert_idle(scene.consumer())
+        scene.complete(consumer, *leases)
+
+    @shows("SET-1", layer="crash", also=("CRS-3",))
+    @over_wire
+    def test_set_1_completion_whose_answer_was_lost_is_final(
+        self, scene: Scene, proxy: Proxy
+    ) -> None:
+        scene.put(2)
+        consumer = scene.consumer(backend=scene.fresh(proxy=proxy))
+        leases = scene.take(consumer, 2)
+        lose_answer(proxy)
+        assert set(scene.settle(consumer, *map(_completed, leases))) == {Answer.UNKNOWN}
+
+        again = scene.settle(consumer, *map(_completed, leases))
+
+        assert Answer.UNKNOWN not in again
+        scene.outlast()
+        scene.assert_idle(scene.consumer())
+
+    @shows("SET-9", layer="crash")
+    @over_wire
+    def test_set_9_flush_over_a_silent_wire_ends_in_time_and_names_each(
+        self, scene: Scene, proxy: Proxy
+    ) -> None:
+        scene.put(3)
+        consumer = scene.consumer(backend=scene.fresh(proxy=proxy))
+        settlements = [Complete(lease=lease) for lease in scene.take(consumer, 3)]
+        proxy.is_silent = True
+        consumer.settle(settlements)
+
+        began = time.monotonic()
+        settled = consumer.flush(0.3)
+        took = time.monotonic() - began
+
+        assert took <= 0.3 + SLACK
+        assert [each.answer for each in settled] == [Answer.UNKNOWN] * 3
+        assert {id(each.settlement) for each in settled} == set(map(id, settlements))
+        assert consumer.flush(0.3) == []
+
+    @shows("SET-10", layer="crash")
+    @over_wire
+    def test_set_10_settlement_that_was_unknown_has_one_effect_when_repeated(
+        self, scene: Scene, proxy: Proxy
+    ) -> None:
+        scene.put(1)
+        consumer = scene.consumer(backend=scene.fresh(proxy=proxy))
+        child = scene.job(queue="child")
+        retry = Retry(lease=scene.one(consumer), then=(child,))
+        lose_answer(proxy)
+        assert scene.settle(consumer, retry) == [Answer.UNKNOWN]
+
+        assert scene.settle(consumer, retry) in ([Answer.DONE], [Answer.LEASE_LOST])
+
+        fetching = scene.consumer()
+        lease = scene.one(fetching)
+        assert lease.attempt == 2
+        scene.complete(fetching, lease)
+        assert [each.id for each in scene.rest(scene.consumer("child"))] == [child.id]
+        scene.outlast()
+        scene.assert_idle(scene.consumer())
+
+    @shows("LIF-2", layer="crash")
+    @over_wire
+    def test_lif_2_close_over_a_silent_wire_ends_and_its_leases_run_out(
+        self, scene: Scene, proxy: Proxy
+    ) -> None:
+        [job] = scene.put()
+        backend = scene.fresh(proxy=proxy)
+        consumer = scene.consumer(backend=backend)
+        scene.one(consumer)
+        proxy.is_silent = True
+
+        closing = Background(lambda: consumer.close(release=True))
+        closing.result(CALLS_END)
+        backend.close()
+
+        assert eventually(lambda: proxy.open_connections == 0, SLACK)
+        scene.outlast()
+        assert scene.one(scene.consumer()).id == job.id
+
+
+def _or_refused(call: Callable[[], object]) -> object:
+    """What a call returned; None if it raised one of our retryable errors."""
+    try:
+        return call()
+    except BackendError as error:
+        assert error.retryable  # noqa: PT017 - it may be raised, or not
+        return None
+
+
+def _taking(turns: Turns, name: str, consumer: Consumer) -> Callable[[], list[str]]:
+    def take() -> list[str]:
+        taken: list[str] = []
+        with turns.taking_part(name):
+            for _ in range(4):
+                leases = consumer.fetch(1, 0.0)
+                taken += [lease.id for lease in leases]
+                consumer.settle([Complete(lease=lease) for lease in leases])
+            consumer.flush(CALLS_END)
+        return taken
+
+    return take
+
+
+def _settlement(
+    scene: Scene, kind: str, lease: Lease, then: tuple[Envelope, ...] = ()
+) -> Settlement:
+    """One of that kind; of another kind where the backend has no dead letters."""
+    known = "complete" if kind == "bury" and scene.lacks("dead") else kind
+    return settlement(known, lease, then=then)
+
+
+def _completed(lease: Lease) -> Settlement:
+    return Complete(lease=lease)

@@ -1,0 +1,256 @@
+"""Every point at which a client can die, one after the other: after each, the site shows what was
+there before the call or what the whole call makes of it, and nothing third.
+
+What the two are is not written down; two runs without a death inside the call show them.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import msgspec
+
+from anyjob.conformance.clock import FakeClock
+from anyjob.conformance.crash.points import Point
+from anyjob.conformance.crash.scenarios import KEY, Scenario
+from anyjob.conformance.crash.sight import JobLooker, Looker, Sight
+from anyjob.conformance.crash.store_sight import EntryLooker
+from anyjob.conformance.crash.ways import Ran, Way, way_of
+from anyjob.conformance.effort import effort
+from anyjob.conformance.harness import Harness
+from anyjob.conformance.scene import Scene
+from anyjob.conformance.stage import Stage
+from anyjob.conformance.store_scene import StoreScene
+
+
+class Crash(msgspec.Struct):
+    """One run that ended at a point, and what is seen of it."""
+
+    #: None: the client ended after all its calls.
+    point: Point | None
+    stage: Any
+    ran: Ran
+    sight: Sight = {}
+
+
+class Rules(msgspec.Struct, frozen=True):
+    """What the backend or store declares of its crashes, and how it is looked at."""
+
+    stage: type[Stage]
+    looker: Callable[[Any, Scenario], Looker]
+    #: Seconds after which every lease has lapsed that was not extended, and all the others.
+    lapse: float
+    later: float
+    #: Whether children and their parents come and go together.
+    atomic_children: bool = True
+    #: A dead letter may be in both places for a while.
+    may_double: bool = False
+
+
+#: What each enumeration came to, by the harness and the name of the scenario.
+_done: WeakKeyDictionary[Harness, dict[str, int | AssertionError]] = WeakKeyDictionary()
+
+
+def crash_points(stage: Stage, scenarios: Sequence[Scenario]) -> int:
+    """Let a client die at every point of every scenario that a stage like this one can do.
+
+    Returns how many points there were; fails at the first after which something is lost, doubled
+    or half done. A scenario is enumerated once for a harness; who asks again is told the same.
+    """
+    known = _done.setdefault(stage.harness, {})
+    kind = f"{type(stage).__name__} {stage.clock is None}"
+    points = 0
+    for scenario in scenarios:
+        if any(map(stage.lacks, scenario.needs)):
+            continue
+        name = f"{kind} {scenario.name}"
+        if name not in known:
+            known[name] = _enumerated(stage, scenario)
+        came = known[name]
+        if isinstance(came, AssertionError):
+            raise came.with_traceback(None)
+        points += came
+    return points
+
+
+def _enumerated(stage: Stage, scenario: Scenario) -> int | AssertionError:
+    with ExitStack() as stack:
+        try:
+            return _Enumeration(stage, scenario, stack).run()
+        except AssertionError as error:
+            return error
+
+
+class _Enumeration:
+    def __init__(self, stage: Stage, scenario: Scenario, stack: ExitStack) -> None:
+        self._like = stage
+        self._scenario = scenario
+        self._stack = stack
+        self._rules = rules_of(stage)
+        self._way: Way = way_of(stage)
+
+    def run(self) -> int:
+        before, after = self._crash(Point(0)), self._crash(None)
+        self._look([before, after])
+        self._check(before, after)
+        points = list(self._points(after.ran))
+        deaths = self._distinct(points, before, after)
+        # Where nobody moves the clock, one wait for all of them.
+        together = 1 if self._like.clock is not None else len(deaths)
+        for start in range(0, len(deaths), together):
+            crashes = [self._crash(point) for point in deaths[start : start + together]]
+            self._look(crashes)
+            for crash in crashes:
+                self._judge(crash, before.sight, after.sight)
+        return len(points)
+
+    def _points(self, ran: Ran) -> Iterator[Point]:
+        """Each request twice, and on a wire also in its middle."""
+        for k in range(1, len(ran.requests) + 1):
+            yield Point(k, "before")
+            if ran.sizes:
+                size = ran.sizes[k - 1]
+                lets = (size // 2,) if effort().tier == "quick" else (1, size // 2, size - 1)
+                yield from (Point(k, "before", let) for let in lets)
+            yield Point(k, "after")
+
+    def _distinct(self, points: list[Point], before: Crash, after: Crash) -> list[Point]:
+        """In the quick tier, one of those that leave the same files.
+
+        All of them where files do not tell what is stored: something was, and they are unchanged.
+        """
+        files = after.ran.files
+        held = [number for pair in files for number in pair]
+        tell = len(set(held)) > 1 or before.sight == after.sight
+        if effort().tier != "quick" or len(held) != len(points) or not tell:
+            return points
+        first = {number: at for at, number in reversed(list(enumerate(held)))}
+        # The last one is not before anything: the call was over, and perhaps not yet told.
+        chosen = {*first.values(), len(points) - 1}
+        return [points[at] for at in sorted(chosen)]
+
+    def _crash(self, death: Point | None) -> Crash:
+        clock = None if self._like.clock is None else FakeClock()
+        stage: Any = self._stack.enter_context(
+            self._rules.stage(self._like.harness, clock, server=self._like.server)
+        )
+        self._scenario.prepare(stage)
+        stage.used.close()
+        return Crash(death, stage, self._way.run(stage, self._scenario.act, death))
+
+    def _look(self, crashes: Sequence[Crash]) -> None:
+        stages = [each.stage for each in crashes]
+        lookers = [self._rules.looker(stage, self._scenario) for stage in stages]
+        _pass_for_all(stages, self._rules.lapse)
+        for crash, looker in zip(crashes, lookers, strict=True):
+            crash.stage.use(crash.stage.client())
+            self._explained(crash, looker.look)
+        _pass_for_all(stages, self._rules.later)
+        for crash, looker in zip(crashes, lookers, strict=True):
+            crash.sight = self._explained(crash, looker.look_again)
+            crash.stage.used.close()
+
+    def _explained(self, crash: Crash, look: Callable[[], Any]) -> Any:
+        try:
+            return look()
+        except AssertionError as error:
+            raise AssertionError(self._said(crash, str(error))) from error
+
+    # Judging
+
+    def _check(self, before: Crash, after: Crash) -> None:
+        assert after.ran.requests, f"VACUOUS: {self._scenario.name} reaches nothing outside"
+        assert before.ran.told != "done"
+        assert after.ran.told == "done" or self._scenario.silent, self._said(
+            after, "it was not done, without any crash"
+        )
+
+    def _judge(self, crash: Crash, before: Sight, after: Sight) -> None:
+        sight, told = crash.sight, crash.ran.told
+        if told == "done":
+            self._must_be(crash, "it was told done", after)
+        elif told == "refused" and not self._scenario.lenient:
+            self._must_be(crash, "it was refused without effect", before)
+        elif self._is_whole and sight not in (before, after):
+            self._must_be(crash, "it is half done", before, after)
+        for about in sorted({*before, *after, *sight}):
+            seen, first, last = (each.get(about, ()) for each in (sight, before, after))
+            wide = self._rules.may_double and set(seen) == {*first, *last}
+            assert seen in (first, last) or wide, self._said(
+                crash, f"{about} is neither as before the call nor as after it:", seen, first, last
+            )
+        self._judge_children(crash, before, after)
+
+    def _judge_children(self, crash: Crash, before: Sight, after: Sight) -> None:
+        """Both or neither; where that is not declared, no parent goes before its children."""
+        if not self._scenario.children:
+            return
+        parent = min(about for about in before if about.startswith("job "))
+        children = sorted({*after} - {*before})
+        assert len(children) == self._scenario.children, "VACUOUS: no child was made"
+        settled = crash.sight.get(parent, ()) == after.get(parent, ())
+        there = [crash.sight.get(child, ()) == after[child] for child in children]
+        whole = (
+            set(there) == {settled} if self._rules.atomic_children else all(there) or not settled
+        )
+        assert whole, self._said(
+            crash,
+            f"its {'settled' if settled else 'unsettled'} job has {sum(there)} of"
+            f" {len(there)} children",
+        )
+
+    @property
+    def _is_whole(self) -> bool:
+        whole = self._scenario.whole
+        return whole is not None and (not whole or not self._like.lacks(whole))
+
+    def _must_be(self, crash: Crash, what: str, *legal: Sight) -> None:
+        if crash.sight in legal:
+            return
+        for about in sorted({about for sight in (crash.sight, *legal) for about in sight}):
+            seen, *others = (each.get(about, ()) for each in (crash.sight, *legal))
+            assert seen in others, self._said(crash, f"{what}, and {about} is", seen, *others)
+        raise AssertionError(self._said(crash, what, (crash.sight,), *((each,) for each in legal)))
+
+    def _said(self, crash: Crash, what: str, *seen: tuple[Any, ...]) -> str:
+        where = "without a crash" if crash.point is None else f"{crash.point}"
+        requests = crash.ran.requests
+        if crash.point and crash.point.k and requests:
+            where += f" ({requests[min(crash.point.k, len(requests)) - 1]})"
+        places = " | ".join(repr(list(each)) if each else "nowhere" for each in seen)
+        return f"{self._scenario.name}, {self._way.name}, {where}: {what} {places:.1200}"
+
+
+def rules_of(stage: Stage) -> Rules:
+    """The rules for what stands on a stage."""
+    if isinstance(stage, StoreScene):
+        return Rules(
+            stage=StoreScene,
+            looker=lambda like, _: EntryLooker(like),
+            lapse=stage.ttl + stage.instant,
+            later=stage.ttl,
+        )
+    assert isinstance(stage, Scene)
+    declared = stage.capabilities
+    lag = declared.redelivery_lag + declared.schedule_lag + declared.resolution
+    return Rules(
+        stage=Scene,
+        looker=lambda like, scenario: JobLooker(like, key=KEY if scenario.keyed else None),
+        lapse=stage.lease + lag,
+        later=2 * stage.lease + lag,
+        atomic_children=declared.atomic_children,
+        may_double=declared.dead == "emulated",
+    )
+
+
+def _pass_for_all(stages: Sequence[Stage], seconds: float) -> None:
+    """Let so much time pass for all sites together."""
+    if stages[0].clock is None:
+        time.sleep(seconds)
+        return
+    for stage in stages:
+        stage.elapse(seconds)

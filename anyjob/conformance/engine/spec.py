@@ -1,0 +1,56 @@
+"""What a run by command line is asked, handed to the process that does it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+import msgspec
+
+from anyjob.conformance.effort import Effort
+from anyjob.conformance.engine.known import WrongUse
+from anyjob.conformance.engine.profiles import PARTS, PROFILES, properties_in
+from anyjob.conformance.manifest import properties_of
+from anyjob.core.names import suggestion
+
+
+class Spec(msgspec.Struct, frozen=True):
+    """One run."""
+
+    #: `module:Class`, as it was typed.
+    harness: str
+    effort: Effort
+    #: The properties that were chosen; all, if none.
+    only: tuple[str, ...] = ()
+    #: The one test to run: "backend/test_lse_4_...[own]"; None: all of the properties'.
+    test: str | None = None
+    #: Where what happens is written, a line each.
+    events: str = ""
+    #: Tests that have ended, by an earlier process of the same run.
+    done: tuple[str, ...] = ()
+
+    def wants(self, part: str, test: str, properties: Collection[str]) -> bool:
+        """Whether a test is to be run."""
+        name = f"{part}/{test}"
+        if name in self.done or self.test not in (None, name):
+            return False
+        return not self.only or self.test is not None or not {*self.only}.isdisjoint(properties)
+
+
+def chosen(only: Sequence[str], profiles: Sequence[str]) -> tuple[str, ...]:
+    """The properties that were asked for by id and by profile, in the order of the contract; none
+    where all are meant.
+
+    Raises WrongUse for an unknown one.
+    """
+    every = [id for part in PARTS for id in properties_of(part)]
+    for id in only:
+        if id not in every:
+            raise WrongUse(f"there is no property {id!r}{suggestion(id, every)}")
+    for name in profiles:
+        if name not in PROFILES:
+            raise WrongUse(f"there is no profile {name!r}{suggestion(name, PROFILES)}")
+    wanted = {*only}
+    for name in profiles:
+        for part in PARTS:
+            wanted.update(properties_in(name, part))
+    return tuple(id for id in every if id in wanted)

@@ -1,0 +1,140 @@
+"""Who kills and freezes while the others work, and notices when the machine itself stands still."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from random import Random
+
+from anyjob.conformance.history.events import Fault, FaultStart, FaultStop
+from anyjob.conformance.history.plan import Plan
+from anyjob.conformance.history.record import Recorder
+from anyjob.conformance.history.staff import Staff
+from anyjob.conformance.scene import Scene
+
+_TICK = 0.02
+#: The whole machine stood still if a short sleep took so long.
+_STALL = 0.5
+_KILL: tuple[Fault, ...] = ("kill",)
+_FREEZE: tuple[Fault, ...] = ("freeze",)
+#: Between two faults, in leases.
+_PAUSE = (0.3, 0.8)
+
+
+def rage(staff: Staff, scene: Scene, plan: Plan, seed: int, path: Path) -> None:
+    """Do the plan's faults, then wait until nothing is left to do, and let everybody finish."""
+    recorder = Recorder(path)
+    try:
+        with _watched(recorder):
+            nemesis = _Nemesis(staff, plan, Random(f"{seed} nemesis"), recorder)
+            if plan.delays_all:
+                nemesis.kill_all_consumers()
+            deadline = time.monotonic() + plan.longest
+            while time.monotonic() < deadline and not _is_over(nemesis, staff, scene, plan):
+                nemesis.turn()
+                staff.replace_killed()
+                time.sleep(_TICK)
+            nemesis.relent()
+            recorder.write(*(_start("kill", name) for name in staff.dismiss()))
+    finally:
+        recorder.close()
+
+
+def _is_over(nemesis: _Nemesis, staff: Staff, scene: Scene, plan: Plan) -> bool:
+    """Whether all faults are done, everything was sent, and nothing is left by the backend's count;
+    should it count wrong, the drain finds out.
+    """
+    if staff.is_spent:
+        return True
+    if nemesis.has_more or staff.at_work("producer"):
+        return False
+    counts = [scene.backend.counts(queue) for queue in plan.queues]
+    return not any(each.ready + each.scheduled + each.leased for each in counts)
+
+
+class _Nemesis:
+    def __init__(self, staff: Staff, plan: Plan, random: Random, recorder: Recorder) -> None:
+        self._staff = staff
+        self._plan = plan
+        self._random = random
+        self._recorder = recorder
+        self._faults: list[Fault] = [*_KILL * plan.kills, *_FREEZE * plan.freezes]
+        random.shuffle(self._faults)
+        self._frozen: dict[str, float] = {}
+        self._next = self._later()
+
+    @property
+    def has_more(self) -> bool:
+        return bool(self._faults or self._frozen)
+
+    def turn(self) -> None:
+        """Do the next fault if its time has come; let go of who was frozen long enough."""
+        now = time.monotonic()
+        self._thaw([name for name, until in self._frozen.items() if until <= now])
+        if not self._faults or now < self._next:
+            return
+        victims = [*self._staff.at_work("consumer"), *self._staff.at_work("producer")]
+        victims = [name for name in victims if name not in self._frozen]
+        if not victims:
+            return
+        victim, kind = self._random.choice(victims), self._faults.pop()
+        self._recorder.write(_start(kind, victim))
+        if kind == "kill":
+            self._staff.crew.kill(victim)
+        else:
+            self._staff.crew.freeze(victim)
+            self._frozen[victim] = now + 1.5 * self._plan.lease
+        self._next = self._later()
+
+    def kill_all_consumers(self) -> None:
+        """Once everything was sent; others take their places."""
+        while self._staff.at_work("producer"):
+            time.sleep(_TICK)
+        for name in self._staff.at_work("consumer"):
+            self._recorder.write(_start("kill", name))
+            self._staff.crew.kill(name)
+
+    def relent(self) -> None:
+        """Let go of everybody."""
+        self._thaw(list(self._frozen))
+
+    def _thaw(self, names: list[str]) -> None:
+        for name in names:
+            self._staff.crew.thaw(name)
+            self._recorder.write(FaultStop(process="nemesis", kind="freeze", target=name))
+            del self._frozen[name]
+
+    def _later(self) -> float:
+        return time.monotonic() + self._plan.lease * self._random.uniform(*_PAUSE)
+
+
+def _start(kind: Fault, victim: str) -> FaultStart:
+    return FaultStart(process="nemesis", kind=kind, target=victim)
+
+
+@contextmanager
+def _watched(recorder: Recorder) -> Iterator[None]:
+    """Note whenever the whole machine stands still."""
+    over = threading.Event()
+
+    def watch() -> None:
+        last = time.monotonic()
+        while not over.wait(_TICK):
+            now = time.monotonic()
+            if now - last > _STALL:
+                recorder.write(
+                    FaultStart(process="watch", mono=last, kind="stall"),
+                    FaultStop(process="watch", mono=now, kind="stall"),
+                )
+            last = now
+
+    thread = threading.Thread(target=watch, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()

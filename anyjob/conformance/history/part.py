@@ -1,0 +1,132 @@
+"""One process or thread of a history: what it is told, and how it is stopped, frozen and killed."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, NoReturn, Protocol
+
+import msgspec
+
+from anyjob.conformance.harness import Harness, Site
+from anyjob.conformance.history.events import Event, FaultStart
+from anyjob.conformance.history.record import Recorder
+from anyjob.core.backend import Backend
+from anyjob.core.errors import Misuse
+from anyjob.core.store import Store
+
+
+class Order(msgspec.Struct, frozen=True, kw_only=True):
+    """What a part is to do; crosses to its process as JSON."""
+
+    #: Unique in a history; a part that takes another's place has a name of its own.
+    name: str
+    #: A key of `roles.ROLES`.
+    role: str
+    #: Where the history's files are.
+    history: str
+    #: Of the site: name, folder and namespace; its clock is the backend's own.
+    site: tuple[str, str, str]
+    seed: int = 0
+    #: What the role needs beside that.
+    facts: Mapping[str, Any] = {}
+
+
+class Killed(BaseException):
+    """Raised inside a thread that is killed; a process just ends."""
+
+
+class Hand(Protocol):
+    """How a part hears of its end; any thread may ask."""
+
+    @property
+    def is_stopping(self) -> bool:
+        """Whether it was told to finish."""
+
+    def point(self) -> None:
+        """A place where it may be killed or frozen, if it is a thread."""
+
+    def die(self) -> NoReturn:
+        """End at once, as by SIGKILL."""
+
+    def on_stop(self, call: Callable[[], object]) -> None:
+        """Call this when it is told to finish or killed, from another thread."""
+
+    def wait(self, seconds: float) -> None:
+        """Let time pass, or be told to finish."""
+
+    def wait_for_go(self) -> None:
+        """Wait until all parts are told to begin."""
+
+
+class Part:
+    """An order being carried out: opens what it needs, and records."""
+
+    def __init__(self, order: Order, harness: Harness, hand: Hand) -> None:
+        name, folder, namespace = order.site
+        self.order = order
+        self.name = order.name
+        self.hand = hand
+        self.harness = harness
+        self.site = Site(name=name, folder=Path(folder), namespace=namespace, clock=None)
+        self._recorder = Recorder(Path(order.history, f"{order.name}.jsonl"))
+
+    def backend(self) -> Backend:
+        """An opened backend of its own."""
+        backend = self.harness.backend(self.site)
+        backend.open()
+        return backend
+
+    def store(self) -> Store:
+        """An opened store of its own."""
+        store = self.harness.store(self.site)
+        store.open()
+        return store
+
+    def record(self, *events: Event) -> None:
+        self._recorder.write(*events)
+
+    def die(self) -> NoReturn:
+        """Be killed by its own job."""
+        self.record(FaultStart(process=self.name, kind="kill", target=self.name))
+        self.hand.die()
+
+    def close(self) -> None:
+        self._recorder.close()
+
+
+class Signals:
+    """The words that a part is told, and what they wake."""
+
+    def __init__(self) -> None:
+        self._stop = threading.Event()
+        self._go = threading.Event()
+        self._calls: list[Callable[[], object]] = []
+
+    @property
+    def is_stopping(self) -> bool:
+        return self._stop.is_set()
+
+    def wait(self, seconds: float) -> None:
+        self._stop.wait(seconds)
+
+    def wait_for_go(self) -> None:
+        self._go.wait()
+
+    def on_stop(self, call: Callable[[], object]) -> None:
+        self._calls.append(call)
+
+    def tell(self, word: str) -> None:
+        """Pass on a word, which is "go" or "stop"."""
+        if word == "stop":
+            self._stop.set()
+            self.wake()
+        self._go.set()
+
+    def wake(self) -> None:
+        for call in self._calls:
+            # What it would wake may have ended by itself.
+            with suppress(Misuse):
+                call()

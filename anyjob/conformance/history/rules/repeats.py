@@ -1,0 +1,67 @@
+"""Jobs that were delivered more often than anything explains."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from anyjob.conformance.history.index import TERMINAL, Index, Job
+from anyjob.conformance.history.rules.causes import cause, is_comparable
+from anyjob.conformance.history.rules.finding import Finding
+
+
+def resurrected(index: Index) -> Iterator[Finding]:
+    """What has ended is not delivered again."""
+    for job in index.jobs.values():
+        if not is_comparable(index, stored(job)):
+            continue
+        for before, after in job.pairs:
+            done = before.done
+            # One that was leased before is a matter of the fence.
+            if done is None or done.begin > after.event.mono:
+                continue
+            if done.event.kind in TERMINAL:
+                yield Finding(
+                    job.id,
+                    f"delivered to {after.event.process} after its {done.event.kind} by"
+                    f" {before.event.process} was done",
+                )
+        ended = [at for _, answer, at in job.cancels if answer == "ok"]
+        if ended and any(each.begin > ended[0] for each in job.deliveries):
+            yield Finding(job.id, "delivered after it was cancelled")
+
+
+def duplicate(index: Index) -> Iterator[Finding]:
+    """A job is delivered again only for a reason, and stored once for one id.
+
+    What the declared level allows of the first kind is a part of all deliveries.
+    """
+    found = [*_unexplained(index)]
+    if len(found) > index.header.duplicates * deliveries(index):
+        yield from found
+    if index.levels.dedup == "window":
+        for job in index.jobs.values():
+            if stored(job) > 1:
+                yield Finding(job.id, f"accepted {stored(job)} times under one id")
+
+
+def _unexplained(index: Index) -> Iterator[Finding]:
+    for job in index.jobs.values():
+        if not is_comparable(index, stored(job)):
+            continue
+        for before, after in job.pairs:
+            if not cause(before, after, index):
+                yield Finding(
+                    job.id,
+                    f"delivered to {before.event.process} and, with that lease neither settled nor"
+                    f" lapsed, to {after.event.process}",
+                )
+
+
+def stored(job: Job) -> int:
+    """How often it was surely stored."""
+    return sum(each.fate == "accepted" for each in job.sendings)
+
+
+def deliveries(index: Index) -> int:
+    """How many leases were given."""
+    return sum(len(job.deliveries) for job in index.jobs.values())

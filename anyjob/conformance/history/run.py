@@ -1,0 +1,37 @@
+"""A whole run: parts, a nemesis, the drain, and the verdict."""
+
+from __future__ import annotations
+
+from anyjob.conformance.harness import Harness
+from anyjob.conformance.history.check import Verdict, check
+from anyjob.conformance.history.crew import failure_of
+from anyjob.conformance.history.drain import drain
+from anyjob.conformance.history.nemesis import rage
+from anyjob.conformance.history.plan import Plan
+from anyjob.conformance.history.processes import crew_for
+from anyjob.conformance.history.record import History, merge
+from anyjob.conformance.history.staff import Orders, Staff
+from anyjob.conformance.scene import Scene
+
+
+def run_history(harness: Harness, plan: Plan, seed: int) -> tuple[History, Verdict]:
+    """Run producers and consumers under a nemesis, drain, and judge.
+
+    In processes of their own, unless what the harness makes lives in one process or a new one could
+    not find the harness. Raises AssertionError where a part failed.
+    """
+    with Scene(harness, None) as scene:
+        scene.declare(*plan.queues)
+        folder = scene.site.folder / "history"
+        folder.mkdir()
+        orders = Orders(scene, plan, seed, folder)
+        with crew_for(harness, scene.capabilities.reach) as crew:
+            staff = Staff(crew, orders, plan)
+            staff.hire_all()
+            rage(staff, scene, plan, seed, folder / "nemesis.jsonl")
+        failed = sorted(name for name, how in crew.ended.items() if how == "failed")
+        assert not failed, f"{failed[0]} failed: {failure_of(folder, failed[0])}"
+        last = orders.order("drain", "drain", drains=True)
+        header = drain(last, harness, orders.header(staff.consumers))
+        history = merge(header, sorted(folder.glob("*.jsonl")))
+        return history, check(history)

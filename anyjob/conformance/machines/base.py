@@ -1,0 +1,78 @@
+"""What every machine is made of: a site of its own for each run, marks, and an end at rest."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Mapping
+from typing import ClassVar
+
+from hypothesis.stateful import RuleBasedStateMachine
+
+from anyjob.conformance.clock import FakeClock
+from anyjob.conformance.harness import Harness
+from anyjob.conformance.scene import Scene
+from anyjob.conformance.stage import Stage
+from anyjob.conformance.store_scene import StoreScene
+
+
+class Machine(RuleBasedStateMachine):
+    """A stage on the suite's clock; a subclass has the rules, `run_machine` sets the harness."""
+
+    #: What must have happened in a whole run for it to count, and the capability that it takes.
+    situations: ClassVar[Mapping[str, str | None]]
+    harness: ClassVar[Harness]
+    #: How often each situation was reached, over all runs.
+    marks: ClassVar[Counter[str]]
+    #: The marks that can be reached with what is declared.
+    wanted: ClassVar[set[str]]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.clock = FakeClock()
+        self._enter()
+        for mark, capability in self.situations.items():
+            if capability is None or not self._stage().lacks(capability):
+                self.wanted.add(mark)
+
+    def teardown(self) -> None:
+        try:
+            # After a failure the model knows nothing of what came after it.
+            if sys.exc_info()[0] is None:
+                self.come_to_rest()
+        finally:
+            self._stage().__exit__(None, None, None)
+
+    def come_to_rest(self) -> None:
+        """Let everything end that can, and compare what is left with the model."""
+        raise NotImplementedError
+
+    def _enter(self) -> None:
+        raise NotImplementedError
+
+    def _stage(self) -> Stage:
+        raise NotImplementedError
+
+
+class SceneMachine(Machine):
+    """A machine on a backend."""
+
+    def _enter(self) -> None:
+        self.scene = Scene(self.harness, self.clock).__enter__()
+
+    def _stage(self) -> Stage:
+        return self.scene
+
+
+class StoreMachine(Machine):
+    """A machine on a store, over two connections."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stores = [self.scene.store, self.scene.fresh()]
+
+    def _enter(self) -> None:
+        self.scene = StoreScene(self.harness, self.clock).__enter__()
+
+    def _stage(self) -> Stage:
+        return self.scene

@@ -1,0 +1,1 @@
+"""A backend for anyjob that keeps jobs in a directory of files."""

@@ -1,0 +1,88 @@
+"""Writes the page of the documentation that says what each backend of ours is certified for.
+
+Reads the reports in build/conformance. Where one is missing, or is of other sources than these, a
+run of that backend makes it, so that the page is never empty and never old: a quick one for `make
+docs`, a full one for `make certify`, which calls this with `--tier full`.
+"""
+
+import argparse
+import hashlib
+import subprocess
+import sys
+from pathlib import Path
+
+from anyjob.conformance.engine.matrix import matrix
+from anyjob.conformance.engine.report import Report, read_json
+
+REPORTS = Path("build/conformance")
+PAGE = Path("docs/reference/certified-backends.md")
+#: By the name of the report: the harness.
+HARNESSES = {
+    "memory": "tests.conformance.test_memory:MemoryHarness",
+    "sqlite": "tests.conformance.test_sqlite:SQLiteHarness",
+}
+HEAD = """\
+# Certified backends
+
+What the [conformance suite](conformance-report.md) found, on the backends that come with anyjob.
+This page is made by `make docs` from the reports of the same commit.
+
+"""
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--tier", choices=["quick", "full"], default="quick")
+    tier: str = parser.parse_args().tier
+    REPORTS.mkdir(parents=True, exist_ok=True)
+    sources = digest()
+    for name, harness in HARNESSES.items():
+        if not is_fresh(name, sources, tier) and make(name, harness, sources, tier):
+            return 1
+    reports = [read_json(path) for path in sorted(REPORTS.glob("*.json"))]
+    PAGE.write_text(HEAD + matrix(reports) + "\n" + failures(reports))
+    return 0
+
+
+def digest() -> str:
+    """What tells this commit's sources from another's."""
+    found = hashlib.sha256()
+    for path in sorted([*Path("anyjob").rglob("*.py"), *Path("tests/conformance").rglob("*.py")]):
+        found.update(path.as_posix().encode())
+        found.update(path.read_bytes())
+    return found.hexdigest()
+
+
+def is_fresh(name: str, sources: str, tier: str) -> bool:
+    """Whether there is a report of these sources, of this tier or a longer one."""
+    report, stamp = REPORTS / f"{name}.json", REPORTS / f"{name}.sources"
+    if not (report.exists() and stamp.exists() and stamp.read_text() == sources):
+        return False
+    return tier == "quick" or read_json(report).tier != "quick"
+
+
+def make(name: str, harness: str, sources: str, tier: str) -> int:
+    """Run the suite; returns 0, or the code of a command that wrote no report."""
+    report = REPORTS / f"{name}.json"
+    report.unlink(missing_ok=True)
+    command = [sys.executable, "-m", "anyjob", "conformance", harness, "--tier", tier]
+    done = subprocess.run([*command, "--json", str(report)], check=False)
+    if not report.exists():
+        return done.returncode or 1
+    (REPORTS / f"{name}.sources").write_text(sources)
+    return 0
+
+
+def failures(reports: list[Report]) -> str:
+    """What is not held, so that a gap is not hidden behind a word."""
+    lines = [
+        f"- {report.harness}: {id} {verdict.status}: {verdict.reason}"
+        for report in reports
+        for id, verdict in report.verdicts.items()
+        if verdict.status in ("FAIL", "VACUOUS", "UNKNOWN", "XFAIL")
+    ]
+    return "\n".join(["Not held:", "", *lines, ""]) if lines else ""
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

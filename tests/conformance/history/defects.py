@@ -1,0 +1,137 @@
+"""Backends with one defect each, for histories to find; at the top of a module, so that a new
+process can make them.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict, deque
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from msgspec.structs import replace
+
+from anyjob.backends.memory import MemoryBackend
+from anyjob.conformance import Harness, Site
+from anyjob.core.backend import Backend
+from anyjob.core.settlement import Answer, Complete, Lease, Release, Settled, Settlement
+from tests.conformance.test_sqlite import SQLiteHarness
+
+
+class Around:
+    """Hands everything on but what a subclass changes."""
+
+    def __init__(self, inner: Any) -> None:
+        self._inner = inner
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+
+class PopsFirst(Around):
+    """Forgets a job when it is fetched, and keeps it in the worker's memory."""
+
+    def fetch(self, *arguments: Any) -> list[Lease]:
+        leases: list[Lease] = self._inner.fetch(*arguments)
+        self._inner.settle([Complete(lease=lease) for lease in leases])
+        self._inner.flush(5.0)
+        return leases
+
+    def settle(self, settlements: Sequence[Settlement]) -> None:
+        self.__dict__.setdefault("told", []).extend(settlements)
+
+    def flush(self, deadline: float) -> list[Settled]:
+        told, self.__dict__["told"] = self.__dict__.get("told", []), []
+        return [Settled(each, Answer.DONE) for each in told]
+
+
+class HidesTheLoss(Around):
+    def flush(self, deadline: float) -> list[Settled]:
+        return [Settled(each.settlement, Answer.DONE) for each in self._inner.flush(deadline)]
+
+
+class ForgetsTheLapse(Around):
+    def fetch(self, *arguments: Any) -> list[Lease]:
+        return [replace(lease, redeliveries=0) for lease in self._inner.fetch(*arguments)]
+
+
+class LosesWhatIsReleased(Around):
+    def settle(self, settlements: Sequence[Settlement]) -> None:
+        self._inner.settle(
+            [
+                Complete(lease=each.lease) if isinstance(each, Release) else each
+                for each in settlements
+            ]
+        )
+
+    def flush(self, deadline: float) -> list[Settled]:
+        return list(self._inner.flush(deadline))
+
+
+class WithConsumer(Around):
+    """A backend whose consumers are `kind`."""
+
+    def __init__(self, inner: Any, kind: type[Around]) -> None:
+        super().__init__(inner)
+        self._kind = kind
+
+    def consume(self, *arguments: Any, **more: Any) -> Any:
+        return self._kind(self._inner.consume(*arguments, **more))
+
+
+class DefectHarness(Harness):
+    defect: ClassVar[type[Around]]
+
+    def backend(self, site: Site) -> Backend:
+        inner = MemoryBackend(f"memory://{site.name}", namespace=site.namespace, clock=site.clock)
+        return WithConsumer(inner, self.defect)  # type: ignore[return-value]
+
+
+class HidingHarness(DefectHarness):
+    defect = HidesTheLoss
+
+
+class ForgettingHarness(DefectHarness):
+    defect = ForgetsTheLapse
+
+
+class LosingHarness(DefectHarness):
+    defect = LosesWhatIsReleased
+
+
+class PoppingHarness(SQLiteHarness):
+    def backend(self, site: Site) -> Backend:  # type: ignore[override]
+        return WithConsumer(super().backend(site), PopsFirst)  # type: ignore[return-value]
+
+
+class Service:
+    """The bare service: a line of messages."""
+
+    lines: ClassVar[dict[str, deque[bytes]]] = defaultdict(deque)
+
+    def __init__(self, site: Site) -> None:
+        self._line = self.lines[site.name]
+
+    def put(self, message: bytes) -> None:
+        self._line.append(message)
+
+    def take(self) -> bytes | None:
+        return self._line.popleft() if self._line else None
+
+    def done(self, message: bytes) -> None:
+        pass
+
+
+class LossyService(Service):
+    def put(self, message: bytes) -> None:
+        if not message.endswith(b"7"):
+            super().put(message)
+
+
+class ProbedHarness(LosingHarness):
+    def raw_client(self, site: Site) -> Service:
+        return Service(site)
+
+
+class LossyHarness(LosingHarness):
+    def raw_client(self, site: Site) -> Service:
+        return LossyService(site)
