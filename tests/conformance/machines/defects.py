@@ -1,0 +1,123 @@
+"""The memory backend and store with one defect each, that only a sequence of calls brings out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from msgspec.structs import replace
+
+from anyjob.backends.memory import MemoryBackend, MemoryStore
+from anyjob.core.backend import JobRecord
+from anyjob.core.envelope import ACCEPTED, Duplicate, Envelope, Receipt
+from anyjob.core.state import State
+from anyjob.core.store import Claim, ClaimRequest, Delete, Point, Put, Written
+
+# Stores
+
+
+class KeepsTheOldTtl(MemoryStore):
+    """A put without a ttl leaves the one before it."""
+
+    def put(self, puts: Sequence[Put]) -> list[Written]:
+        ttls: dict[str, float] = self.__dict__.setdefault("ttls", {})
+        ttls.update({put.key: put.ttl for put in puts if put.ttl is not None})
+        return super().put([replace(put, ttl=put.ttl or ttls.get(put.key)) for put in puts])
+
+
+class DeletesAnyVersion(MemoryStore):
+    """Looks whether the version was ever there, not whether it still is."""
+
+    def put(self, puts: Sequence[Put]) -> list[Written]:
+        written = super().put(puts)
+        self.__dict__.setdefault("seen", set()).update(each.version for each in written)
+        return written
+
+    def delete(self, deletes: Sequence[Delete]) -> list[Written]:
+        seen = self.__dict__.setdefault("seen", set())
+        return super().delete(
+            [
+                replace(each, if_version=None) if each.if_version in seen else each
+                for each in deletes
+            ]
+        )
+
+
+class FormerOwnerFrees(MemoryStore):
+    """Gives a claim up by its key alone."""
+
+    def claim(self, claims: Sequence[ClaimRequest]) -> list[Claim]:
+        found = super().claim(claims)
+        fences = self.__dict__.setdefault("fences", {})
+        fences.update({wish.key: each.fence for wish, each in zip(claims, found, strict=True)})
+        return found
+
+    def unclaim(self, claims: Sequence[tuple[str, int]]) -> list[bool]:
+        fences = self.__dict__.setdefault("fences", {})
+        return super().unclaim([(key, fences.get(key, fence)) for key, fence in claims])
+
+
+class SkipsEqualTimes(MemoryStore):
+    """Reads a series on after the time of the last point, whatever else came then."""
+
+    def series(self, name: str, after: tuple[float, int] | None, limit: int) -> list[Point]:
+        return super().series(name, after and (after[0], 2**60), limit)
+
+
+# Unique keys
+
+
+class _FreesEarly(MemoryBackend):
+    """Stores a second job of a key where the holder looks so."""
+
+    def is_freed(self, holder: JobRecord) -> bool:
+        raise NotImplementedError
+
+    def enqueue(self, jobs: Sequence[Envelope], *, transaction: Any = None) -> list[Receipt]:
+        return [self._enqueue(job) for job in jobs]
+
+    def _enqueue(self, job: Envelope) -> Receipt:
+        [receipt] = super().enqueue([job])
+        if isinstance(receipt, Duplicate) and receipt.id != job.id:
+            [holder] = self.get(job.queue, [receipt.id])
+            if holder is not None and self.is_freed(holder):
+                return super().enqueue([replace(job, unique=None)])[0]
+        return receipt
+
+
+class LapseFreesTheKey(_FreesEarly):
+    def is_freed(self, holder: JobRecord) -> bool:
+        return holder.redeliveries > 0
+
+
+class RetryFreesTheKey(_FreesEarly):
+    def is_freed(self, holder: JobRecord) -> bool:
+        return holder.attempts > 0
+
+
+class DeadJobKeepsTheKey(MemoryBackend):
+    def enqueue(self, jobs: Sequence[Envelope], *, transaction: Any = None) -> list[Receipt]:
+        return [self._enqueue(job) for job in jobs]
+
+    def _enqueue(self, job: Envelope) -> Receipt:
+        last: dict[str, str] = self.__dict__.setdefault("last", {})
+        key = job.unique.key if job.unique is not None else ""
+        [former] = self.get(job.queue, [last[key]]) if key in last else [None]
+        if former is not None and former.state is State.DEAD:
+            return Duplicate(former.id)
+        [receipt] = super().enqueue([job])
+        if key and receipt == ACCEPTED:
+            last[key] = job.id
+        return receipt
+
+
+class ForgetsWhatEnded(MemoryBackend):
+    """Takes the id of a job that ended for a new one."""
+
+    def enqueue(self, jobs: Sequence[Envelope], *, transaction: Any = None) -> list[Receipt]:
+        receipts = super().enqueue(jobs, transaction=transaction)
+        records = [self.get(job.queue, [job.id])[0] for job in jobs]
+        return [
+            ACCEPTED if record is not None and record.state is State.SUCCEEDED else receipt
+            for receipt, record in zip(receipts, records, strict=True)
+        ]
