@@ -8,8 +8,10 @@ from typing import Any
 from msgspec.structs import replace
 
 from anyjob.backends.memory import MemoryBackend, MemoryStore
-from anyjob.core.backend import JobRecord
+from anyjob.backends.shares import LowEnd
+from anyjob.core.backend import Consumer, JobRecord, QueueShare
 from anyjob.core.envelope import ACCEPTED, Duplicate, Envelope, Receipt
+from anyjob.core.settlement import Release, Retry, Settlement
 from anyjob.core.state import State
 from anyjob.core.store import Claim, ClaimRequest, Delete, Point, Put, Written
 
@@ -121,3 +123,79 @@ class ForgetsWhatEnded(MemoryBackend):
             ACCEPTED if record is not None and record.state is State.SUCCEEDED else receipt
             for receipt, record in zip(receipts, records, strict=True)
         ]
+
+
+# Order
+
+
+class RetryLosesItsPriority(MemoryBackend):
+    """A job that failed comes back as the least of all."""
+
+    def consume(self, queues: Sequence[QueueShare], *, lease: float, worker: str) -> Consumer:
+        consumer = super().consume(queues, lease=lease, worker=worker)
+        space = self._space()
+        settle = consumer.settle
+
+        def settling(settlements: Sequence[Settlement]) -> None:
+            settle(settlements)
+            for each in settlements:
+                job = space.queues[each.lease.queue].leased.get(each.lease.id)
+                if isinstance(each, Retry) and job is not None:
+                    job.priority = 0
+
+        consumer.settle = settling  # type: ignore[method-assign]
+        return consumer
+
+
+class SecondReleaseGoesToTheTail(MemoryBackend):
+    """Remembers one place of each job, and forgets it when the job goes back to it."""
+
+    def consume(self, queues: Sequence[QueueShare], *, lease: float, worker: str) -> Consumer:
+        consumer = super().consume(queues, lease=lease, worker=worker)
+        released: set[str] = self.__dict__.setdefault("released", set())
+        settle = consumer.settle
+
+        def settling(settlements: Sequence[Settlement]) -> None:
+            space = self._space()
+            settle(settlements)
+            for each in settlements:
+                job = space.queues[each.lease.queue].leased.get(each.lease.id)
+                if isinstance(each, Release) and job is not None:
+                    if job.id in released:
+                        job.place = 2**40
+                    released.add(job.id)
+
+        consumer.settle = settling  # type: ignore[method-assign]
+        return consumer
+
+
+class StarvesTheLowEnd(MemoryBackend):
+    """Takes the highest priority each time."""
+
+    def consume(self, queues: Sequence[QueueShare], *, lease: float, worker: str) -> Consumer:
+        consumer = super().consume(queues, lease=lease, worker=worker)
+        vars(consumer).update(_low_ends=[NoLowEnd() for _ in queues])
+        return consumer
+
+
+class NoLowEnd(LowEnd):
+    def part(self, jobs: int) -> int:
+        return 0
+
+
+class DrainsOneQueueFirst(MemoryBackend):
+    """Goes through its queues in the same order each time."""
+
+    def consume(self, queues: Sequence[QueueShare], *, lease: float, worker: str) -> Consumer:
+        consumer = super().consume(queues, lease=lease, worker=worker)
+        vars(consumer).update(_ring=InOrder())
+        return consumer
+
+
+class InOrder:
+    def allot(self, credit: int, available: Sequence[int]) -> list[int]:
+        parts = []
+        for each in available:
+            parts.append(min(credit, each))
+            credit -= parts[-1]
+        return parts

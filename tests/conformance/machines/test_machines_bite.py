@@ -24,6 +24,12 @@ PLANTED: dict[str, list[type]] = {
         defects.DeadJobKeepsTheKey,
         defects.ForgetsWhatEnded,
     ],
+    "order": [
+        defects.RetryLosesItsPriority,
+        defects.SecondReleaseGoesToTheTail,
+        defects.StarvesTheLowEnd,
+        defects.DrainsOneQueueFirst,
+    ],
     "store_keys": [
         defects.KeepsTheOldTtl,
         defects.DeletesAnyVersion,
