@@ -25,6 +25,10 @@ class BackendMachines:
     def test_order_machine(self) -> None:
         run_machine("order", self.harness)
 
+    @explores("TIM-1", "TIM-2", "TIM-3", "TIM-5", "SET-4", "LSE-3", "MNT-2")
+    def test_schedule_machine(self) -> None:
+        run_machine("schedule", self.harness)
+
 
 class StoreMachines:
     """The machines that run on a store; `conformance_suite` sets the harness."""

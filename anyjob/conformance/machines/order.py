@@ -78,7 +78,7 @@ class OrderMachine(SceneMachine):
         for job in jobs:
             self.models[job.queue].accept(job)
 
-    @rule(queue=QUEUE, count=st.integers(10, 40), priority=PRIORITY)
+    @rule(queue=QUEUE, count=st.integers(8, 20), priority=PRIORITY)
     def burst(self, queue: str, count: int, priority: int) -> None:
         """Many of one priority, leased one by one."""
         self.enqueue([(queue, priority)] * count)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import heapq
+import math
+from collections.abc import Collection, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from msgspec.structs import replace
 
 from anyjob.backends.memory import MemoryBackend, MemoryStore
 from anyjob.backends.shares import LowEnd
-from anyjob.core.backend import Consumer, JobRecord, QueueShare
+from anyjob.core.backend import Consumer, JobRecord, QueueShare, QueueSpec
 from anyjob.core.envelope import ACCEPTED, Duplicate, Envelope, Receipt
-from anyjob.core.settlement import Release, Retry, Settlement
+from anyjob.core.settlement import Release, Retry, Settled, Settlement
 from anyjob.core.state import State
 from anyjob.core.store import Claim, ClaimRequest, Delete, Point, Put, Written
 
@@ -199,3 +202,72 @@ class InOrder:
             parts.append(min(credit, each))
             credit -= parts[-1]
         return parts
+
+
+# Due times
+
+
+class RoundsDelaysDown(MemoryBackend):
+    """Keeps due times in tenths of a second."""
+
+    def enqueue(self, jobs: Sequence[Envelope], *, transaction: Any = None) -> list[Receipt]:
+        return super().enqueue(
+            [
+                replace(job, due=math.floor(job.due * 10) / 10)
+                if isinstance(job.due, float)
+                else job
+                for job in jobs
+            ]
+        )
+
+
+class RetryDelayIsLost(MemoryBackend):
+    """A second retry does not wait."""
+
+    def consume(self, queues: Sequence[QueueShare], *, lease: float, worker: str) -> Consumer:
+        consumer = super().consume(queues, lease=lease, worker=worker)
+        flush = consumer.flush
+        space = self._space()
+
+        def flushing(deadline: float) -> list[Settled]:
+            settled = flush(deadline)
+            for each in settled:
+                job = space.queues[each.settlement.lease.queue].jobs.get(each.settlement.lease.id)
+                if isinstance(each.settlement, Retry) and job is not None and job.attempts > 1:
+                    queue = space.queues[each.settlement.lease.queue]
+                    queue.due = [(0.0, 0, job) if entry[2] is job else entry for entry in queue.due]
+                    heapq.heapify(queue.due)
+            return settled
+
+        consumer.flush = flushing  # type: ignore[method-assign]
+        return consumer
+
+
+class DropsTheZone(MemoryBackend):
+    """Takes an instant's wall clock for that of UTC."""
+
+    def enqueue(self, jobs: Sequence[Envelope], *, transaction: Any = None) -> list[Receipt]:
+        return super().enqueue(
+            [
+                replace(job, due=job.due.replace(tzinfo=UTC))
+                if isinstance(job.due, datetime)
+                else job
+                for job in jobs
+            ]
+        )
+
+
+class PromotesWhenMaintainedOnly(MemoryBackend):
+    """Nothing comes due but by maintenance, which says that it has time for a minute."""
+
+    def open(self) -> None:
+        super().open()
+        for queue in self._space().queues.values():
+            vars(queue).update(advance=lambda wall, mono: None)
+
+    def declare(self, queues: Collection[QueueSpec]) -> None:
+        super().declare(queues)
+        self.open()
+
+    def maintain(self, budget: float) -> float:
+        return max(60.0, super().maintain(budget))

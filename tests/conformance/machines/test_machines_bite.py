@@ -30,6 +30,12 @@ PLANTED: dict[str, list[type]] = {
         defects.StarvesTheLowEnd,
         defects.DrainsOneQueueFirst,
     ],
+    "schedule": [
+        defects.RoundsDelaysDown,
+        defects.RetryDelayIsLost,
+        defects.DropsTheZone,
+        defects.PromotesWhenMaintainedOnly,
+    ],
     "store_keys": [
         defects.KeepsTheOldTtl,
         defects.DeletesAnyVersion,
