@@ -21,6 +21,14 @@ class BackendMachines:
     def test_unique_machine(self) -> None:
         run_machine("unique", self.harness)
 
+    @explores("ORD-1", "ORD-2", "ORD-3", "ORD-4", "ORD-6", "FET-2", "FET-5", "SET-5", "ENQ-9")
+    def test_order_machine(self) -> None:
+        run_machine("order", self.harness)
+
+    @explores("TIM-1", "TIM-2", "TIM-3", "TIM-5", "SET-4", "LSE-3", "MNT-2")
+    def test_schedule_machine(self) -> None:
+        run_machine("schedule", self.harness)
+
 
 class StoreMachines:
     """The machines that run on a store; `conformance_suite` sets the harness."""

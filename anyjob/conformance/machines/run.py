@@ -15,6 +15,8 @@ from anyjob.conformance.effort import effort
 from anyjob.conformance.harness import Harness
 from anyjob.conformance.machines.base import Machine
 from anyjob.conformance.machines.leases import LeaseMachine
+from anyjob.conformance.machines.order import OrderMachine
+from anyjob.conformance.machines.schedule import ScheduleMachine
 from anyjob.conformance.machines.store_keys import StoreKeysMachine
 from anyjob.conformance.machines.unique import UniqueMachine
 from anyjob.conformance.probe import obeys_clock
@@ -22,6 +24,8 @@ from anyjob.conformance.probe import obeys_clock
 MACHINES: dict[str, type[Machine]] = {
     "lease": LeaseMachine,
     "unique": UniqueMachine,
+    "order": OrderMachine,
+    "schedule": ScheduleMachine,
     "store_keys": StoreKeysMachine,
 }
 
