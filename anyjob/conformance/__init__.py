@@ -25,6 +25,7 @@ pytest.register_assert_rewrite(
     "anyjob.conformance.backend",
     "anyjob.conformance.store",
     "anyjob.conformance.machines",
+    "anyjob.conformance.crash",
     "anyjob.conformance.absences",
     "anyjob.conformance.levels",
     "anyjob.conformance.scene",
