@@ -26,6 +26,7 @@ pytest.register_assert_rewrite(
     "anyjob.conformance.store",
     "anyjob.conformance.history.backend",
     "anyjob.conformance.machines",
+    "anyjob.conformance.crash",
     "anyjob.conformance.absences",
     "anyjob.conformance.levels",
     "anyjob.conformance.scene",
