@@ -88,7 +88,7 @@ def test_defect_is_found(harness: type[Harness], rules: set[str]) -> None:
 
 
 def test_run_without_a_nemesis_is_vacuous() -> None:
-    calm = Plan(jobs=60, kills=0, freezes=0)
+    calm = Plan(jobs=30, kills=0, freezes=0)
 
     with pytest.raises(AssertionError, match="^VACUOUS: never reached .*a process was frozen"):
         run_mixed_histories(MemoryHarness(), calm)
