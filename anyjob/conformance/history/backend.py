@@ -26,10 +26,11 @@ FULL = Plan(
     whole_batch=True,
     credit=30,
     lease=1.0,
+    delays=(0.1, 0.5, 3.0),
     longest=300.0,
 )
-#: All jobs are delayed, and nobody is left alive who has ever seen them.
-DELAYED = Plan(jobs=40, consumers=2, kills=0, freezes=0, delays_all=True)
+#: All jobs are delayed, long enough for everybody to be killed meanwhile.
+DELAYED = Plan(jobs=40, consumers=2, kills=0, freezes=0, delays=(0.6, 0.7, 0.8), delays_all=True)
 #: So many runs may be needed until each situation was reached once.
 RUNS = 3
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from random import Random
 
@@ -14,6 +14,7 @@ from anyjob.conformance.history.plan import Plan
 from anyjob.conformance.history.record import Recorder
 from anyjob.conformance.history.staff import Staff
 from anyjob.conformance.scene import Scene
+from anyjob.core.errors import BackendError
 
 _TICK = 0.02
 #: The whole machine stood still if a short sleep took so long.
@@ -86,7 +87,10 @@ class _Nemesis:
             return
         victims = self._victims(self._faults[-1])
         if victims:
-            self._strike(self._faults.pop(), self._random.choice(victims), now)
+            # A backend whose holder of some lock is frozen may refuse; then a little later.
+            with suppress(BackendError):
+                self._strike(self._faults[-1], self._random.choice(victims), now)
+                self._faults.pop()
             self._next = self._later()
 
     def kill_all_consumers(self) -> None:
@@ -99,7 +103,8 @@ class _Nemesis:
 
     def relent(self) -> None:
         """Let go of everybody."""
-        self._let_go(list(self._still))
+        while self._still:
+            self._let_go(list(self._still))
 
     def _victims(self, kind: Fault) -> list[str]:
         still = {name for _, name in self._still}
@@ -111,6 +116,7 @@ class _Nemesis:
         ]
 
     def _strike(self, kind: Fault, victim: str, now: float) -> None:
+        """Do a fault; raises BackendError where a queue cannot be paused now."""
         self._recorder.write(_start(kind, victim))
         if kind == "kill":
             self._staff.crew.kill(victim)
@@ -122,11 +128,15 @@ class _Nemesis:
         self._still[kind, victim] = now + _LONG * self._plan.lease
 
     def _let_go(self, still: list[tuple[Fault, str]]) -> None:
-        for kind, victim in still:
+        # Whom the backend waits for first.
+        for kind, victim in sorted(still):
             if kind == "freeze":
                 self._staff.crew.thaw(victim)
             else:
-                self._backend.resume(victim)
+                try:
+                    self._backend.resume(victim)
+                except BackendError:
+                    continue
             self._recorder.write(FaultStop(process="nemesis", kind=kind, target=victim))
             del self._still[kind, victim]
 

@@ -58,6 +58,7 @@ def order(folder: Path, name: str, role: str = "consume") -> Order:
         "timeout": 60.0,
         "max_attempts": 3,
         "max_redeliveries": 3,
+        "delays": [0.1],
         "drains": False,
     }
     site = ("site", str(folder), "namespace")
