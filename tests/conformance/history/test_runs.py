@@ -31,6 +31,7 @@ from tests.conformance.history.defects import (
     LossyHarness,
     PoppingHarness,
     ProbedHarness,
+    UnreliableHarness,
 )
 from tests.conformance.test_memory import MemoryHarness
 from tests.conformance.test_sqlite import SQLiteHarness
@@ -86,6 +87,13 @@ def test_defect_is_found(harness: type[Harness], rules: set[str]) -> None:
     _, verdict = run_history(harness(), PLAN, 0)
 
     assert rules <= set(verdict.broken), str(verdict)
+
+
+def test_backend_whose_answers_get_lost_breaks_no_rule() -> None:
+    _, verdict = run_history(UnreliableHarness(), PLAN, 0)
+
+    assert verdict.holds, str(verdict)
+    assert verdict.marks["a call was cut after it had acted"] > 5
 
 
 def test_run_without_a_nemesis_is_vacuous() -> None:
