@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -14,7 +13,8 @@ from msgspec.structs import replace
 
 from anyjob import App
 from anyjob.backends.memory import MemoryBackend
-from anyjob.conformance import Checked, FakeClock
+from anyjob.conformance import Checked, FakeClock, Harness, Site, run_property
+from anyjob.conformance.forks import RAISED, in_child
 from anyjob.core.backend import Backend, Consumer, QueueShare
 from anyjob.core.capabilities import Capabilities
 from anyjob.core.envelope import Envelope, Unique
@@ -344,23 +344,25 @@ def test_what_the_backend_declares_that_it_cannot_take_is_seen(
         assert part in told
 
 
+class CheckedHarness(Harness):
+    def backend(self, site: Site) -> Backend:
+        inner = MemoryBackend(f"memory://{site.name}", namespace=site.namespace, clock=site.clock)
+        return Checked(inner, clock=site.clock)
+
+
+@pytest.mark.parametrize(
+    "property_id",
+    ["ENQ-6", "LSE-4", "LSE-12", "SET-9", "DLQ-5", "ADM-1", "ADM-2", "ADM-3", "ADM-4", "ADM-5",
+     "MNT-1", "LIF-1", "LIF-2", "CON-3", "CAP-5"],
+)  # fmt: skip
+def test_watched_backend_keeps_the_contract_as_it_did(property_id: str) -> None:
+    run_property(property_id, CheckedHarness())
+
+
 def test_forked_child_is_stopped_before_it_touches_the_backend(backend: Checked) -> None:
     consumer, _ = consumer_on(backend)
 
-    assert _in_child(lambda: consumer.fetch(1, 0.0)) == 10
-
-
-def _in_child(use: Callable[[], object]) -> int:
-    child = os.fork()
-    if not child:
-        code = 20
-        try:
-            use()
-        except Misuse:
-            code = 10
-        finally:
-            os._exit(code)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    assert in_child(lambda: consumer.fetch(1, 0.0)) == RAISED
 
 
 def test_fixture_of_the_worker_tests_fails_a_test_that_breaks_the_contract(

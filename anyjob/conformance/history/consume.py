@@ -143,6 +143,8 @@ class Hands:
 
     def _run(self, lease: Lease) -> None:
         work = work_of(lease)
+        if not self._has_extended or self._random.random() < 0.05:
+            self._extend([lease])
         if self._is_poison(lease):
             if self._levels.dead == "none":
                 self.settle(Complete(lease=lease))
@@ -158,8 +160,6 @@ class Hands:
             self._keep(4)
         if work == "stalls" and lease.redeliveries == 0:
             self._part.hand.wait(1.5 * self._facts["lease"])
-        if not self._has_extended or self._random.random() < 0.05:
-            self._extend([lease])
         self._end(lease, work)
 
     def _end(self, lease: Lease, work: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -14,8 +15,12 @@ from anyjob.conformance.harness import Harness, Site
 from anyjob.conformance.history.events import Event, FaultStart
 from anyjob.conformance.history.record import Recorder
 from anyjob.core.backend import Backend
-from anyjob.core.errors import Misuse
+from anyjob.core.errors import BackendUnavailable, Misuse
 from anyjob.core.store import Store
+
+#: So long opening is tried, and so often.
+_OPENS = 20.0
+_AGAIN = 0.1
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -98,10 +103,20 @@ class Part:
         self._recorder = Recorder(Path(order.history, f"{order.name}.jsonl"))
 
     def backend(self) -> Backend:
-        """An opened backend of its own."""
+        """An opened backend of its own; tried again for a while, since whom it waits for may be
+        frozen.
+        """
         backend = self.harness.backend(self.site)
-        backend.open()
-        return backend
+        deadline = time.monotonic() + _OPENS
+        while True:
+            try:
+                backend.open()
+            except BackendUnavailable:
+                if time.monotonic() > deadline:
+                    raise
+                self.hand.wait(_AGAIN)
+            else:
+                return backend
 
     def store(self) -> Store:
         """An opened store of its own."""

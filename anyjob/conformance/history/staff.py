@@ -88,6 +88,7 @@ class Orders(msgspec.Struct, frozen=True):
             "timeout": self.scene.capabilities.wakeup_lag + SLACK + 1.0,
             "max_attempts": plan.max_attempts,
             "max_redeliveries": plan.max_redeliveries,
+            "delays": plan.delays,
             "drains": False,
             **facts,
         }

@@ -31,6 +31,7 @@ from tests.conformance.history.defects import (
     LossyHarness,
     PoppingHarness,
     ProbedHarness,
+    UnreliableHarness,
 )
 from tests.conformance.test_memory import MemoryHarness
 from tests.conformance.test_sqlite import SQLiteHarness
@@ -58,6 +59,7 @@ def order(folder: Path, name: str, role: str = "consume") -> Order:
         "timeout": 60.0,
         "max_attempts": 3,
         "max_redeliveries": 3,
+        "delays": [0.1],
         "drains": False,
     }
     place = Place("site", str(folder), "namespace", url=None, server_folder=None)
@@ -87,8 +89,15 @@ def test_defect_is_found(harness: type[Harness], rules: set[str]) -> None:
     assert rules <= set(verdict.broken), str(verdict)
 
 
+def test_backend_whose_answers_get_lost_breaks_no_rule() -> None:
+    _, verdict = run_history(UnreliableHarness(), PLAN, 0)
+
+    assert verdict.holds, str(verdict)
+    assert verdict.marks["a call was cut after it had acted"] > 5
+
+
 def test_run_without_a_nemesis_is_vacuous() -> None:
-    calm = Plan(jobs=60, kills=0, freezes=0)
+    calm = Plan(jobs=30, kills=0, freezes=0)
 
     with pytest.raises(AssertionError, match="^VACUOUS: never reached .*a process was frozen"):
         run_mixed_histories(MemoryHarness(), calm)
