@@ -17,6 +17,10 @@ ENDED, RUNNING = CancelResult.ENDED, CancelResult.RUNNING
 CANCELLED, UNKNOWN = CancelResult.CANCELLED, CancelResult.UNKNOWN
 
 
+#: More jobs than any backend handles in one step.
+SEVERAL_PAGES = 2_500
+
+
 class Admin(BackendProperties):
     """Counting, looking, pausing, cancelling, removing."""
 
@@ -86,6 +90,15 @@ class Admin(BackendProperties):
         scene.assert_idle(consumer)
         assert scene.counted("other") == (2, 0, 0, 0)
         assert not any(scene.backend.get(QUEUE, [job.id for job in ready]))
+
+    @shows("ADM-2")
+    def test_adm_2_purge_removes_more_than_a_page(self, scene: Scene) -> None:
+        scene.put(SEVERAL_PAGES)
+
+        assert scene.backend.purge(QUEUE, [State.READY]) == SEVERAL_PAGES
+
+        assert scene.counted() == (0, 0, 0, 0)
+        scene.assert_idle(scene.consumer())
 
     @shows("ADM-2", needs="dead")
     def test_adm_2_discard_removes_the_dead_that_were_named(self, scene: Scene) -> None:

@@ -33,6 +33,14 @@ class Order(BackendProperties):
         if scene.capabilities.priorities == PRIORITIES:
             assert order == [jobs[priority].id for priority in (9, 5, 0)]
 
+    @shows("ORD-1", needs="delay", level="priorities")
+    def test_ord_1_priority_counts_for_what_waited_for_its_time(self, scene: Scene) -> None:
+        low, high = (scene.put(priority=priority, due=scene.delay)[0] for priority in (0, 9))
+        consumer = scene.consumer()
+
+        order = [scene.arrives(consumer, _lag(scene)).id, scene.one(consumer).id]
+        assert order == [high.id, low.id]
+
     @shows("ORD-1", level="priorities")
     def test_ord_1_inversions_are_no_more_than_the_low_share(self, scene: Scene) -> None:
         # Which of the ten fall together is not declared; the first and the last never do.
@@ -154,6 +162,12 @@ def _leased_before_others(scene: Scene) -> tuple[Consumer, Envelope]:
     [job] = scene.put(priority=9)
     scene.put(6, priority=0)
     return scene.consumer(), job
+
+
+def _lag(scene: Scene) -> float:
+    """How long a delayed job takes at most, and another that was delayed with it."""
+    lags = scene.capabilities.schedule_lag + scene.capabilities.resolution
+    return scene.delay + scene.seconds(1.0) + lags
 
 
 def _assert_next(scene: Scene, consumer: Consumer, job: Envelope) -> None:

@@ -41,6 +41,8 @@ from anyjob.core.state import State
 ATTEMPTS = 200
 #: More jobs than any limit of a test has room for, and how large each is.
 MANY, LARGE = 4_000, 16_384
+#: Long enough to tell a fetch that waits from one that does not.
+IDLE = 0.3
 
 
 class Outages(BackendProperties):
@@ -187,6 +189,10 @@ class Outages(BackendProperties):
         here.complete(consumer, *found)
         here.assert_idle(consumer)
         assert rounds <= 20 + 20 * (time.monotonic() - began), "a hot loop"
+        began = time.monotonic()
+        assert consumer.fetch(1, IDLE) == []
+        waited = time.monotonic() - began
+        assert waited >= IDLE - here.capabilities.resolution, "a fetch waits no more: a hot loop"
 
     @shows("CRS-10", layer="server", level="durability", hook="fill", also=("CAP-4",))
     def test_crs_10_when_full_no_job_is_taken_and_running_ones_settle(self, scene: Scene) -> None:

@@ -32,6 +32,12 @@ def directed(property_id: str | None = None) -> list[Found]:
     return [each for each in examples(property_id) if each[2].layer == "example"]
 
 
+def showing(property_id: str) -> list[Found]:
+    """What shows a property, the directed examples first; concurrent histories are not asked."""
+    found = [each for each in examples(property_id) if each[2].layer != "history"]
+    return sorted(found, key=lambda each: each[2].layer != "example")
+
+
 def judged(harness: Harness, found: list[Found], *, clocks: int | None = 1) -> Iterator[Verdict]:
     """Run these examples, each on the first so many of its clocks, all with None.
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterable
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import msgspec
 
@@ -15,11 +15,13 @@ from anyjob.conformance import Harness, Site
 from anyjob.core.backend import Backend
 from anyjob.core.clock import SystemClock
 from anyjob.core.store import Store
+from tests.conformance.test_sqlite import SQLiteHarness
+from tests.conformance.wire.harness import WiredHarness
 from tests.conformance.zoo.planting import Edit, planted
 from tests.conformance.zoo.wrapped import Memory, WrappedBackend, WrappedConsumer
 from tests.conformance.zoo.wraps.stores import WrappedStore
 
-Kind = Literal["memory", "sqlite"]
+Kind = Literal["memory", "sqlite", "wired"]
 #: Files in memory where the system has such a folder: nobody asks here how long a disk takes.
 FAST = Path("/dev/shm") if Path("/dev/shm").is_dir() else None
 
@@ -78,7 +80,8 @@ def mutant(
 @cache
 def source_of(kind: Kind, edits: tuple[Edit, ...]) -> ModuleType:
     """The backend's package with these edits made."""
-    return planted(f"anyjob.backends.{kind}", edits)
+    package = "tests.conformance.wire" if kind == "wired" else f"anyjob.backends.{kind}"
+    return planted(package, edits)
 
 
 class MutantHarness(Harness):
@@ -150,11 +153,39 @@ class SQLiteMutantHarness(MutantHarness):
         )
         return store
 
-    def connection(self, site: Site) -> Any:
-        return sqlite3.connect(site.folder / "jobs.db")
+    connection = SQLiteHarness.connection
+    fill = SQLiteHarness.fill
+    plant = SQLiteHarness.plant
+
+
+class WiredMutantHarness(MutantHarness):
+    """A client with a defect, of a server that has none."""
+
+    kind = "wired"
+    server = WiredHarness.server
+
+    def inner(self, site: Site) -> Backend:
+        client = import_module(f"{self.package.__name__}.client")
+        backend: Backend = client.LineBackend(
+            str(site.url), namespace=site.namespace, clock=site.clock
+        )
+        return backend
+
+    def inner_store(self, site: Site) -> Store:
+        client = import_module(f"{self.package.__name__}.store_client")
+        store: Store = client.LineStore(str(site.url), namespace=site.namespace, clock=site.clock)
+        return store
+
+    fill = WiredHarness.fill
+    plant = WiredHarness.plant
+    tidy = WiredHarness.tidy
 
 
 def harness_of(mutant: Mutant) -> MutantHarness:
     """The harness that makes it."""
-    kinds = {"memory": MemoryMutantHarness, "sqlite": SQLiteMutantHarness}
+    kinds = {
+        "memory": MemoryMutantHarness,
+        "sqlite": SQLiteMutantHarness,
+        "wired": WiredMutantHarness,
+    }
     return kinds[mutant.of](mutant.edits, mutant.wrap)

@@ -5,6 +5,7 @@ The copy is imported under names of its own, so that the real one, in the same p
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import re
 import sys
@@ -45,6 +46,9 @@ def planted(package: str, edits: Sequence[Edit]) -> ModuleType:
     finder = _Finder({f"{prefix}{name.rpartition('.')[2]}": name for name in copied}, edits)
     sys.meta_path.insert(0, finder)
     module = importlib.import_module(f"{prefix}{package.rpartition('.')[2]}")
+    for edit in edits:
+        with contextlib.suppress(ModuleNotFoundError):
+            importlib.import_module(f"{module.__name__}.{edit.file.removesuffix('.py')}")
     finder.check()
     return module
 
@@ -69,15 +73,15 @@ class _Finder(MetaPathFinder, InspectLoader):
     def find_spec(
         self, fullname: str, path: object = None, target: object = None
     ) -> ModuleSpec | None:
-        if fullname.partition(".")[0] not in self._aliases:
-            return None
-        return spec_from_loader(fullname, self)
+        if fullname.partition(".")[0] in self._aliases and self._original(fullname) is not None:
+            return spec_from_loader(fullname, self)
+        return None
 
     def is_package(self, fullname: str) -> bool:
-        return self._original(fullname).name == "__init__.py"
+        return self._file(fullname).name == "__init__.py"
 
     def get_source(self, fullname: str) -> str:
-        original = self._original(fullname)
+        original = self._file(fullname)
         source = original.read_text("utf-8")
         for edit in self._edits:
             if edit.file == original.name:
@@ -87,16 +91,19 @@ class _Finder(MetaPathFinder, InspectLoader):
 
     def get_code(self, fullname: str) -> CodeType:
         # No file of that name exists, so that nobody takes the copy for the original.
-        name = f"<{fullname.partition('.')[0]}>/{self._original(fullname).name}"
+        name = f"<{fullname.partition('.')[0]}>/{self._file(fullname).name}"
         return compile(self.get_source(fullname), name, "exec", dont_inherit=True)
 
-    def _original(self, fullname: str) -> Path:
+    def _file(self, fullname: str) -> Path:
+        original = self._original(fullname)
+        assert original is not None
+        return original
+
+    def _original(self, fullname: str) -> Path | None:
         alias, _, rest = fullname.partition(".")
         name = self._aliases[alias]
         spec = find_spec(f"{name}.{rest}" if rest else name)
-        assert spec is not None
-        assert spec.origin is not None
-        return Path(spec.origin)
+        return None if spec is None or spec.origin is None else Path(spec.origin)
 
 
 def _replaced(source: str, edit: Edit) -> str:

@@ -14,7 +14,7 @@ from anyjob.conformance.effort import effort
 from anyjob.conformance.scene import Scene
 from tests.conformance.zoo.catalogue import BROKEN, MUTANTS
 from tests.conformance.zoo.catalogue.declared import LIARS
-from tests.conformance.zoo.judging import directed, judged
+from tests.conformance.zoo.judging import directed, judged, showing
 from tests.conformance.zoo.mutant import Mutant, harness_of
 
 EFFORT = effort()
@@ -22,6 +22,8 @@ EFFORT = effort()
 TRIES = EFFORT.pick(1, 20)
 #: A quick run holds one example in so many against each mutant, others at another seed.
 PARTS = EFFORT.pick(12, 1)
+#: What takes so many seconds to be caught that only certifying waits for it.
+SLOW = ("a frozen server hangs a call",) if EFFORT.tier == "quick" else ()
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=str)
@@ -37,7 +39,7 @@ def test_mutant_passes_a_plain_cycle(mutant: Mutant) -> None:
         scene.assert_idle(consumer)
 
 
-@pytest.mark.parametrize("mutant", BROKEN, ids=str)
+@pytest.mark.parametrize("mutant", [each for each in BROKEN if each.name not in SLOW], ids=str)
 def test_mutant_is_failed_by_its_property(
     mutant: Mutant, record_property: Callable[[str, object], None]
 ) -> None:
@@ -77,10 +79,14 @@ def test_mutant_fails_no_property_but_those_it_names(at: int) -> None:
 
 def caught_by_its_property(mutant: Mutant) -> None:
     harness = harness_of(mutant)
+    found = showing(mutant.fails)
     for _ in range(TRIES if mutant.chance else 1):
-        verdicts = list(judged(harness, directed(mutant.fails)))
-
-        failures = [f"{each.test}: {each.failure}" for each in verdicts if each.failure is not None]
+        failures: list[str] = []
+        for verdict in judged(harness, found):
+            if verdict.failure is not None:
+                failures.append(f"{verdict.test}: {verdict.failure}")
+            if failures and re.search(mutant.says, failures[-1]):
+                break
         assert failures, f"{mutant.fails} passes"
         assert not any("VACUOUS" in failure for failure in failures), failures
-        assert any(re.search(mutant.says, failure) for failure in failures), failures
+        assert re.search(mutant.says, failures[-1]), failures

@@ -9,20 +9,16 @@ from collections.abc import Callable
 import pytest
 from _pytest.mark import ParameterSet
 
-from anyjob.conformance import Harness
 from anyjob.conformance.effort import effort
-from anyjob.conformance.machines import run_lease_machine
+from anyjob.conformance.machines import run_machine
+from anyjob.conformance.machines.run import MACHINES
 from tests.conformance.zoo.catalogue import MUTANTS
 from tests.conformance.zoo.legal import LEGAL, Strange
 from tests.conformance.zoo.mutant import MemoryMutantHarness, Mutant, harness_of
 
-#: Each machine there is, by the name that a mutant says.
-MACHINES: dict[str, Callable[[Harness, int], None]] = {
-    "lease": lambda harness, seed: run_lease_machine(harness, shrink=False),
-}
-#: Seeds that a machine has to find a defect at. The lease machine tries the same cases at each.
-SEEDS = {"lease": 1}
 FIRST = effort().seed
+#: Seeds at each of which a machine has to find a defect.
+SEEDS = range(FIRST, FIRST + effort().pick(1, 20))
 CAUGHT = [mutant for mutant in MUTANTS if mutant.machine in MACHINES]
 #: What no machine draws yet; the day one does, it goes off this list.
 MISSED = {
@@ -51,9 +47,9 @@ def test_machine_alone_catches_the_mutant(
     record_property("zoo", "survived a machine")
     harness = harness_of(mutant)
 
-    for seed in range(FIRST, FIRST + effort().pick(1, SEEDS[mutant.machine])):
+    for seed in SEEDS:
         with pytest.raises(Exception) as caught:  # noqa: PT011 - its own errors too
-            MACHINES[mutant.machine](harness, seed)
+            run_machine(mutant.machine, harness, seed=seed, shrink=False)
         assert "VACUOUS" not in str(caught.value)
 
     record_property("zoo", "killed by a machine")
@@ -61,10 +57,10 @@ def test_machine_alone_catches_the_mutant(
 
 @pytest.mark.parametrize("machine", MACHINES)
 def test_machine_passes_the_sound_backend(machine: str) -> None:
-    MACHINES[machine](MemoryMutantHarness(), FIRST)
+    run_machine(machine, MemoryMutantHarness(), seed=FIRST, shrink=False)
 
 
 @pytest.mark.parametrize("strange", STRANGE, ids=str)
 @pytest.mark.parametrize("machine", MACHINES)
 def test_machine_passes_a_strange_backend(strange: Strange, machine: str) -> None:
-    MACHINES[machine](strange.harness(), FIRST)
+    run_machine(machine, strange.harness(), seed=FIRST, shrink=False)

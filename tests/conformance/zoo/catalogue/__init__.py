@@ -1,6 +1,7 @@
 """Every mutant, by the group of the property that has to catch it."""
 
 from tests.conformance.zoo.catalogue.admin import ADMIN
+from tests.conformance.zoo.catalogue.crashes import CRASHES
 from tests.conformance.zoo.catalogue.dead import DEAD
 from tests.conformance.zoo.catalogue.declared import LIARS
 from tests.conformance.zoo.catalogue.enqueue import ENQUEUE, UNIQUE
@@ -13,6 +14,7 @@ from tests.conformance.zoo.catalogue.sqlite import SQLITE
 from tests.conformance.zoo.catalogue.stores import STORES
 from tests.conformance.zoo.catalogue.time import MAINTAIN, TIME
 from tests.conformance.zoo.catalogue.whole import LIFE, SHARED
+from tests.conformance.zoo.catalogue.wired import WIRED
 
 BROKEN = [
     *ENQUEUE,
@@ -30,5 +32,7 @@ BROKEN = [
     *LIFE,
     *STORES,
     *SQLITE,
+    *CRASHES,
+    *WIRED,
 ]
 MUTANTS = [*BROKEN, *LIARS]

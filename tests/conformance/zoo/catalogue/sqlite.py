@@ -80,18 +80,9 @@ SQLITE = [
             "  ORDER BY at, id DESC LIMIT :want)",
         ),
         fails="ORD-2",
-        says="X",
+        says="first_in_is_first_out_within_a_priority",
+        spoils="CAP-2",
         machine="order",
-    ),
-    planted(
-        "a retry keeps its place",
-        (
-            "settle.py",
-            "    moves = state == READY and type(settlement) is Retry",
-            "    moves = False",
-        ),
-        fails="SET-3",
-        says="X",
     ),
     planted(
         "priorities are stored upside down for what is delayed",
@@ -101,7 +92,7 @@ SQLITE = [
             "UPDATE anyjob_jobs SET state={READY}, at=priority, place={LAST_PLACE}",
         ),
         fails="ORD-1",
-        says="X",
+        says="priority_counts_for_what_waited_for_its_time",
     ),
     planted(
         "a purge ends after a slice",
@@ -111,7 +102,7 @@ SQLITE = [
             "            return some\n        return removed + some",
         ),
         fails="ADM-2",
-        says="X",
+        says="purge_removes_more_than_a_page",
     ),
     planted(
         "a pause is kept in the object that paused",
@@ -126,7 +117,7 @@ SQLITE = [
             "        if self._opened:\n            for queue in self.__dict__.pop('held', {}):\n                self.resume(queue)\n            self._opened = False\n",
         ),
         fails="ADM-3",
-        says="X",
+        says="pause_survives_a_restart",
     ),
     planted(
         "dead letters are swept when the file is opened",
@@ -136,7 +127,7 @@ SQLITE = [
             "        self._database.open()\n        self._database.write(lambda connection: connection.execute('DELETE FROM anyjob_jobs WHERE state=3'))\n        self._opened = True\n",
         ),
         fails="DLQ-6",
-        says="X",
+        says="dead_letters_survive_a_restart",
     ),
     planted(
         "to make a backend makes its file",
@@ -146,7 +137,7 @@ SQLITE = [
             "        self._location = parse_url(url)\n        self._location.path.touch()\n",
         ),
         fails="LIF-5",
-        says="X",
+        says="making_a_backend_touches_nothing",
     ),
     planted(
         "a NUL ends a body",
@@ -156,7 +147,8 @@ SQLITE = [
             "SELECT CAST(replace(group_concat(CAST(body AS TEXT), ''), x'ff', x'fe') AS BLOB) FROM (",
         ),
         fails="PAY-1",
-        says="X",
+        says="bodies_come_back_byte_for_byte",
+        spoils="DLQ-7 ENQ-1",
     ),
     planted(
         "versions are counted by the store that gives them out",
@@ -166,7 +158,8 @@ SQLITE = [
             "            pass",
         ),
         fails="KEY-3",
-        says="X",
+        says="version_never_returns",
+        spoils="CLM-2 KEY-2 SER-1",
     ),
     planted(
         "a claim is over when its number is older than the file's",
@@ -176,12 +169,13 @@ SQLITE = [
             "    fence = stamps.next()",
         ),
         fails="CLM-4",
-        says="X",
+        says="claim_asked_again_is_the_same_claim",
+        spoils="CLM-3",
     ),
     planted(
         "the last point's sequence is not asked",
         ("agenda.py", "AND (at, sequence) > (?, ?) ORDER BY", "AND at > ? + 0*? ORDER BY"),
         fails="SER-1",
-        says="X",
+        says="series_keeps_every_append_of_many_writers",
     ),
 ]

@@ -9,11 +9,11 @@ from tests.conformance.zoo.wraps import jobs, leases
 
 SHARED = [
     mutant(
-        "a job that arrives during a fetch is written over",
+        "two fetches at once write over each other's line",
         (
             "queue.py",
             "                picked += line.take(left)\n",
-            "                picked += line.take(left)\n                if most == 4:\n                    rest, lock = line.jobs.copy(), self._on_ready.__self__.lock\n                    for job in picked:\n                        job.state = LEASED\n                    lock.release()\n                    time.sleep(0.0002)\n                    lock.acquire()\n                    line.jobs = rest\n",
+            "                picked += line.take(left)\n                if most == 4:\n                    rest, lock = line.jobs.copy(), self._on_ready.__self__.lock\n                    for job in picked:\n                        job.state = LEASED\n                    lock.release()\n                    time.sleep(0.0002)\n                    lock.acquire()\n                    rest.extend(job for job in line.jobs if job not in rest)\n                    for job in rest:\n                        job.state = READY\n                    line.jobs = rest\n",
         ),
         ("queue.py", "import math\n", "import math\nimport time\n"),
         fails="CON-1",
