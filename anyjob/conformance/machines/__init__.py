@@ -42,5 +42,9 @@ class StoreMachines:
     def test_store_keys_machine(self) -> None:
         run_machine("store_keys", self.harness)
 
+    @explores("SCH-1", "SCH-2", "SCH-3", "SCH-4", "KEY-5")
+    def test_store_schedule_machine(self) -> None:
+        run_machine("store_schedule", self.harness)
+
 
 __all__ = ["BackendMachines", "StoreMachines", "run_lease_machine", "run_machine"]

@@ -18,6 +18,7 @@ from anyjob.conformance.machines.leases import LeaseMachine
 from anyjob.conformance.machines.order import OrderMachine
 from anyjob.conformance.machines.schedule import ScheduleMachine
 from anyjob.conformance.machines.store_keys import StoreKeysMachine
+from anyjob.conformance.machines.store_schedule import StoreScheduleMachine
 from anyjob.conformance.machines.unique import UniqueMachine
 from anyjob.conformance.probe import obeys_clock
 
@@ -27,6 +28,7 @@ MACHINES: dict[str, type[Machine]] = {
     "order": OrderMachine,
     "schedule": ScheduleMachine,
     "store_keys": StoreKeysMachine,
+    "store_schedule": StoreScheduleMachine,
 }
 
 #: A run that missed a situation goes on with other cases, so often at most.

@@ -16,7 +16,7 @@ from anyjob.core.backend import Consumer, JobRecord, QueueShare, QueueSpec
 from anyjob.core.envelope import ACCEPTED, Duplicate, Envelope, Receipt
 from anyjob.core.settlement import Release, Retry, Settled, Settlement
 from anyjob.core.state import State
-from anyjob.core.store import Claim, ClaimRequest, Delete, Point, Put, Written
+from anyjob.core.store import Claim, ClaimRequest, Delete, Due, Point, Put, Written
 
 # Stores
 
@@ -271,3 +271,55 @@ class PromotesWhenMaintainedOnly(MemoryBackend):
 
     def maintain(self, budget: float) -> float:
         return max(60.0, super().maintain(budget))
+
+
+# Schedules
+
+
+class SettlesWithAnyToken(MemoryStore):
+    """Takes whoever settles for the one who holds the entry."""
+
+    def take_due(self, set: str, limit: int, lease: float) -> list[Due]:
+        taken = super().take_due(set, limit, lease)
+        self.__dict__.setdefault("newest", {}).update({(set, due.id): due for due in taken})
+        return taken
+
+    def settle_due(self, taken: Sequence[Due]) -> list[bool]:
+        newest = self.__dict__.get("newest", {})
+        return super().settle_due([newest.get((due.set, due.id), due) for due in taken])
+
+
+class RemovesWhatIsHeld(MemoryStore):
+    """Removes an entry under the hands of who took it."""
+
+    def take_due(self, set: str, limit: int, lease: float) -> list[Due]:
+        taken = super().take_due(set, limit, lease)
+        self.__dict__.setdefault("newest", {}).update({(set, due.id): due for due in taken})
+        return taken
+
+    def unschedule(self, entries: Sequence[tuple[str, str]]) -> list[bool]:
+        newest = self.__dict__.get("newest", {})
+        held = super().settle_due([newest[entry] for entry in entries if entry in newest])
+        return [done or any(held) for done in super().unschedule(entries)]
+
+
+class AddsAgainWhatIsTaken(MemoryStore):
+    """Takes an entry that is held for one that is gone."""
+
+    def take_due(self, set: str, limit: int, lease: float) -> list[Due]:
+        taken = super().take_due(set, limit, lease)
+        self.__dict__.setdefault("held", {}).update({(set, due.id): due for due in taken})
+        return taken
+
+    def schedule(self, entries: Sequence[tuple[str, str, float, bytes]]) -> list[bool]:
+        held = self.__dict__.get("held", {})
+        again = [held.pop(entry[:2]) for entry in entries if entry[:2] in held]
+        super().settle_due(again)
+        return super().schedule(entries)
+
+
+class NewestDueFirst(MemoryStore):
+    """Hands out a page in the wrong order."""
+
+    def take_due(self, set: str, limit: int, lease: float) -> list[Due]:
+        return super().take_due(set, limit, lease)[::-1]

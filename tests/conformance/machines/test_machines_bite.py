@@ -36,6 +36,12 @@ PLANTED: dict[str, list[type]] = {
         defects.DropsTheZone,
         defects.PromotesWhenMaintainedOnly,
     ],
+    "store_schedule": [
+        defects.SettlesWithAnyToken,
+        defects.RemovesWhatIsHeld,
+        defects.AddsAgainWhatIsTaken,
+        defects.NewestDueFirst,
+    ],
     "store_keys": [
         defects.KeepsTheOldTtl,
         defects.DeletesAnyVersion,
