@@ -13,6 +13,7 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from anyjob.conformance.effort import effort
 from anyjob.conformance.harness import Harness
+from anyjob.conformance.machines.administration import AdministrationMachine
 from anyjob.conformance.machines.base import Machine
 from anyjob.conformance.machines.leases import LeaseMachine
 from anyjob.conformance.machines.order import OrderMachine
@@ -27,6 +28,7 @@ MACHINES: dict[str, type[Machine]] = {
     "unique": UniqueMachine,
     "order": OrderMachine,
     "schedule": ScheduleMachine,
+    "administration": AdministrationMachine,
     "store_keys": StoreKeysMachine,
     "store_schedule": StoreScheduleMachine,
 }
