@@ -29,6 +29,10 @@ class BackendMachines:
     def test_schedule_machine(self) -> None:
         run_machine("schedule", self.harness)
 
+    @explores("ADM-1", "ADM-2", "ADM-3", "ADM-4", "ADM-5", "DLQ-1", "DLQ-2", "DLQ-5")
+    def test_administration_machine(self) -> None:
+        run_machine("administration", self.harness)
+
 
 class StoreMachines:
     """The machines that run on a store; `conformance_suite` sets the harness."""
@@ -41,6 +45,10 @@ class StoreMachines:
     )  # fmt: skip
     def test_store_keys_machine(self) -> None:
         run_machine("store_keys", self.harness)
+
+    @explores("SCH-1", "SCH-2", "SCH-3", "SCH-4", "KEY-5")
+    def test_store_schedule_machine(self) -> None:
+        run_machine("store_schedule", self.harness)
 
 
 __all__ = ["BackendMachines", "StoreMachines", "run_lease_machine", "run_machine"]

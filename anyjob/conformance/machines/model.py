@@ -45,7 +45,7 @@ class ModelJob:
     state: State
     #: In its priority, smaller first; None: anywhere.
     place: int | None
-    #: Model time: when it is due, when its lease ends, when it ended.
+    #: Model time: since when it is ready, when it is due, when its lease ends, when it ended.
     at: float
     #: Until when a lease is surely its holder's: earlier than its end where the fence is local.
     sure: float = 0.0
@@ -168,7 +168,7 @@ class Model:
 
     def revived(self, job: ModelJob, body: bytes | None) -> None:
         """A dead job was made ready."""
-        job.state, job.place = State.READY, None
+        job.state, job.place, job.at = State.READY, None, self.now()
         job.attempts = job.redeliveries = 0
         job.reason = None
         job.body = job.body if body is None else body

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 from hypothesis import strategies as st
-from hypothesis.stateful import initialize, rule
+from hypothesis.stateful import initialize, precondition, rule
 
 from anyjob.conformance.machines.base import SceneMachine
 from anyjob.conformance.machines.model import LOW_SHARE, Model, ModelJob
@@ -121,6 +121,7 @@ class OrderMachine(SceneMachine):
         self.scene.pass_time(LEASE + self.scene.capabilities.redelivery_lag + 0.01)
         self._fetch(who, 3)
 
+    @precondition(lambda self: self.made < 150)
     @rule(low=st.integers(0, 4))
     def flood(self, low: int) -> None:
         """One job of a lower level under a steady inflow of the highest."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,11 +12,11 @@ from msgspec.structs import replace
 
 from anyjob.backends.memory import MemoryBackend, MemoryStore
 from anyjob.backends.shares import LowEnd
-from anyjob.core.backend import Consumer, JobRecord, QueueShare, QueueSpec
+from anyjob.core.backend import Consumer, Counts, JobRecord, Page, QueueShare, QueueSpec
 from anyjob.core.envelope import ACCEPTED, Duplicate, Envelope, Receipt
-from anyjob.core.settlement import Release, Retry, Settled, Settlement
+from anyjob.core.settlement import Answer, Release, Retry, Settled, Settlement
 from anyjob.core.state import State
-from anyjob.core.store import Claim, ClaimRequest, Delete, Point, Put, Written
+from anyjob.core.store import Claim, ClaimRequest, Delete, Due, Point, Put, Written
 
 # Stores
 
@@ -271,3 +271,126 @@ class PromotesWhenMaintainedOnly(MemoryBackend):
 
     def maintain(self, budget: float) -> float:
         return max(60.0, super().maintain(budget))
+
+
+# Schedules
+
+
+class SettlesWithAnyToken(MemoryStore):
+    """Takes whoever settles for the one who holds the entry."""
+
+    def take_due(self, set: str, limit: int, lease: float) -> list[Due]:
+        taken = super().take_due(set, limit, lease)
+        self.__dict__.setdefault("newest", {}).update({(set, due.id): due for due in taken})
+        return taken
+
+    def settle_due(self, taken: Sequence[Due]) -> list[bool]:
+        newest = self.__dict__.get("newest", {})
+        return super().settle_due([newest.get((due.set, due.id), due) for due in taken])
+
+
+class RemovesWhatIsHeld(MemoryStore):
+    """Removes an entry under the hands of who took it."""
+
+    def take_due(self, set: str, limit: int, lease: float) -> list[Due]:
+        taken = super().take_due(set, limit, lease)
+        self.__dict__.setdefault("newest", {}).update({(set, due.id): due for due in taken})
+        return taken
+
+    def unschedule(self, entries: Sequence[tuple[str, str]]) -> list[bool]:
+        newest = self.__dict__.get("newest", {})
+        held = super().settle_due([newest[entry] for entry in entries if entry in newest])
+        return [done or any(held) for done in super().unschedule(entries)]
+
+
+class AddsAgainWhatIsTaken(MemoryStore):
+    """Takes an entry that is held for one that is gone."""
+
+    def take_due(self, set: str, limit: int, lease: float) -> list[Due]:
+        taken = super().take_due(set, limit, lease)
+        self.__dict__.setdefault("held", {}).update({(set, due.id): due for due in taken})
+        return taken
+
+    def schedule(self, entries: Sequence[tuple[str, str, float, bytes]]) -> list[bool]:
+        held = self.__dict__.get("held", {})
+        again = [held.pop(entry[:2]) for entry in entries if entry[:2] in held]
+        super().settle_due(again)
+        return super().schedule(entries)
+
+
+class NewestDueFirst(MemoryStore):
+    """Hands out a page in the wrong order."""
+
+    def take_due(self, set: str, limit: int, lease: float) -> list[Due]:
+        return super().take_due(set, limit, lease)[::-1]
+
+
+# Administration
+
+
+class PausedQueueTakesNoSettlement(MemoryBackend):
+    """While its queue is paused a lease is taken for lost."""
+
+    def consume(self, queues: Sequence[QueueShare], *, lease: float, worker: str) -> Consumer:
+        consumer = super().consume(queues, lease=lease, worker=worker)
+        flush = consumer.flush
+
+        def flushing(deadline: float) -> list[Settled]:
+            paused = self.paused()
+            return [
+                Settled(each.settlement, Answer.LEASE_LOST)
+                if each.settlement.lease.queue in paused
+                else each
+                for each in flush(deadline)
+            ]
+
+        consumer.flush = flushing  # type: ignore[method-assign]
+        return consumer
+
+
+class RevivesEachTime(MemoryBackend):
+    """Says that it revived what is alive by now."""
+
+    def revive(
+        self, queue: str, ids: Sequence[str] | None, *, edit: Mapping[str, bytes] | None = None
+    ) -> int:
+        dead = super().revive(queue, ids, edit=edit)
+        once: set[str] = self.__dict__.setdefault("once", set())
+        again = sum(job_id in once for job_id in ids or ())
+        once.update(ids or ())
+        return max(dead, again)
+
+
+class SkipsAfterAChange(MemoryBackend):
+    """Counts its pages by position, so that what leaves shifts the rest."""
+
+    def browse(self, queue: str, state: State, cursor: str | None, limit: int) -> Page:
+        records: list[JobRecord] = []
+        behind: str | None = None
+        while True:
+            page = super().browse(queue, state, behind, 1000)
+            records += page.records
+            behind = page.cursor
+            if behind is None:
+                break
+        start = int(cursor or 0)
+        end = start + limit
+        return Page(records[start:end], str(end) if end < len(records) else None)
+
+
+class LosesTheNoteOfTheDead(MemoryBackend):
+    """A dead job is shown without what its last run left."""
+
+    def browse(self, queue: str, state: State, cursor: str | None, limit: int) -> Page:
+        page = super().browse(queue, state, cursor, limit)
+        if state is State.DEAD:
+            page = replace(page, records=[replace(each, note=b"") for each in page.records])
+        return page
+
+
+class AgeOfTheNewest(MemoryBackend):
+    """Takes the job that came last for the one that waits longest."""
+
+    def counts(self, queue: str) -> Counts:
+        counts = super().counts(queue)
+        return replace(counts, oldest_ready_age=0.0) if counts.ready > 1 else counts

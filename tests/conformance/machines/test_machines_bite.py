@@ -36,6 +36,19 @@ PLANTED: dict[str, list[type]] = {
         defects.DropsTheZone,
         defects.PromotesWhenMaintainedOnly,
     ],
+    "administration": [
+        defects.PausedQueueTakesNoSettlement,
+        defects.RevivesEachTime,
+        defects.SkipsAfterAChange,
+        defects.LosesTheNoteOfTheDead,
+        defects.AgeOfTheNewest,
+    ],
+    "store_schedule": [
+        defects.SettlesWithAnyToken,
+        defects.RemovesWhatIsHeld,
+        defects.AddsAgainWhatIsTaken,
+        defects.NewestDueFirst,
+    ],
     "store_keys": [
         defects.KeepsTheOldTtl,
         defects.DeletesAnyVersion,
