@@ -76,6 +76,8 @@ class Hands:
         self._facts = part.order.facts
         self._random = Random(f"{part.order.seed} {part.name}")
         self._held: dict[Lease, None] = {}
+        #: What a local fence refused: the backend itself may never have heard of it.
+        self._refused: list[Lease] = []
         self._call = 0
         self._has_extended = False
 
@@ -135,7 +137,7 @@ class Hands:
 
     def give_back(self) -> None:
         """End as a worker that stops does: what was not settled is released."""
-        releases = [Release(lease=lease) for lease in self._held]
+        releases = [Release(lease=lease) for lease in (*self._held, *self._refused)]
         self._part.record(*(self._settling(each) for each in releases))
         self._consumer.close(release=True)
 
@@ -240,6 +242,9 @@ class Hands:
         )
 
     def _answered(self, settled: Sequence[Settled]) -> None:
+        if self._levels.fencing == "local":
+            lost = (each for each in settled if each.answer is Answer.LEASE_LOST)
+            self._refused += [each.settlement.lease for each in lost]
         self._part.record(
             *(
                 Settle(

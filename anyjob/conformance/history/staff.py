@@ -79,13 +79,16 @@ class Orders(msgspec.Struct, frozen=True):
 
     def order(self, name: str, role: str, **facts: Any) -> Order:
         """An order to a part."""
-        plan, site = self.plan, self.scene.site
+        plan, site, levels = self.plan, self.scene.site, self.scene.capabilities
+        # Longer than a wake-up may take, so that one that is lost shows; but where the fence is
+        # local, a lease is counted from before the fetch.
+        is_local = levels.fencing == "local"
+        timeout = plan.lease / 6 if is_local else levels.wakeup_lag + SLACK + 1.0
         known = {
             "queues": plan.queues,
             "lease": plan.lease,
             "credit": plan.credit,
-            # Longer than a wake-up may take, so that one that is lost shows.
-            "timeout": self.scene.capabilities.wakeup_lag + SLACK + 1.0,
+            "timeout": timeout,
             "max_attempts": plan.max_attempts,
             "max_redeliveries": plan.max_redeliveries,
             "delays": plan.delays,
