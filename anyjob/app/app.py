@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from datetime import datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar, overload
@@ -19,14 +19,13 @@ from anyjob.app.send import LOT, Publisher, lots_of, send
 from anyjob.backends.registry import backend_for, store_for
 from anyjob.core import options as options_module
 from anyjob.core.attempt import Progress
-from anyjob.core.backend import Backend, CancelResult, Counts, QueueSpec
+from anyjob.core.backend import Backend, CancelResult, Counts, JobRecord, QueueSpec
 from anyjob.core.capabilities import Need
 from anyjob.core.clock import Clock, SystemClock
 from anyjob.core.draft import AnyDraft, Draft
 from anyjob.core.durations import Duration
 from anyjob.core.envelope import ACCEPTED, Duplicate, Envelope, Receipt, Rejected
 from anyjob.core.errors import (
-    AnyjobError,
     ConfigurationError,
     EnqueueRejected,
     JobNotFound,
@@ -258,18 +257,18 @@ class App:
         order.
 
         Takes a generator as it comes: a lot is stored before the next one is drawn. Blocks. If the
-        backend fails midway, the error that is raised holds in `stored` what was answered before
-        it.
+        backend or the generator fails midway, the error that is raised holds in `stored` what was
+        answered before it, and says how many jobs that were.
         """
         opened = self._open()
         answers: list[Job[Any] | Rejected] = []
         size = min(LOT, opened.backend.capabilities.max_batch)
-        for lot in lots_of(drafts, size):
-            try:
+        try:
+            for lot in lots_of(drafts, size):
                 answers += self._store_lot(opened, lot)
-            except AnyjobError as error:
-                error.stored = answers
-                raise
+        except BaseException as error:  # of user code, too: a generator may raise anything
+            _tell_stored(error, answers)
+            raise
         return answers
 
     async def aenqueue_many(self, drafts: Iterable[AnyDraft]) -> list[Job[Any] | Rejected]:
@@ -285,21 +284,21 @@ class App:
         record = self.backend.get(checked_name(queue, "queue"), [id])[0]
         if record is None:
             raise _not_found(id, queue)
-        return Job(self, id, queue, view(record, self.config.max_payload).task)
+        return Job(self, id, queue, self._view(record).task)
 
     def show(self, id: str, queue: str = DEFAULT_QUEUE) -> JobView:
         """Return everything that is stored of a job; raises JobNotFound."""
         record = self.backend.get(checked_name(queue, "queue"), [id])[0]
         if record is None:
             raise _not_found(id, queue)
-        return view(record, self.config.max_payload)
+        return self._view(record)
 
     def browse(
         self, queue: str, state: State, cursor: str | None = None, limit: int = 100
     ) -> ViewPage:
         """List jobs of one state, a page of up to `limit` (1 to 1000) at a time."""
         page = self.backend.browse(checked_name(queue, "queue"), State(state), cursor, limit)
-        return ViewPage([view(r, self.config.max_payload) for r in page.records], page.cursor)
+        return ViewPage([self._view(record) for record in page.records], page.cursor)
 
     def counts(self, queue: str = DEFAULT_QUEUE) -> Counts:
         """Count the ready, scheduled, leased and dead jobs of a queue."""
@@ -426,12 +425,13 @@ class App:
 
     def result_of(self, job: Job[Any], timeout: float | None) -> Any:
         """Do the work of `Job.result`."""
-        return value_of(wait_for(self.backend, job, timeout), self.tasks, job)
+        return value_of(wait_for(self.backend, job, timeout), self.tasks, job, self._now())
 
     async def aresult_of(self, job: Job[Any], timeout: float | None) -> Any:
         """Do the work of `Job.aresult`."""
         opened = await self._aopen()
-        return value_of(await opened.waiters.wait_for(job, timeout), self.tasks, job)
+        record = await opened.waiters.wait_for(job, timeout)
+        return value_of(record, self.tasks, job, self._now())
 
     def status_of(self, job: Job[Any]) -> State:
         """Do the work of `Job.status`."""
@@ -521,6 +521,12 @@ class App:
             return backend.store()
         return store_for(config.store.reveal(), namespace=config.namespace, clock=self._clock)
 
+    def _view(self, record: JobRecord) -> JobView:
+        return view(record, self.config.max_payload, self._now())
+
+    def _now(self) -> float:
+        return (self._clock or SystemClock()).time()
+
     def _known_queues(self) -> set[str]:
         return {DEFAULT_QUEUE, *self.config.queues, *self.tasks.queues()}
 
@@ -571,6 +577,16 @@ class App:
         if self._subscribers.wants(name):
             clock = self._clock or SystemClock()
             self._subscribers.tell(Event(name, clock.time(), facts=facts))
+
+
+def _tell_stored(error: BaseException, answers: list[Job[Any] | Rejected]) -> None:
+    stored = sum(isinstance(answer, Job) for answer in answers)
+    with suppress(Exception):  # a class of theirs may refuse what it does not know
+        error.add_note(
+            f"enqueue_many had stored {stored} jobs before this, and stored none of those drawn"
+            " since; the error's attribute `stored` has its answers"
+        )
+        error.stored = answers  # type: ignore[attr-defined]
 
 
 def _declared_options(middleware: Sequence[Middleware]) -> dict[str, type]:

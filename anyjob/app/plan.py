@@ -14,7 +14,7 @@ from anyjob.core.capabilities import Capabilities, Planned, plan
 from anyjob.core.clock import Clock
 from anyjob.core.draft import AnyDraft, Draft
 from anyjob.core.envelope import Envelope, Rejected, Unique
-from anyjob.core.errors import ConfigurationError, PayloadTooLarge, shown
+from anyjob.core.errors import ConfigurationError, InvalidOption, PayloadTooLarge, shown
 from anyjob.core.middleware import Middleware, overrides
 from anyjob.core.names import suggestion
 from anyjob.core.options import Options, needs_of
@@ -85,8 +85,9 @@ class Planner:
                 f"{suggestion(options.queue, queues)}; give a task that queue, or name it in"
                 " queues=[...]"
             )
-        asked_by = f"task {task.name!r}"
-        return plan(self._capabilities, needs_of(options, asked_by, self._clock.time()))
+        asked_by, now = f"task {task.name!r}", self._clock.time()
+        _refuse_stillborn(options, asked_by, now)
+        return plan(self._capabilities, needs_of(options, asked_by, now))
 
     def _envelope(
         self, task: Task[..., Any], options: Options, call: Mapping[str, Any], payload: bytes
@@ -115,6 +116,21 @@ class Planner:
             unique = Unique(options.unique_key, options.unique_ttl)
         due = options.delay or options.run_at
         return Envelope(job_id, options.queue, body, options.priority, due, unique)
+
+
+def _refuse_stillborn(options: Options, asked_by: str, now: float) -> None:
+    """Raise InvalidOption for a job that would expire before it is ready."""
+    if options.expires is None:
+        return
+    wait = options.delay or 0.0
+    if options.run_at is not None:
+        wait = options.run_at.timestamp() - now
+    left = _expiry(options.expires, now) - now
+    if wait > 0 and left <= wait:
+        raise InvalidOption(
+            f"{asked_by} wants a delay of {wait:g} s, and the job would expire {max(left, 0):g} s"
+            " from now, before it is ready; let it expire later, or wait less"
+        )
 
 
 def _rare(options: Options, call: Mapping[str, Any], now: float) -> dict[str, Any]:

@@ -41,10 +41,17 @@ def wait_for(backend: Backend, job: Job[Any], timeout: float | None) -> JobRecor
             raise not_done(job, record, timeout)
 
 
-def value_of(record: JobRecord, registry: Registry, job: Job[Any]) -> Any:
-    """Return the typed result of an ended job, or raise the error of its end."""
+def value_of(record: JobRecord, registry: Registry, job: Job[Any], now: float) -> Any:
+    """Return the typed result of an ended job, or raise the error of its end; `now` in seconds
+    since the epoch.
+    """
     ended = decode_end(record.outcome) if record.outcome is not None else Ended()
     match record.state:
+        case State.SUCCEEDED if not ended.is_shown(now):
+            raise ResultNotKept(
+                f"{_named(job)} succeeded, and its result is kept no longer; ask earlier, or keep"
+                " it longer with keep=..."
+            )
         case State.SUCCEEDED:
             return _typed(bytes(ended.result), registry, job, kept=record.outcome is not None)
         case State.DEAD:

@@ -15,7 +15,7 @@ from anyjob.core.errors import ConfigurationError
 from anyjob.core.events import Subscribers
 from anyjob.core.middleware import Middleware
 from anyjob.core.names import checked_name, suggestion
-from anyjob.core.result import encode_success
+from anyjob.core.result import RESULT_OVERHEAD
 from anyjob.core.store import Store
 from anyjob.core.task import Registry
 from anyjob.worker import Worker, WorkerSettings
@@ -99,5 +99,5 @@ def _served(
 
 def _within(settings: WorkerSettings, backend: Backend) -> WorkerSettings:
     """Keep results within what the backend can hold."""
-    most = backend.capabilities.max_payload - len(encode_success(b""))
+    most = backend.capabilities.max_payload - RESULT_OVERHEAD
     return msgspec.structs.replace(settings, max_result=min(settings.max_result, most))

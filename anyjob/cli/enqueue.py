@@ -26,6 +26,7 @@ from anyjob.cli.values import (
     span,
     span_or_instant,
 )
+from anyjob.core.codec import encode_value
 from anyjob.core.draft import Draft
 from anyjob.core.envelope import Rejected
 from anyjob.core.errors import InvalidArguments
@@ -106,7 +107,7 @@ def enqueue(
         item = _item(job)
         if must_wait:
             result = job.result(wait_timeout)
-            item["result"] = msgspec.Raw(found.signature.encode_result(result))
+            item["result"] = msgspec.Raw(encode_value(result))
     show(Listing("enqueued", _ENDED if must_wait else _COLUMNS, [item]), format, session)
 
 

@@ -26,6 +26,7 @@ pytest.register_assert_rewrite(
     "anyjob.conformance.store",
     "anyjob.conformance.history.backend",
     "anyjob.conformance.machines",
+    "anyjob.conformance.crash",
     "anyjob.conformance.absences",
     "anyjob.conformance.levels",
     "anyjob.conformance.scene",
@@ -33,13 +34,15 @@ pytest.register_assert_rewrite(
     "anyjob.conformance.store_scene",
 )
 
-from anyjob.conformance.clock import FakeClock  # noqa: E402 - see above
+from anyjob.conformance.checked import Checked  # noqa: E402 - see above
+from anyjob.conformance.clock import FakeClock  # noqa: E402
 from anyjob.conformance.harness import Harness, Site  # noqa: E402
 from anyjob.conformance.manifest import Property, backend_properties, store_properties  # noqa: E402
 from anyjob.conformance.servers import OwnProcess  # noqa: E402
 from anyjob.conformance.suite import conformance_suite, run_property  # noqa: E402
 
 __all__ = [
+    "Checked",
     "FakeClock",
     "Harness",
     "OwnProcess",

@@ -23,6 +23,8 @@ from anyjob.core.limits import MAX_ARGUMENT_CONTAINERS, MAX_ARGUMENT_DEPTH, chec
 _Parameter = inspect.Parameter
 _POSITIONAL = (_Parameter.POSITIONAL_ONLY, _Parameter.POSITIONAL_OR_KEYWORD)
 _VARIADIC = (_Parameter.VAR_POSITIONAL, _Parameter.VAR_KEYWORD)
+#: What comes back as it went, whatever its value.
+_SURE = frozenset({bool, str})
 _SCALARS = frozenset({type(None), bool, int, float, str, msgspec.UnsetType})
 
 
@@ -45,7 +47,9 @@ class Signature:
             raise ConfigurationError(
                 f"task {task!r} has type hints that cannot be decoded: {error}"
             ) from error
-        self._result_decoder = _result_decoder(hints.get("return", Any))
+        self._result_hint = hints.get("return", Any)
+        self._result_decoder = _result_decoder(self._result_hint)
+        self._fits_any_result = is_untyped(self._result_hint)
 
     def _plan_call(self, parameters: Sequence[_Parameter]) -> None:
         kinds = {p.kind: p.name for p in parameters}
@@ -171,17 +175,28 @@ class Signature:
         return self._function(*positional, **named)
 
     def encode_result(self, result: Any) -> bytes:
-        """Return a result as JSON; raises whatever its encoding raises."""
-        return encode_value(result)
+        """Return a result as JSON, checked against the return hint: whoever waits for it reads it
+        under that hint.
+
+        Raises whatever its encoding raises, and InvalidArguments for what does not fit.
+        """
+        payload = encode_value(result)
+        if not (
+            self._fits_any_result or (type(result) in _SURE and type(result) is self._result_hint)
+        ):
+            self._decode_result(payload, "the result")
+        return payload
 
     def decode_result(self, payload: bytes) -> Any:
         """Return a stored result under the function's return hint; raises InvalidArguments."""
+        return self._decode_result(payload, "the stored result")
+
+    def _decode_result(self, payload: bytes, what: str) -> Any:
         try:
             return self._result_decoder.decode(payload)
         except (Exception, SystemExit) as error:  # calls user code, such as a model's validator
             raise InvalidArguments(
-                f"the stored result of task {self._task!r} does not fit its return hint:"
-                f" {_lower(error)}"
+                f"{what} of task {self._task!r} does not fit its return hint: {_lower(error)}"
             ) from error
 
 

@@ -311,7 +311,7 @@ class Backend(ABC):
     def place(self) -> Place | None:
         """Where the jobs lie, if `open` makes what is not there; else None.
 
-        Touches nothing, before `open` and after.
+        Touches nothing, before `open` and after. Raises ConfigurationError where none may be made.
         """
         return None
 

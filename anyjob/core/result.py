@@ -6,6 +6,8 @@ import msgspec
 
 from anyjob.core.errors import DecodeError
 
+#: What a stored result takes beside itself, at most.
+RESULT_OVERHEAD = 64
 #: Largest result that is kept unless configured otherwise.
 MAX_RESULT = 1024 * 1024
 
@@ -15,14 +17,25 @@ class Ended(msgspec.Struct, frozen=True, omit_defaults=True):
 
     result: msgspec.Raw = msgspec.Raw(b"null")
     reason: str = ""
+    #: Seconds since the epoch until which the result is shown; 0: as long as the end is.
+    until: float = 0.0
+
+    def is_shown(self, now: float) -> bool:
+        """Whether the result is still to be shown."""
+        return not self.until or now < self.until
 
 
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(Ended)
 
 
-def encode_success(result: bytes) -> bytes:
-    """Return the stored form of a result that is JSON already."""
+def encode_success(result: bytes, until: float = 0.0) -> bytes:
+    """Return the stored form of a result that is JSON already.
+
+    `until` is for a result that is to be shown more briefly than its backend remembers ends.
+    """
+    if until:
+        return b'{"result":' + result + b',"until":%.3f}' % until
     return b'{"result":' + result + b"}"
 
 

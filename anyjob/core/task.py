@@ -61,6 +61,7 @@ class Task(Generic[P, R]):
         self.aliases = tuple(checked_task_name(alias) for alias in aliases)
         self.is_async = is_async(function)
         _refuse_generators(function, self.name)
+        _refuse_methods(function, self.name)
         #: The options given at decoration, checked.
         self.given = options_module.checked(options, door.declared_options)
         options_module.merged({}, self.given, {})
@@ -143,10 +144,10 @@ class Task(Generic[P, R]):
         `queue` names the line; `priority` is 0 to 9, higher first; `retry` and `timeout` hold for
         each attempt; `delay` or `run_at` (aware) say when the job becomes ready, `expires` when it
         is no longer worth starting; `unique_key` lets one unfinished job of that key exist per
-        queue, at most for `unique_ttl`; `headers` travel with the job; `keep` is how long its end
-        is shown, at least as long as the backend remembers ids (60 s); `transaction` is a
-        connection of yours to the same database. `extra` are options that middleware declared.
-        Raises InvalidOption.
+        queue, at most for `unique_ttl`; `headers` travel with the job; `keep` is how long its
+        result is shown, and its end too, but that at least as long as the backend remembers ids
+        (60 s); `transaction` is a connection of yours to the same database. `extra` are options
+        that middleware declared. Raises InvalidOption.
         """
         given = {
             "queue": queue,
@@ -305,6 +306,21 @@ def _refuse_generators(function: Callable[..., Any], name: str) -> None:
     if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
         raise ConfigurationError(
             f"task {name!r} is a generator; a task returns its result, it does not yield"
+        )
+
+
+def _refuse_methods(function: Callable[..., Any], name: str) -> None:
+    import inspect
+
+    target = inspect.unwrap(function)
+    if not inspect.isfunction(target):
+        return
+    owner = target.__qualname__.rpartition(".")[0].rpartition(".")[2]
+    first = target.__code__.co_varnames[: target.__code__.co_argcount][:1]
+    if owner not in ("", "<locals>") and first in (("self",), ("cls",)):
+        raise ConfigurationError(
+            f"task {name!r} is a method of class {owner!r}, and a job carries no {first[0]!r}; make"
+            " it a function, or a @staticmethod that is given what it needs"
         )
 
 

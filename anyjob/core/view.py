@@ -45,8 +45,8 @@ class JobView(msgspec.Struct, frozen=True):
     body: bytes | None = None
 
 
-def view(record: JobRecord, max_bytes: int) -> JobView:
-    """Return what a record says."""
+def view(record: JobRecord, max_bytes: int, now: float) -> JobView:
+    """Return what a record says; `now` in seconds since the epoch."""
     plain: dict[str, Any] = {
         name: getattr(record, name)
         for name in (
@@ -65,7 +65,7 @@ def view(record: JobRecord, max_bytes: int) -> JobView:
     return JobView(
         **plain,
         **_from_body(record, max_bytes),
-        **_from_outcome(record),
+        **_from_outcome(record, now),
         note=read_note(record.note),
     )
 
@@ -87,7 +87,7 @@ def _from_body(record: JobRecord, max_bytes: int) -> dict[str, Any]:
     }
 
 
-def _from_outcome(record: JobRecord) -> dict[str, Any]:
+def _from_outcome(record: JobRecord, now: float) -> dict[str, Any]:
     found: dict[str, Any] = {"reason": record.reason}
     if record.outcome is None:
         return found
@@ -95,7 +95,7 @@ def _from_outcome(record: JobRecord) -> dict[str, Any]:
         ended = decode_end(record.outcome)
     except DecodeError:
         return found
-    if record.state is State.SUCCEEDED:
+    if record.state is State.SUCCEEDED and ended.is_shown(now):
         found["result"] = bytes(ended.result).decode("utf-8", "replace")
     elif ended.reason:
         found["reason"] = ended.reason

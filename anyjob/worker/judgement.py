@@ -11,6 +11,7 @@ from anyjob.core.attempt import Attempt
 from anyjob.core.clock import Clock
 from anyjob.core.failpoints import reach
 from anyjob.core.judge import Case, settlement_for
+from anyjob.core.options import DEFAULT_KEEP
 from anyjob.core.outcome import Buried, Failed, Outcome, Released, Succeeded
 from anyjob.core.result import encode_success
 from anyjob.core.retry import Retry
@@ -84,7 +85,7 @@ class Judgement:
             lease=attempt.lease,
             retry=options.retry if body.retry is None else _overridden(options.retry, body),
             began=body.run_at or body.enqueued_at + (body.delay or 0.0),
-            keep=options.keep if body.keep is None else body.keep,
+            keep=_keep(attempt),
             worker=self._settings.name,
             now=self._clock.time(),
         )
@@ -113,7 +114,21 @@ class Judgement:
                     " return a reference"
                 ),
             )
-        return Succeeded(encode_success(result))
+        return Succeeded(self._kept(attempt, result))
+
+    def _kept(self, attempt: Attempt, result: bytes) -> bytes:
+        """The stored form: with the end of its time, where that may be shorter than a backend
+        remembers ends anyway.
+        """
+        keep = _keep(attempt)
+        if keep >= DEFAULT_KEEP:
+            return encode_success(result)
+        return encode_success(result if keep else b"null", self._clock.time() + keep)
+
+
+def _keep(attempt: Attempt) -> float:
+    own = attempt.body.keep
+    return attempt.task.options.keep if own is None else own
 
 
 def _reach_failpoint(settlement: Settlement) -> None:

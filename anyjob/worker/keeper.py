@@ -160,6 +160,7 @@ class Keeper:
             self._miss(now)
         self._limit(now)
         self._give_back(now)
+        self._log.write_dropped()
         self.on_busy()
 
     def _settle(self) -> None:

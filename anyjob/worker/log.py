@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
+import math
+import threading
 import time
 from collections.abc import Callable
 from typing import Any
@@ -21,6 +23,10 @@ class Log:
     def __init__(self, monotonic: Callable[[], float]) -> None:
         self._monotonic = monotonic
         self._last: dict[str, float] = {}
+        #: Guards the two below: outcomes that were dropped and not written yet.
+        self._dropping = threading.Lock()
+        self._dropped: list[tuple[Attempt, Outcome]] = []
+        self._dropped_at = -math.inf
 
     def ended(self, level: int, text: str, **facts: Any) -> None:
         """Write one line of an attempt; `facts` are stable keys for programs."""
@@ -38,21 +44,24 @@ class Log:
         )
 
     def dropped(self, attempt: Attempt, outcome: Outcome) -> None:
-        """An outcome whose lease is no longer ours."""
-        late = attempt.clock.monotonic() - attempt.lease_deadline
-        LOGGER.warning(
-            "lease on job %s was lost; another worker may be running it,"
-            " so this outcome is dropped: %s",
-            attempt.id,
-            _shown(outcome),
-            extra={
-                "facts": {
-                    "event": "lease.lost",
-                    "late_s": round(max(0.0, late), 3),
-                    **facts_of(attempt),
-                }
-            },
-        )
+        """An outcome whose lease is no longer ours. Of many at once the first has a line of its
+        own, and the others share one a second, which `write_dropped` writes.
+        """
+        with self._dropping:
+            self._dropped.append((attempt, outcome))
+        self.write_dropped()
+
+    def write_dropped(self, *, at_once: bool = False) -> None:
+        """Write of the outcomes that were dropped, at most one line a second, or what is left."""
+        if not self._dropped:
+            return
+        with self._dropping:
+            now = self._monotonic()
+            if not at_once and now - self._dropped_at < 1.0:
+                return
+            dropped, self._dropped, self._dropped_at = self._dropped, [], now
+        if dropped:
+            _write_dropped(dropped)
 
     def trouble(self, cause: str, text: str, *args: object, level: int = logging.WARNING) -> None:
         """Write a line, at most one a second for one cause."""
@@ -60,6 +69,29 @@ class Log:
         if now - self._last.get(cause, -10.0) >= 1.0:
             self._last[cause] = now
             LOGGER.log(level, text, *args, extra={"facts": {"event": cause}})
+
+
+def _write_dropped(dropped: list[tuple[Attempt, Outcome]]) -> None:
+    attempt, outcome = dropped[0]
+    late = attempt.clock.monotonic() - attempt.lease_deadline
+    facts = {"event": "lease.lost", "count": len(dropped), "late_s": round(max(0.0, late), 3)}
+    extra = {"facts": facts | facts_of(attempt)}
+    if len(dropped) == 1:
+        LOGGER.warning(
+            "lease on job %s was lost; another worker may be running it,"
+            " so this outcome is dropped: %s",
+            attempt.id,
+            _shown(outcome),
+            extra=extra,
+        )
+        return
+    LOGGER.warning(
+        "leases on %d more jobs were lost, such as job %s; other workers may be running them,"
+        " so these outcomes are dropped",
+        len(dropped),
+        attempt.id,
+        extra=extra,
+    )
 
 
 def facts_of(attempt: Attempt) -> dict[str, Any]:

@@ -251,6 +251,7 @@ class Worker:
             self._log.trouble("close.failed", "leases that are left run out: %s", short(error))
         self._threads.join(_CUT_PATIENCE)
         self._loop.join(_CUT_PATIENCE)
+        self._log.write_dropped(at_once=True)
         self._after.tell("worker.stopped", worker=self.settings.name, exit_code=self.exit_code)
 
     def _all_end_within(self, grace: float) -> bool:

@@ -1,4 +1,4 @@
-"""`worker` and `doctor` refuse alike what cannot be used: three lines, an exit code, no effect."""
+"""Whoever runs, looks or enqueues is refused alike: three lines, an exit code, no effect."""
 
 from __future__ import annotations
 
@@ -16,6 +16,13 @@ from tests.acceptance.conftest import ANYJOB, PATIENCE, ROOT, Site
 from tests.acceptance.mounts import in_namespace
 
 PROGRAM = "tests.acceptance.program:make()"
+#: One verb that runs jobs, two that look, one that enqueues.
+VERBS = (
+    ("worker", PROGRAM),
+    ("doctor",),
+    ("queues", "ls"),
+    ("enqueue", "work", "--app", PROGRAM),
+)
 #: What a distribution needs to bring a backend whose driver is an extra of it.
 DISTRIBUTION = {
     "acme.py": "import acme_driver\n",
@@ -117,7 +124,7 @@ def test_wrong_configuration_stops_worker_and_doctor(
 ) -> None:
     write(site.folder, files)
 
-    for verb in (["worker", PROGRAM], ["doctor"]):
+    for verb in VERBS:
         check_is_clear(run(site, [ANYJOB, *verb], **variables), 4, problem)
     assert traces(site.folder) == set()
 
@@ -126,7 +133,7 @@ def test_missing_extra_says_what_to_install(site: Site) -> None:
     write(site.folder, DISTRIBUTION)
     path = f"{site.folder}:{ROOT}"
 
-    for verb in (["worker", PROGRAM], ["doctor"]):
+    for verb in VERBS:
         ended = run(site, [ANYJOB, *verb], ANYJOB_BACKEND="acme://", PYTHONPATH=path)
         check_is_clear(ended, 4, "needs 'acme_driver', which is not installed")
         assert "to do: pip install 'acme[driver]'" in ended.err
@@ -184,7 +191,7 @@ def test_file_that_cannot_be_used_is_left_as_it_is(
     make(path)
     before = path.read_bytes()
 
-    for verb in (["worker", PROGRAM], ["doctor"]):
+    for verb in VERBS:
         check_is_clear(run(site, [ANYJOB, *verb]), 3, problem)
     assert path.read_bytes() == before
 
@@ -195,7 +202,7 @@ def test_folder_that_cannot_be_written_to(site: Site) -> None:
     script = 'mount -t tmpfs -o ro tmpfs "$1"; shift; exec "$@"'
     url = f"sqlite:///{folder}/jobs.db"
 
-    for verb in (["worker", PROGRAM], ["doctor"]):
+    for verb in VERBS:
         command = in_namespace(script, folder, ANYJOB, *verb)
         ended = run(site, command, ANYJOB_BACKEND=url)
         check_is_clear(ended, 4, "cannot be written to")
@@ -207,7 +214,7 @@ def test_network_file_system(site: Site) -> None:
     # What the kernel would say of such a disk, to this process alone.
     script = 'mount --bind "$1" /proc/$$/mounts; shift; exec "$@"'
 
-    for verb in (["worker", PROGRAM], ["doctor"]):
+    for verb in VERBS:
         ended = run(site, in_namespace(script, table, ANYJOB, *verb))
         check_is_clear(ended, 4, "lies on a network file system (nfs4)")
     assert traces(site.folder) == set()

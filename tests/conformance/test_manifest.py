@@ -12,6 +12,7 @@ import pytest
 import anyjob.conformance
 from anyjob.conformance import Harness, backend_properties, conformance_suite, store_properties
 from anyjob.conformance.catalogue import every_test, shown_by
+from anyjob.conformance.manifest import CONTRACT
 from anyjob.core.errors import ConfigurationError
 from tests.conformance.test_memory import MemoryHarness
 
@@ -28,6 +29,20 @@ def test_manifest_names_every_property_of_the_contract_once() -> None:
     assert len(backend_properties()) == 100
     assert len(store_properties()) == 23
     assert len(PROPERTIES) == 123
+
+
+def test_manifest_of_this_contract_is_what_it_was_when_it_was_released() -> None:
+    # A property enters with a new version of the contract; none leaves.
+    groups = {
+        "ENQ": 9, "FET": 7, "LSE": 12, "SET": 10, "TIM": 7, "ORD": 6, "DLQ": 7, "UNQ": 4, "ADM": 6,
+        "PAY": 5, "MNT": 3, "CRS": 10, "CON": 3, "LIF": 5, "CAP": 6,
+        "KEY": 6, "CLM": 4, "MEM": 3, "INC": 1, "SCH": 4, "SER": 1, "STO": 4,
+    }  # fmt: skip
+
+    assert CONTRACT == "1.0"
+    assert [*PROPERTIES] == [
+        f"{group}-{n + 1}" for group, count in groups.items() for n in range(count)
+    ]
 
 
 def test_property_waits_exactly_where_no_test_shows_it() -> None:
@@ -77,6 +92,7 @@ def test_no_test_of_any_layer_ends_early_or_swallows_an_error() -> None:
 
 def test_door_of_the_suite_offers_these_names_and_explains_each() -> None:
     assert set(anyjob.conformance.__all__) == {
+        "Checked",
         "FakeClock",
         "Harness",
         "OwnProcess",

@@ -15,6 +15,7 @@ from anyjob.backends.sqlite.insert import insert, stock
 from anyjob.backends.sqlite.keeping import bring_up, keep_house
 from anyjob.backends.sqlite.lots import array
 from anyjob.backends.sqlite.numbers import numbers_of
+from anyjob.backends.sqlite.place import place_of
 from anyjob.backends.sqlite.settle import DEDUP_WINDOW
 from anyjob.backends.sqlite.space import Space
 from anyjob.backends.sqlite.states import DEAD, NUMBER
@@ -260,7 +261,7 @@ class SQLiteBackend(Backend):
         return SQLiteStore(self._url, namespace=self._namespace, beside=self._space)
 
     def place(self) -> Place:
-        return self._location.place()
+        return place_of(self._location)
 
     def weaknesses(self) -> list[Finding]:
         return findings(self._location)

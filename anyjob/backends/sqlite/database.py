@@ -16,8 +16,9 @@ from anyjob.backends.sqlite.changes import Bell, Watch
 from anyjob.backends.sqlite.clock import FileClock
 from anyjob.backends.sqlite.errors import translated
 from anyjob.backends.sqlite.files import Files, identity, take_place
+from anyjob.backends.sqlite.forks import rest_at_fork
 from anyjob.backends.sqlite.lock import FileLock
-from anyjob.backends.sqlite.tickets import Work
+from anyjob.backends.sqlite.tickets import Ticket, Work
 from anyjob.backends.sqlite.url import Location
 from anyjob.backends.sqlite.writer import COMMAND_SECONDS, Writer, late
 from anyjob.core.clock import Clock
@@ -55,6 +56,11 @@ class Database:
         self._files: Files | None = None
         self._turn: FileLock | None = None
         self._ballast: Ballast | None = None
+        #: While a fork is under way: the turn that nobody else gets.
+        self._resting: Ticket | None = None
+        #: What was closed for a fork and not opened again.
+        self._rested: Files | None = None
+        rest_at_fork(self)
 
     # Beginning and ending
 
@@ -124,14 +130,18 @@ class Database:
 
     def look(self, look: Callable[[sqlite3.Connection], T]) -> T:
         """What `look` finds on the reading connection."""
-        files = self._current()
-        with self._reading:
-            if files is not self._files:
-                raise Misuse(_CLOSED) if self._is_closed else BackendUnavailable(_moved(files.path))
-            try:
-                return look(files.reader)
-            except sqlite3.Error as error:
-                raise translated(error, files.path) from error
+        while True:
+            files = self._current()
+            with self._reading:
+                if files is self._files:
+                    try:
+                        return look(files.reader)
+                    except sqlite3.Error as error:
+                        raise translated(error, files.path) from error
+                if self._is_closed:
+                    raise Misuse(_CLOSED)
+                if not files.has_rested:
+                    raise BackendUnavailable(_moved(files.path))
 
     def queues(self) -> dict[tuple[str, str], int]:
         """The numbers of the queues known so far, by (namespace, name); asks nobody."""
@@ -170,10 +180,10 @@ class Database:
             self.report(name, facts)
 
     def _current(self) -> Files:
-        files = self._files
-        if not self._is_closed and (files is None or not files.is_there()):
-            self.write(_nothing)
-            files = self._files
+        while (files := self._files) is None or not files.is_there():
+            if self._is_closed:
+                break
+            self.write(_nothing)  # and again, if a fork closed meanwhile what this has opened
         if files is None:
             raise Misuse(_CLOSED)
         return files
@@ -226,6 +236,35 @@ class Database:
             self._turn.close()
             self._turn = None
 
+    # Around a fork
+
+    def rest(self) -> bool:
+        """Close the connections while nobody is at them, until `go_on`; False if somebody would
+        not end in time, or where there is nothing to close.
+        """
+        if self._process not in (0, os.getpid()):
+            return False
+        try:
+            turn = self._writer.stop()
+        except BackendUnavailable:
+            return False
+        if not self._reading.acquire(timeout=COMMAND_SECONDS):
+            self._writer.go_on(turn)
+            return False
+        self._resting = turn
+        if self._files is not None:
+            self._rested, self._files = self._files, None
+            self._rested.has_rested = True
+            self._rested.close()
+        return True
+
+    def go_on(self) -> None:
+        """Let the connections be opened again, by whoever needs them first."""
+        turn, self._resting = self._resting, None
+        self._reading.release()
+        if turn is not None:
+            self._writer.go_on(turn)
+
     # What the writer stands on; its leader alone calls these
 
     def lock(self, deadline: float) -> bool:
@@ -257,6 +296,7 @@ class Database:
 
     def writing(self) -> sqlite3.Connection:
         if self._files is None:
+            self._check_rested()
             self._files = Files(self.location, self.clock)
             if self._ballast is not None:
                 self._ballast.take_aboard()
@@ -277,6 +317,11 @@ class Database:
 
     def committed(self) -> None:
         self.bell.ring()
+
+    def _check_rested(self) -> None:
+        rested, self._rested = self._rested, None
+        if rested is not None and not self._is_closed and not rested.is_there():
+            self._leave(rested)
 
     def _leave(self, files: Files) -> None:
         how = "deleted" if identity(files.path) is None else "replaced"

@@ -43,6 +43,8 @@ class Files:
         self.path = _real(location)
         #: Numbers of queues by (namespace, name); they never change within a file.
         self.queues: dict[tuple[str, str], int] = {}
+        #: Whether it was closed for a fork: who was about to use it, uses the next one.
+        self.has_rested = False
         try:
             with _opening:
                 _create(self.path)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from anyjob.backends.sqlite.url import Location
 from anyjob.core.errors import ConfigurationError
+from anyjob.core.place import Place
 
 _MOUNTS = Path("/proc/self/mounts")
 #: File systems on which locks or shared memory do not reach every process that sees the file.
@@ -39,6 +40,12 @@ def check_place(location: Location) -> None:
             " hold; use a local disk, or add ?allow_network=true if only one machine ever opens it"
         )
     _check_access(path)
+
+
+def place_of(location: Location) -> Place:
+    """The file and whether it is there; raises ConfigurationError where none may be."""
+    check_place(location)
+    return Place(str(location.path), location.path.exists())
 
 
 def network_file_system(path: Path, mounts: Path = _MOUNTS) -> str | None:

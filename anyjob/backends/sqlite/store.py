@@ -17,6 +17,7 @@ from anyjob.backends.checks import (
 )
 from anyjob.backends.sqlite import agenda, tallies, values
 from anyjob.backends.sqlite.database import Database
+from anyjob.backends.sqlite.place import place_of
 from anyjob.backends.sqlite.space import Space
 from anyjob.backends.sqlite.tend import SLICE
 from anyjob.backends.sqlite.url import parse_url
@@ -100,7 +101,7 @@ class SQLiteStore(Store):
             self._space.database.close()
 
     def place(self) -> Place:
-        return self._space.database.location.place()
+        return place_of(self._space.database.location)
 
     def get(self, keys: Sequence[str]) -> list[Entry | None]:
         self._check(keys)

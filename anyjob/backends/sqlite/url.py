@@ -13,7 +13,6 @@ import msgspec
 
 from anyjob.core.errors import ConfigurationError
 from anyjob.core.names import suggestion
-from anyjob.core.place import Place
 
 _CHOICES: dict[str, tuple[str, ...]] = {
     "synchronous": ("full", "normal"),
@@ -39,17 +38,6 @@ class Location(msgspec.Struct, frozen=True):
     def beside(self, suffix: str) -> Path:
         """The file that accompanies the database under its name and `suffix`."""
         return self.path.with_name(self.path.name + suffix)
-
-    def place(self) -> Place:
-        """The file and whether it is there; what only opening it can tell is left to that."""
-        exists = True
-        try:
-            self.path.stat()
-        except FileNotFoundError:
-            exists = False
-        except OSError:
-            pass
-        return Place(str(self.path), exists)
 
 
 def parse_url(url: str) -> Location:

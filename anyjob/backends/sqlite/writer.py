@@ -93,14 +93,28 @@ class Writer:
 
         Raises BackendUnavailable, with `action` not run, when that did not come within `seconds`.
         """
-        ticket = Ticket(None, essential=True)
-        deadline = time.monotonic() + seconds
+        ticket = self.stop(seconds)
         try:
-            if not self._joins(ticket) and not self._is_told_to_lead(ticket, deadline):
-                raise late()
             action()
         finally:
-            self._step_back(ticket)
+            self.go_on(ticket)
+
+    def stop(self, seconds: float = COMMAND_SECONDS) -> Ticket:
+        """Let nobody write until `go_on`; raises BackendUnavailable as `run_alone`."""
+        ticket = Ticket(None, essential=True)
+        leads = False
+        try:
+            leads = self._joins(ticket) or self._is_told_to_lead(ticket, time.monotonic() + seconds)
+        finally:
+            if not leads:
+                self._step_back(ticket)
+        if not leads:
+            raise late()
+        return ticket
+
+    def go_on(self, ticket: Ticket) -> None:
+        """Let the others write again."""
+        self._step_back(ticket)
 
     def _joins(self, ticket: Ticket) -> bool:
         """Whether the newcomer leads."""

@@ -7,7 +7,7 @@ What the two are is not written down; two runs without a death inside the call s
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -33,7 +33,9 @@ class Crash(msgspec.Struct):
     #: None: the client ended after all its calls.
     point: Point | None
     stage: Any
-    ran: Ran
+    #: Seconds that have to pass before the next thing is done with it.
+    wait: float
+    ran: Ran = msgspec.field(default_factory=Ran)
     sight: Sight = {}
 
 
@@ -62,53 +64,89 @@ def crash_points(stage: Stage, scenarios: Sequence[Scenario]) -> int:
     or half done. A scenario is enumerated once for a harness; who asks again is told the same.
     """
     known = _done.setdefault(stage.harness, {})
-    kind = f"{type(stage).__name__} {stage.clock is None}"
-    points = 0
-    for scenario in scenarios:
-        if any(map(stage.lacks, scenario.needs)):
-            continue
-        name = f"{kind} {scenario.name}"
-        if name not in known:
-            known[name] = _enumerated(stage, scenario)
+    named = {
+        f"{type(stage).__name__} {stage.clock is None} {scenario.name}": scenario
+        for scenario in scenarios
+        if not any(map(stage.lacks, scenario.needs))
+    }
+    known.update(_enumerated(stage, {name: named[name] for name in named if name not in known}))
+    for name in named:
         came = known[name]
         if isinstance(came, AssertionError):
             raise came.with_traceback(None)
-        points += came
-    return points
+    return sum(came for came in map(known.__getitem__, named) if isinstance(came, int))
 
 
-def _enumerated(stage: Stage, scenario: Scenario) -> int | AssertionError:
-    with ExitStack() as stack:
-        try:
-            return _Enumeration(stage, scenario, stack).run()
-        except AssertionError as error:
-            return error
+def _enumerated(stage: Stage, scenarios: Mapping[str, Scenario]) -> dict[str, int | AssertionError]:
+    """What each scenario comes to: one after the other, or where nobody moves the clock, all of
+    them together, so that each wait is waited once.
+    """
+    lots = [[name] for name in scenarios] if stage.clock is not None else [list(scenarios)]
+    came: dict[str, int | AssertionError] = {}
+    for names in filter(None, lots):
+        with ExitStack() as stack:
+            running = {name: _Enumeration(stage, scenarios[name], stack) for name in names}
+            for step in (_Enumeration.begin, _Enumeration.go_on):
+                _take_step(running, step)
+            came |= {name: each.came for name, each in running.items()}
+    return came
+
+
+def _take_step(
+    running: Mapping[str, _Enumeration], step: Callable[[_Enumeration], Iterator[list[Crash]]]
+) -> None:
+    """Take all enumerations through a step at once: between its parts, time passes for all."""
+    steps = {name: step(each) for name, each in running.items() if each.failure is None}
+    while steps:
+        waiting: dict[str, list[Crash]] = {}
+        for name, each in steps.items():
+            try:
+                waiting[name] = next(each)
+            except StopIteration:
+                continue
+            except AssertionError as error:
+                running[name].failure = error
+        steps = {name: steps[name] for name in waiting}
+        crashes = [crash for lot in waiting.values() for crash in lot]
+        _pass_for_all(crashes)
 
 
 class _Enumeration:
+    """One scenario, in steps that pause where time has to pass."""
+
     def __init__(self, stage: Stage, scenario: Scenario, stack: ExitStack) -> None:
         self._like = stage
         self._scenario = scenario
         self._stack = stack
         self._rules = rules_of(stage)
         self._way: Way = way_of(stage)
+        self._points: list[Point] = []
+        self.failure: AssertionError | None = None
 
-    def run(self) -> int:
-        before, after = self._crash(Point(0)), self._crash(None)
-        self._look([before, after])
-        self._check(before, after)
-        points = list(self._points(after.ran))
-        deaths = self._distinct(points, before, after)
-        # Where nobody moves the clock, one wait for all of them.
+    @property
+    def came(self) -> int | AssertionError:
+        """How many points there were, or what went wrong at the first of them that did."""
+        return len(self._points) if self.failure is None else self.failure
+
+    def begin(self) -> Iterator[list[Crash]]:
+        """See what is there before the call, and what the whole of it makes of that."""
+        self._bounds = [self._prepared(Point(0)), self._prepared(None)]
+        yield from self._live(self._bounds)
+        self._check(*self._bounds)
+
+    def go_on(self) -> Iterator[list[Crash]]:
+        """Die at each point."""
+        before, after = self._bounds
+        self._points = list(self._all_points(after.ran))
+        deaths = self._distinct(self._points, before, after)
         together = 1 if self._like.clock is not None else len(deaths)
         for start in range(0, len(deaths), together):
-            crashes = [self._crash(point) for point in deaths[start : start + together]]
-            self._look(crashes)
+            crashes = [self._prepared(point) for point in deaths[start : start + together]]
+            yield from self._live(crashes)
             for crash in crashes:
                 self._judge(crash, before.sight, after.sight)
-        return len(points)
 
-    def _points(self, ran: Ran) -> Iterator[Point]:
+    def _all_points(self, ran: Ran) -> Iterator[Point]:
         """Each request twice, and on a wire also in its middle."""
         for k in range(1, len(ran.requests) + 1):
             yield Point(k, "before")
@@ -123,8 +161,7 @@ class _Enumeration:
 
         All of them where files do not tell what is stored: something was, and they are unchanged.
         """
-        files = after.ran.files
-        held = [number for pair in files for number in pair]
+        held = [number for pair in after.ran.files for number in pair]
         tell = len(set(held)) > 1 or before.sight == after.sight
         if effort().tier != "quick" or len(held) != len(points) or not tell:
             return points
@@ -133,23 +170,29 @@ class _Enumeration:
         chosen = {*first.values(), len(points) - 1}
         return [points[at] for at in sorted(chosen)]
 
-    def _crash(self, death: Point | None) -> Crash:
+    def _prepared(self, death: Point | None) -> Crash:
         clock = None if self._like.clock is None else FakeClock()
         stage: Any = self._stack.enter_context(
             self._rules.stage(self._like.harness, clock, server=self._like.server)
         )
         self._scenario.prepare(stage)
         stage.used.close()
-        return Crash(death, stage, self._way.run(stage, self._scenario.act, death))
+        return Crash(death, stage, self._scenario.age(stage))
 
-    def _look(self, crashes: Sequence[Crash]) -> None:
-        stages = [each.stage for each in crashes]
-        lookers = [self._rules.looker(stage, self._scenario) for stage in stages]
-        _pass_for_all(stages, self._rules.lapse)
+    def _live(self, crashes: list[Crash]) -> Iterator[list[Crash]]:
+        """Let time pass, run and die, and look twice."""
+        if any(crash.wait for crash in crashes):
+            yield crashes
+        for crash in crashes:
+            crash.ran = self._way.run(crash.stage, self._scenario.act, crash.point)
+            crash.wait = self._rules.lapse
+        lookers = [self._rules.looker(crash.stage, self._scenario) for crash in crashes]
+        yield crashes
         for crash, looker in zip(crashes, lookers, strict=True):
             crash.stage.use(crash.stage.client())
             self._explained(crash, looker.look)
-        _pass_for_all(stages, self._rules.later)
+            crash.wait = self._rules.later
+        yield crashes
         for crash, looker in zip(crashes, lookers, strict=True):
             crash.sight = self._explained(crash, looker.look_again)
             crash.stage.used.close()
@@ -232,7 +275,7 @@ def rules_of(stage: Stage) -> Rules:
             stage=StoreScene,
             looker=lambda like, _: EntryLooker(like),
             lapse=stage.ttl + stage.instant,
-            later=stage.ttl,
+            later=stage.ttl if stage.clock is not None else 0.0,
         )
     assert isinstance(stage, Scene)
     declared = stage.capabilities
@@ -240,17 +283,19 @@ def rules_of(stage: Stage) -> Rules:
     return Rules(
         stage=Scene,
         looker=lambda like, scenario: JobLooker(like, key=KEY if scenario.keyed else None),
-        lapse=stage.lease + lag,
-        later=2 * stage.lease + lag,
+        # On a clock that nobody moves, many sites wait at once, each a little longer than the next;
+        # there the first look comes when even what was extended has lapsed.
+        lapse=stage.lease + lag if stage.clock is not None else 3 * stage.lease + lag,
+        later=2 * stage.lease + lag if stage.clock is not None else 0.0,
         atomic_children=declared.atomic_children,
         may_double=declared.dead == "emulated",
     )
 
 
-def _pass_for_all(stages: Sequence[Stage], seconds: float) -> None:
-    """Let so much time pass for all sites together."""
-    if stages[0].clock is None:
-        time.sleep(seconds)
+def _pass_for_all(crashes: Sequence[Crash]) -> None:
+    """Let the time pass that each of them waits for."""
+    if any(crash.stage.clock is None for crash in crashes):
+        time.sleep(max(crash.wait for crash in crashes))
         return
-    for stage in stages:
-        stage.elapse(seconds)
+    for crash in crashes:
+        crash.stage.elapse(crash.wait)

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from anyjob.conformance.clock import FakeClock
 from anyjob.conformance.crash.points import Point
 from anyjob.conformance.crash.ways import Act, ByDeath, frozen
+from anyjob.conformance.harness import offers
 from anyjob.conformance.scene import Scene
 from anyjob.conformance.stage import Stage
 from anyjob.conformance.threads import Background
@@ -87,6 +88,33 @@ def empty(stage: Stage) -> None:
             path.unlink()
     if stage.server is not None:
         stage.server.run()
+
+
+@contextmanager
+def blamed(stage: Stage) -> Iterator[None]:
+    """Before a backend is blamed for what a kill lost: whether the product loses what its own
+    client stored, too. Then nobody knows.
+    """
+    try:
+        yield
+    except AssertionError as error:
+        if stage.server is not None and offers(stage.harness, "raw_client") and _loses(stage):
+            raise AssertionError(
+                f"UNKNOWN: {stage.server!r} also loses what its own client stored: {error}"
+            ) from error
+        raise
+
+
+def _loses(stage: Stage) -> bool:
+    here = on_own_server(stage)
+    assert here.server is not None
+    values = {f"probe {number}": b"%d" % number for number in range(20)}
+    client = here.harness.raw_client(here.site)
+    for key, value in values.items():
+        client.put(key, value)
+    here.server.restart()
+    client = here.harness.raw_client(here.site)
+    return any(client.get(key) != value for key, value in values.items())
 
 
 def failed(running: Background[object]) -> bool:

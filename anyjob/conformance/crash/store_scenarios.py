@@ -57,7 +57,6 @@ def _schedule(scene: StoreScene, begin: Begin) -> None:
 
 def _expiring(scene: StoreScene) -> None:
     scene.store.put([Put(A, b"gone", ttl=scene.ttl / 10), Put(B, b"kept")])
-    scene.elapse(scene.ttl / 5)
 
 
 def _store(name: str, act: Any, prepare: Any = lambda _: None, **rules: Any) -> Scenario:
@@ -123,6 +122,7 @@ OPERATIONS = (
         "maintain of an expired value",
         _call(lambda scene: scene.store.maintain(1.0)),
         _expiring,
+        age=lambda scene: scene.ttl / 5,
         lenient=True,
     ),
 )

@@ -26,7 +26,7 @@ from anyjob.conformance.engine.report import write_json
 from anyjob.conformance.engine.suites import Part, part_of
 from anyjob.conformance.engine.testing import Seen, name_of, outcome_of
 from anyjob.conformance.engine.text import bad_ones, failures, pytest_command, summary
-from anyjob.conformance.engine.watchdog import Watchdog, limit_of
+from anyjob.conformance.engine.watchdog import Overtime, Watchdog, limit_of
 from anyjob.conformance.example import example_of
 from anyjob.core.errors import ConfigurationError
 
@@ -211,7 +211,12 @@ class Engine:
             if call.when in ("setup", "call"):
                 seen.look_at(getattr(item, "funcargs", {}).get("scene"))
             if call.excinfo is not None and seen.error is None:
-                seen.error, seen.stacks = call.excinfo.value, self._watchdog.stacks
+                seen.error = call.excinfo.value
+            if self._watchdog.stacks:
+                # Whatever was made of the interrupt on its way here.
+                seen.stacks, self._watchdog.stacks = self._watchdog.stacks, ""
+                if not isinstance(seen.error, Overtime):
+                    seen.error = Overtime(self._watchdog.message)
         return report
 
     def _introduce(self, part: type[Part]) -> None:

@@ -92,6 +92,9 @@ def outcome_of(seen: Seen) -> Outcome:
         node=seen.item.nodeid,
     )
     failed = next((report for report in seen.reports if report.failed), None)
+    if isinstance(seen.error, Overtime):
+        # Also where the interrupt was swallowed and the test went on.
+        failed = failed or seen.reports[-1]
     if failed is not None:
         return _failed(plain, seen, failed)
     xfailed = next((report for report in seen.reports if hasattr(report, "wasxfail")), None)
@@ -145,7 +148,7 @@ def _failed(plain: Outcome, seen: Seen, report: pytest.TestReport) -> Outcome:
         broken=_named_in(text, plain.properties),
         reason=scrubbed(text.splitlines()[0].removeprefix(f"{status}: ")),
         message=scrubbed(text),
-        detail=report.longreprtext,
+        detail=report.longreprtext or text,
         stacks=seen.stacks if isinstance(error, Overtime) else "",
         sequence=tuple(getattr(error, "__notes__", ())),
         history=seen.history,

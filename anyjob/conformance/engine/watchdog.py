@@ -16,7 +16,7 @@ from anyjob.conformance.effort import Tier
 from anyjob.core.errors import ConfigurationError
 
 LIMIT = "CONFORMANCE_LIMIT"
-_LIMITS: dict[Tier, float] = {"quick": 60.0, "full": 900.0, "soak": 7200.0}
+_LIMITS: dict[Tier, float] = {"quick": 90.0, "full": 900.0, "soak": 7200.0}
 #: Nothing of ours or of an honest backend's uses it, and it interrupts a blocking call.
 _SIGNAL = signal.SIGVTALRM
 #: How often a test is interrupted before it is given up.
@@ -56,13 +56,15 @@ class Watchdog:
 
     def __init__(self, limit: float, on_stuck: Callable[[str], None]) -> None:
         self.limit = limit
-        #: What every thread was doing when the last test was interrupted.
+        #: What every thread was doing when the last test was interrupted; empties it who took it.
         self.stacks = ""
         self._on_stuck = on_stuck
         self._changed = threading.Condition()
         #: Guarded by _changed.
         self._deadline: float | None = None
         self._interrupted = 0
+        #: The limit that the last interrupted test was over.
+        self._spent = limit
         self._ended = False
         #: Whether an interrupt is meant for what runs. Set in the watched thread alone.
         self._armed = False
@@ -76,6 +78,11 @@ class Watchdog:
     def grace(self) -> float:
         """Seconds between one interrupt and the next."""
         return max(0.5, min(10.0, self.limit / 4))
+
+    @property
+    def message(self) -> str:
+        """What is said of a test that was interrupted."""
+        return f"UNKNOWN: a call had not returned after {self._spent:g} s"
 
     def start(self) -> None:
         """Begin; in the main thread, since no other gets signals."""
@@ -111,7 +118,7 @@ class Watchdog:
 
     def _interrupt(self, number: int, frame: FrameType | None) -> None:
         if self._armed:
-            raise Overtime(f"UNKNOWN: a call had not returned after {self.limit:g} s")
+            raise Overtime(self.message)
 
     def _watch(self) -> None:
         with self._changed:
@@ -124,7 +131,7 @@ class Watchdog:
                     self._overdue()
 
     def _overdue(self) -> None:
-        self.stacks = _all_stacks()
+        self.stacks, self._spent = _all_stacks(), self.limit
         self._interrupted += 1
         if self._interrupted > _TRIES:
             self._on_stuck(self.stacks)

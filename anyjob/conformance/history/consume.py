@@ -77,6 +77,7 @@ class Hands:
         self._random = Random(f"{part.order.seed} {part.name}")
         self._held: dict[Lease, None] = {}
         self._call = 0
+        self._has_extended = False
 
     def turn(self, timeout: float) -> list[Lease]:
         """Fetch, run and settle once; returns what was fetched."""
@@ -142,6 +143,8 @@ class Hands:
 
     def _run(self, lease: Lease) -> None:
         work = work_of(lease)
+        if not self._has_extended or self._random.random() < 0.05:
+            self._extend([lease])
         if self._is_poison(lease):
             if self._levels.dead == "none":
                 self.settle(Complete(lease=lease))
@@ -157,8 +160,6 @@ class Hands:
             self._keep(4)
         if work == "stalls" and lease.redeliveries == 0:
             self._part.hand.wait(1.5 * self._facts["lease"])
-        if self._random.random() < 0.05:
-            self._extend([lease])
         self._end(lease, work)
 
     def _end(self, lease: Lease, work: str) -> None:
@@ -189,6 +190,7 @@ class Hands:
 
     def _extend(self, leases: Sequence[Lease]) -> None:
         who, length = self._part.name, self._facts["lease"]
+        self._has_extended = True
 
         def told(lease: Lease, phase: Phase) -> Extend:
             return Extend(process=who, phase=phase, job=lease.id, token=lease.token, lease=length)

@@ -21,7 +21,6 @@ from anyjob.conformance.history.events import (
 )
 from anyjob.conformance.history.index import Index, Job
 from anyjob.conformance.history.part import Order, Part
-from anyjob.conformance.history.produce import DELAYS
 from anyjob.conformance.history.record import merge
 from anyjob.conformance.history.rules.presence import lost
 from anyjob.conformance.stage import SLACK
@@ -62,7 +61,8 @@ def drain(order: Order, harness: object, header: Header) -> Header:
 def _take_all(part: Part, backend: Backend, consumer: Consumer, header: Header) -> None:
     hands = Hands(part, backend, consumer)
     levels = backend.capabilities
-    patience = part.order.facts["lease"] + max(DELAYS) + SLACK
+    facts = part.order.facts
+    patience = facts["lease"] + max(facts["delays"]) + SLACK
     patience += levels.redelivery_lag + levels.schedule_lag + levels.visibility_lag
     deadline = time.monotonic() + patience
     while time.monotonic() < deadline:

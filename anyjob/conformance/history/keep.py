@@ -10,7 +10,7 @@ from anyjob.conformance.history.record import History, save
 from anyjob.conformance.history.timeline import timeline
 
 #: Where failed histories go.
-FOLDER = "ANYJOB_CONFORMANCE_HISTORIES"
+FOLDER = "CONFORMANCE_HISTORIES"
 
 
 def keep(history: History, verdict: Verdict) -> Path:

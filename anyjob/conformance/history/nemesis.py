@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from random import Random
 
@@ -14,14 +14,17 @@ from anyjob.conformance.history.plan import Plan
 from anyjob.conformance.history.record import Recorder
 from anyjob.conformance.history.staff import Staff
 from anyjob.conformance.scene import Scene
+from anyjob.core.errors import BackendError
 
 _TICK = 0.02
 #: The whole machine stood still if a short sleep took so long.
 _STALL = 0.5
 _KILL: tuple[Fault, ...] = ("kill",)
 _FREEZE: tuple[Fault, ...] = ("freeze",)
-#: Between two faults, in leases.
-_PAUSE = (0.3, 0.8)
+_PAUSE: tuple[Fault, ...] = ("pause",)
+#: Between two faults, in leases, and how long one lasts.
+_BETWEEN = (0.3, 0.8)
+_LONG = 1.5
 
 
 def rage(staff: Staff, scene: Scene, plan: Plan, seed: int, path: Path) -> None:
@@ -29,7 +32,7 @@ def rage(staff: Staff, scene: Scene, plan: Plan, seed: int, path: Path) -> None:
     recorder = Recorder(path)
     try:
         with _watched(recorder):
-            nemesis = _Nemesis(staff, plan, Random(f"{seed} nemesis"), recorder)
+            nemesis = _Nemesis(staff, scene, plan, Random(f"{seed} nemesis"), recorder)
             if plan.delays_all:
                 nemesis.kill_all_consumers()
             deadline = time.monotonic() + plan.longest
@@ -56,38 +59,39 @@ def _is_over(nemesis: _Nemesis, staff: Staff, scene: Scene, plan: Plan) -> bool:
 
 
 class _Nemesis:
-    def __init__(self, staff: Staff, plan: Plan, random: Random, recorder: Recorder) -> None:
+    def __init__(
+        self, staff: Staff, scene: Scene, plan: Plan, random: Random, recorder: Recorder
+    ) -> None:
         self._staff = staff
+        self._backend = scene.backend
         self._plan = plan
         self._random = random
         self._recorder = recorder
         self._faults: list[Fault] = [*_KILL * plan.kills, *_FREEZE * plan.freezes]
+        if not scene.lacks("pause"):
+            self._faults += [*_PAUSE * plan.pauses]
         random.shuffle(self._faults)
-        self._frozen: dict[str, float] = {}
+        #: Who, or which queue, stands still until when.
+        self._still: dict[tuple[Fault, str], float] = {}
         self._next = self._later()
 
     @property
     def has_more(self) -> bool:
-        return bool(self._faults or self._frozen)
+        return bool(self._faults or self._still)
 
     def turn(self) -> None:
         """Do the next fault if its time has come; let go of who was frozen long enough."""
         now = time.monotonic()
-        self._thaw([name for name, until in self._frozen.items() if until <= now])
+        self._let_go([each for each, until in self._still.items() if until <= now])
         if not self._faults or now < self._next:
             return
-        victims = [*self._staff.at_work("consumer"), *self._staff.at_work("producer")]
-        victims = [name for name in victims if name not in self._frozen]
-        if not victims:
-            return
-        victim, kind = self._random.choice(victims), self._faults.pop()
-        self._recorder.write(_start(kind, victim))
-        if kind == "kill":
-            self._staff.crew.kill(victim)
-        else:
-            self._staff.crew.freeze(victim)
-            self._frozen[victim] = now + 1.5 * self._plan.lease
-        self._next = self._later()
+        victims = self._victims(self._faults[-1])
+        if victims:
+            # A backend whose holder of some lock is frozen may refuse; then a little later.
+            with suppress(BackendError):
+                self._strike(self._faults[-1], self._random.choice(victims), now)
+                self._faults.pop()
+            self._next = self._later()
 
     def kill_all_consumers(self) -> None:
         """Once everything was sent; others take their places."""
@@ -99,16 +103,45 @@ class _Nemesis:
 
     def relent(self) -> None:
         """Let go of everybody."""
-        self._thaw(list(self._frozen))
+        while self._still:
+            self._let_go(list(self._still))
 
-    def _thaw(self, names: list[str]) -> None:
-        for name in names:
-            self._staff.crew.thaw(name)
-            self._recorder.write(FaultStop(process="nemesis", kind="freeze", target=name))
-            del self._frozen[name]
+    def _victims(self, kind: Fault) -> list[str]:
+        still = {name for _, name in self._still}
+        workers = [*self._staff.at_work("consumer"), *self._staff.at_work("producer")]
+        return [
+            each
+            for each in (self._plan.queues if kind == "pause" else workers)
+            if each not in still
+        ]
+
+    def _strike(self, kind: Fault, victim: str, now: float) -> None:
+        """Do a fault; raises BackendError where a queue cannot be paused now."""
+        self._recorder.write(_start(kind, victim))
+        if kind == "kill":
+            self._staff.crew.kill(victim)
+            return
+        if kind == "freeze":
+            self._staff.crew.freeze(victim)
+        else:
+            self._backend.pause(victim)
+        self._still[kind, victim] = now + _LONG * self._plan.lease
+
+    def _let_go(self, still: list[tuple[Fault, str]]) -> None:
+        # Whom the backend waits for first.
+        for kind, victim in sorted(still):
+            if kind == "freeze":
+                self._staff.crew.thaw(victim)
+            else:
+                try:
+                    self._backend.resume(victim)
+                except BackendError:
+                    continue
+            self._recorder.write(FaultStop(process="nemesis", kind=kind, target=victim))
+            del self._still[kind, victim]
 
     def _later(self) -> float:
-        return time.monotonic() + self._plan.lease * self._random.uniform(*_PAUSE)
+        return time.monotonic() + self._plan.lease * self._random.uniform(*_BETWEEN)
 
 
 def _start(kind: Fault, victim: str) -> FaultStart:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -14,8 +15,38 @@ from anyjob.conformance.harness import Harness, Site
 from anyjob.conformance.history.events import Event, FaultStart
 from anyjob.conformance.history.record import Recorder
 from anyjob.core.backend import Backend
-from anyjob.core.errors import Misuse
+from anyjob.core.errors import BackendUnavailable, Misuse
 from anyjob.core.store import Store
+
+#: So long opening is tried, and so often.
+_OPENS = 20.0
+_AGAIN = 0.1
+
+
+class Place(msgspec.Struct, frozen=True):
+    """A site whose clock is the backend's own, as it crosses to a process."""
+
+    name: str
+    folder: str
+    namespace: str
+    url: str | None
+    server_folder: str | None
+
+    @classmethod
+    def of(cls, site: Site) -> Place:
+        server_folder = None if site.server_folder is None else str(site.server_folder)
+        return cls(site.name, str(site.folder), site.namespace, site.url, server_folder)
+
+    def site(self) -> Site:
+        """The site again."""
+        return Site(
+            name=self.name,
+            folder=Path(self.folder),
+            namespace=self.namespace,
+            clock=None,
+            url=self.url,
+            server_folder=None if self.server_folder is None else Path(self.server_folder),
+        )
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):
@@ -27,8 +58,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     role: str
     #: Where the history's files are.
     history: str
-    #: Of the site: name, folder and namespace; its clock is the backend's own.
-    site: tuple[str, str, str]
+    place: Place
     seed: int = 0
     #: What the role needs beside that.
     facts: Mapping[str, Any] = {}
@@ -65,19 +95,28 @@ class Part:
     """An order being carried out: opens what it needs, and records."""
 
     def __init__(self, order: Order, harness: Harness, hand: Hand) -> None:
-        name, folder, namespace = order.site
         self.order = order
         self.name = order.name
         self.hand = hand
         self.harness = harness
-        self.site = Site(name=name, folder=Path(folder), namespace=namespace, clock=None)
+        self.site = order.place.site()
         self._recorder = Recorder(Path(order.history, f"{order.name}.jsonl"))
 
     def backend(self) -> Backend:
-        """An opened backend of its own."""
+        """An opened backend of its own; tried again for a while, since whom it waits for may be
+        frozen.
+        """
         backend = self.harness.backend(self.site)
-        backend.open()
-        return backend
+        deadline = time.monotonic() + _OPENS
+        while True:
+            try:
+                backend.open()
+            except BackendUnavailable:
+                if time.monotonic() > deadline:
+                    raise
+                self.hand.wait(_AGAIN)
+            else:
+                return backend
 
     def store(self) -> Store:
         """An opened store of its own."""

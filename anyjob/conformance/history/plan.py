@@ -13,7 +13,11 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     consumers: int = 3
     kills: int = 1
     freezes: int = 1
+    #: Of queues, where the backend can.
+    pauses: int = 0
     whole_batch: bool = False
+    #: Of one job in ten.
+    delays: tuple[float, ...] = (0.1, 0.3)
     #: Every job is delayed, and all consumers are killed while all jobs wait.
     delays_all: bool = False
     lease: float = 0.4

@@ -9,7 +9,7 @@ import msgspec
 
 from anyjob.conformance.harness import Harness
 from anyjob.conformance.history.crew import Crew, failure_of
-from anyjob.conformance.history.part import Order
+from anyjob.conformance.history.part import Order, Place
 from anyjob.conformance.history.probing import HOOK, MESSAGES, RawClient
 from anyjob.conformance.history.processes import crew_for
 from anyjob.conformance.scene import Scene
@@ -29,10 +29,10 @@ def service_loses(harness: Harness) -> str:
     with Scene(harness, None) as scene:
         folder = scene.site.folder / "probe"
         folder.mkdir()
-        site = (scene.site.name, str(scene.site.folder), scene.site.namespace)
+        place = Place.of(scene.site)
         crew = crew_for(harness, scene.capabilities.reach)
         with crew:
-            sent, taken = _play(crew, folder, site)
+            sent, taken = _play(crew, folder, place)
         taken += _drain(getattr(harness, HOOK)(scene.site))
     lost = set(sent) - set(taken)
     product = scene.capabilities.product
@@ -45,7 +45,7 @@ def has_hook(harness: Harness, hook: str) -> bool:
     return method is not None and method is not getattr(Harness, hook, None)
 
 
-def _play(crew: Crew, folder: Path, site: tuple[str, str, str]) -> tuple[list[str], list[str]]:
+def _play(crew: Crew, folder: Path, place: Place) -> tuple[list[str], list[str]]:
     names = {f"put-{n}": "probe_put" for n in range(_SIDES)}
     names |= {f"take-{n}": "probe_take" for n in range(_SIDES)}
     for name, role in names.items():
@@ -54,7 +54,7 @@ def _play(crew: Crew, folder: Path, site: tuple[str, str, str]) -> tuple[list[st
                 name=name,
                 role=role,
                 history=str(folder),
-                site=site,
+                place=place,
                 facts={"messages": MESSAGES // _SIDES},
             )
         )

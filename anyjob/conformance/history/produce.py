@@ -15,8 +15,6 @@ from anyjob.core.errors import BackendError, EnqueueUncertain
 #: So long a producer that was refused waits before it sends again.
 _AGAIN = 0.05
 KEYS = 6
-#: Where all jobs are delayed: long enough for everybody to be killed meanwhile.
-DELAYS = (0.6, 0.7, 0.8)
 
 
 def produce(part: Part) -> None:
@@ -50,9 +48,8 @@ class _Producer:
 
     def _job(self, work: str) -> Envelope:
         random, levels = self._random, self._backend.capabilities
-        delay = random.choice([None] * 9 + [0.1, 0.3])
-        if self._facts["delays_all"]:
-            delay = random.choice(DELAYS)
+        is_delayed = self._facts["delays_all"] or random.random() < 0.1
+        delay = random.choice(self._facts["delays"]) if is_delayed else None
         key = random.choice([None] * 9 + [Unique(f"key {random.randrange(KEYS)}")])
         special = work in SPECIAL
         return Envelope(

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from anyjob.conformance.history.crew import PATIENCE, Crew, failure_of
-from anyjob.conformance.history.part import Order
+from anyjob.conformance.history.part import Order, Place
 from anyjob.conformance.history.processes import crew_for
 from anyjob.conformance.stage import Stage
 
@@ -24,14 +24,14 @@ def raced(stage: Stage, reach: str, race: str, **facts: Any) -> list[Any]:
     folder.mkdir()
     crew = crew_for(stage.harness, reach)
     names = [f"racer-{number}" for number in range(RACERS)]
-    site = (stage.site.name, str(stage.site.folder), stage.site.namespace)
+    place = Place.of(stage.site)
     with crew:
         for name_ in names:
             order = Order(
                 name=name_,
                 role="race",
                 history=str(folder),
-                site=site,
+                place=place,
                 facts={"race": race, "racers": names, **facts},
             )
             crew.start(order)

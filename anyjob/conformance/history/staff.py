@@ -9,7 +9,7 @@ import msgspec
 
 from anyjob.conformance.history.crew import Crew
 from anyjob.conformance.history.events import Header
-from anyjob.conformance.history.part import Order
+from anyjob.conformance.history.part import Order, Place
 from anyjob.conformance.history.plan import Plan
 from anyjob.conformance.scene import Scene
 from anyjob.conformance.stage import SLACK
@@ -88,6 +88,7 @@ class Orders(msgspec.Struct, frozen=True):
             "timeout": self.scene.capabilities.wakeup_lag + SLACK + 1.0,
             "max_attempts": plan.max_attempts,
             "max_redeliveries": plan.max_redeliveries,
+            "delays": plan.delays,
             "drains": False,
             **facts,
         }
@@ -95,7 +96,7 @@ class Orders(msgspec.Struct, frozen=True):
             name=name,
             role=role,
             history=str(self.history),
-            site=(site.name, str(site.folder), site.namespace),
+            place=Place.of(site),
             seed=self.seed,
             facts=known,
         )

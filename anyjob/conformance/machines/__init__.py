@@ -21,6 +21,18 @@ class BackendMachines:
     def test_unique_machine(self) -> None:
         run_machine("unique", self.harness)
 
+    @explores("ORD-1", "ORD-2", "ORD-3", "ORD-4", "ORD-6", "FET-2", "FET-5", "SET-5", "ENQ-9")
+    def test_order_machine(self) -> None:
+        run_machine("order", self.harness)
+
+    @explores("TIM-1", "TIM-2", "TIM-3", "TIM-5", "SET-4", "LSE-3", "MNT-2")
+    def test_schedule_machine(self) -> None:
+        run_machine("schedule", self.harness)
+
+    @explores("ADM-1", "ADM-2", "ADM-3", "ADM-4", "ADM-5", "DLQ-1", "DLQ-2", "DLQ-5")
+    def test_administration_machine(self) -> None:
+        run_machine("administration", self.harness)
+
 
 class StoreMachines:
     """The machines that run on a store; `conformance_suite` sets the harness."""
@@ -33,6 +45,10 @@ class StoreMachines:
     )  # fmt: skip
     def test_store_keys_machine(self) -> None:
         run_machine("store_keys", self.harness)
+
+    @explores("SCH-1", "SCH-2", "SCH-3", "SCH-4", "KEY-5")
+    def test_store_schedule_machine(self) -> None:
+        run_machine("store_schedule", self.harness)
 
 
 __all__ = ["BackendMachines", "StoreMachines", "run_lease_machine", "run_machine"]

@@ -12,7 +12,7 @@ from anyjob.conformance.scene import LEASE, QUEUE
 from anyjob.conformance.settlements import KINDS
 from anyjob.core.envelope import ACCEPTED, Duplicate, Envelope
 from anyjob.core.settlement import MAX_NOTE
-from anyjob.core.state import TERMINAL, WAITING, State
+from anyjob.core.state import WAITING, State
 
 SITUATIONS: dict[str, str | None] = {
     "a lease lapsed while its holder lived": None,
@@ -217,20 +217,7 @@ class LeaseMachine(QueueMachine):
 
     @rule()
     def look(self) -> None:
-        jobs = list(self.model.jobs.values())
-        records = self.backends[1].get(QUEUE, [job.id for job in jobs])
-        for job, record in zip(jobs, records, strict=True):
-            if job.state in TERMINAL - {State.DEAD} and not self.model.is_remembered(job):
-                continue
-            assert record is not None, f"{job.state} job {job.id} is not shown"
-            if self.model.is_certain(job):
-                assert (record.state, record.attempts) == (job.state, job.attempts)
-                exact = self.model.capabilities.redeliveries == "exact"
-                assert record.redeliveries == job.redeliveries or not exact
-                assert record.note == job.note
-                ended = job.state in TERMINAL - {State.DEAD}
-                assert record.body == (None if ended else job.body)
-                assert record.reason == job.reason or ended
+        self.compare_records()
 
     @invariant()
     def counts_add_up(self) -> None:

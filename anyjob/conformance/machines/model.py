@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from anyjob.core.backend import CancelResult
 from anyjob.core.capabilities import Capabilities
@@ -44,7 +45,7 @@ class ModelJob:
     state: State
     #: In its priority, smaller first; None: anywhere.
     place: int | None
-    #: Model time: when it is due, when its lease ends, when it ended.
+    #: Model time: since when it is ready, when it is due, when its lease ends, when it ended.
     at: float
     #: Until when a lease is surely its holder's: earlier than its end where the fence is local.
     sure: float = 0.0
@@ -111,14 +112,14 @@ class Model:
 
     def accept(self, envelope: Envelope) -> None:
         """A job was stored."""
-        delayed = isinstance(envelope.due, int | float) and envelope.due > 0
+        at = self._due(envelope.due)
         job = ModelJob(
             id=envelope.id,
             body=envelope.body,
             priority=envelope.priority,
-            state=State.SCHEDULED if delayed else State.READY,
+            state=State.SCHEDULED if at > self.now() else State.READY,
             place=None if envelope.due is not None else self._next_place(),
-            at=self.now() + (float(envelope.due) if isinstance(envelope.due, int | float) else 0.0),
+            at=at,
         )
         self.jobs[job.id] = job
 
@@ -167,7 +168,7 @@ class Model:
 
     def revived(self, job: ModelJob, body: bytes | None) -> None:
         """A dead job was made ready."""
-        job.state, job.place = State.READY, None
+        job.state, job.place, job.at = State.READY, None, self.now()
         job.attempts = job.redeliveries = 0
         job.reason = None
         job.body = job.body if body is None else body
@@ -181,6 +182,11 @@ class Model:
     @property
     def _eps(self) -> float:
         return self.capabilities.resolution
+
+    def _due(self, due: float | datetime | None) -> float:
+        if isinstance(due, datetime):
+            return due.timestamp()
+        return self.now() + max(due or 0.0, 0.0)
 
     def _lag(self, job: ModelJob) -> float:
         lapsing = job.state is State.LEASED

@@ -14,7 +14,7 @@ from anyjob.conformance.settlements import settlement
 from anyjob.core.backend import CancelResult, Consumer
 from anyjob.core.envelope import Envelope, Unique
 from anyjob.core.settlement import Answer, Lease, Settlement
-from anyjob.core.state import State
+from anyjob.core.state import TERMINAL, State
 
 #: A job to make: priority, delay, size of the body.
 NewJob = tuple[int, float | None, int]
@@ -98,6 +98,23 @@ class QueueMachine(SceneMachine):
 
         for job in dead:
             self.model.removed(job)
+
+    def compare_records(self) -> None:
+        """Compare what `get` shows with the model."""
+        jobs = list(self.model.jobs.values())
+        records = self.backends[1].get(QUEUE, [job.id for job in jobs])
+        for job, record in zip(jobs, records, strict=True):
+            if job.state in TERMINAL - {State.DEAD} and not self.model.is_remembered(job):
+                continue
+            assert record is not None, f"{job.state} job {job.id} is not shown"
+            if self.model.is_certain(job):
+                assert (record.state, record.attempts) == (job.state, job.attempts)
+                exact = self.model.capabilities.redeliveries == "exact"
+                assert record.redeliveries == job.redeliveries or not exact
+                assert record.note == job.note
+                ended = job.state in TERMINAL - {State.DEAD}
+                assert record.body == (None if ended else job.body)
+                assert record.reason == job.reason or ended
 
     # What they are made of
 

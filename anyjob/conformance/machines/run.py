@@ -13,16 +13,24 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from anyjob.conformance.effort import effort
 from anyjob.conformance.harness import Harness
+from anyjob.conformance.machines.administration import AdministrationMachine
 from anyjob.conformance.machines.base import Machine
 from anyjob.conformance.machines.leases import LeaseMachine
+from anyjob.conformance.machines.order import OrderMachine
+from anyjob.conformance.machines.schedule import ScheduleMachine
 from anyjob.conformance.machines.store_keys import StoreKeysMachine
+from anyjob.conformance.machines.store_schedule import StoreScheduleMachine
 from anyjob.conformance.machines.unique import UniqueMachine
 from anyjob.conformance.probe import obeys_clock
 
 MACHINES: dict[str, type[Machine]] = {
     "lease": LeaseMachine,
     "unique": UniqueMachine,
+    "order": OrderMachine,
+    "schedule": ScheduleMachine,
+    "administration": AdministrationMachine,
     "store_keys": StoreKeysMachine,
+    "store_schedule": StoreScheduleMachine,
 }
 
 #: A run that missed a situation goes on with other cases, so often at most.

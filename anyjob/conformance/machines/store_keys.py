@@ -39,7 +39,10 @@ TTLS = st.sampled_from([None, None, TTL, TTL / 3, 2 * TTL])
 VERSIONS = st.sampled_from([None, None, 0, 0, 1, 2, 5])
 #: Sizes, because a drawn value would be printed whole.
 PUT = st.tuples(KEY, st.sampled_from([8, 8, 0, 1, 65_537]), TTLS, VERSIONS, st.booleans())
+SPANS = st.sampled_from([0.001, TTL / 3, TTL / 2, TTL, TTL + 1.0])
 NAMES = st.sampled_from(["red", "blue"])
+#: Key, size, ttl, version, if it must be absent.
+NewValue = tuple[str, int, float | None, int | None, bool]
 AMOUNTS = st.sampled_from([1, 1, 0, -3, 2**40])
 
 
@@ -65,9 +68,7 @@ class StoreKeysMachine(StoreMachine):
     # Values
 
     @rule(who=WHO, puts=st.lists(PUT, min_size=1, max_size=4))
-    def put(
-        self, who: int, puts: Sequence[tuple[str, int, float | None, int | None, bool]]
-    ) -> None:
+    def put(self, who: int, puts: Sequence[NewValue]) -> None:
         wishes = [self._put(*put) for put in puts]
         keys = [put.key for put in wishes]
         self.marks["one batch wrote one key twice"] += len(set(keys)) < len(keys)
@@ -96,6 +97,19 @@ class StoreKeysMachine(StoreMachine):
             self.values[delete.key].delete(delete, written)
             if written.done:
                 self.deleted.add(delete.key)
+
+    @rule(who=WHO, puts=st.tuples(PUT, PUT), seconds=SPANS, back=VERSIONS)
+    def rewrite(
+        self, who: int, puts: tuple[NewValue, NewValue], seconds: float, back: int | None
+    ) -> None:
+        """One key is written, and later written and deleted from the other connection."""
+        first, second = puts
+        key = first[0]
+        self.put(who, [first])
+        self.advance(seconds)
+        self.put(1 - who, [(key, *second[1:])])
+        self.get(who, [key])
+        self.delete(who, [(key, back)])
 
     @rule(who=WHO, keys=st.lists(KEY, max_size=6))
     def get(self, who: int, keys: list[str]) -> None:
@@ -220,7 +234,7 @@ class StoreKeysMachine(StoreMachine):
 
     # Time
 
-    @rule(seconds=st.sampled_from([0.001, TTL / 3, TTL / 2, TTL, TTL + 1.0]))
+    @rule(seconds=SPANS)
     def advance(self, seconds: float) -> None:
         self.scene.elapse(seconds)
 

@@ -81,18 +81,17 @@ class UniqueMachine(QueueMachine):
     def enqueue_again(self, who: int, picks: list[int]) -> None:
         """What was stored is sent once more: a duplicate until its memory has ended."""
         chosen = dict.fromkeys(pick % len(self.sent) for pick in picks)
-        jobs = [self.sent[-1 - pick] for pick in chosen]
-        known = [job for job in jobs if self._is_known(job)]
-        self.marks["an id came again"] += bool(known)
-
-        assert self.backends[who].enqueue(known) == [Duplicate(job.id) for job in known]
+        self._resend(who, [self.sent[-1 - pick].id for pick in chosen])
 
     # Jobs go out, and come back
 
-    @rule(who=CONSUMERS, ends=st.lists(END, min_size=1, max_size=4))
-    def work(self, who: int, ends: list[End]) -> None:
-        self.take(who, len(ends))
+    @rule(who=CONSUMERS, ends=st.lists(END, min_size=1, max_size=4), wishes=JOBS)
+    def work(self, who: int, ends: list[End], wishes: Sequence[Wish]) -> None:
+        """Jobs run, and what they are for is wanted again, by a new id and by the old one."""
+        leases = self.take(who, len(ends))
         self.end(who, list(enumerate(ends)))
+        self.enqueue(1 - who, wishes)
+        self._resend(who, [lease.id for lease in leases])
 
     @rule(who=CONSUMERS, credit=st.integers(1, 4))
     def fetch(self, who: int, credit: int) -> None:
@@ -146,6 +145,14 @@ class UniqueMachine(QueueMachine):
         if wanted is None or self.scene.lacks("unique"):
             return self._job(5, due, 20)
         return self._job(5, due, 20, Unique(*wanted))
+
+    def _resend(self, who: int, ids: Sequence[str]) -> None:
+        if self.model.capabilities.dedup == "none":
+            return
+        known = [job for job in self.sent if job.id in ids and self._is_known(job)]
+        self.marks["an id came again"] += bool(known)
+
+        assert self.backends[who].enqueue(known) == [Duplicate(job.id) for job in known]
 
     def _received(self, jobs: Sequence[Envelope], receipts: Sequence[Receipt]) -> None:
         for job, receipt in zip(jobs, receipts, strict=True):

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 #: The environment variable by which a process and all that it starts are known as ours.
-TOKEN = "ANYJOB_CONFORMANCE_SERVER"  # noqa: S105 - the name of a variable
+TOKEN = "CONFORMANCE_SERVER"  # noqa: S105 - the name of a variable
 
 _PROC = Path("/proc")
 _HAS_PROC = (_PROC / "self" / "stat").exists()

@@ -16,7 +16,7 @@ TIMES = 25
 class StoresAcrossProcesses(StoreProperties):
     """Real processes, so that no lock of one can help; threads where state lives in one process."""
 
-    @shows("KEY-2", clocks=("own",), layer="history")
+    @shows("KEY-2", also=("STO-4",), clocks=("own",), layer="history")
     def test_key_2_one_of_many_processes_writes_each_version(self, scene: StoreScene) -> None:
         found = raced(scene, _reach(scene), "put", keys=KEYS)
 

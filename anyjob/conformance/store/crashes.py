@@ -14,6 +14,7 @@ from anyjob.conformance.crash import crash_points
 from anyjob.conformance.crash.outage import (
     CALLS_END,
     RECOVERED,
+    blamed,
     empty,
     failed,
     on_own_server,
@@ -153,18 +154,8 @@ class StoreCrashes(StoreProperties):
     def test_sto_2_what_was_acknowledged_survives_a_kill(self, scene: StoreScene) -> None:
         here = survive(scene, _a_day)
 
-        assert here.value("kept") == b"kept"
-        assert here.value("gone") is None
-        assert here.store.increment([("count", 0)]) == [7]
-        assert here.store.settle_members([Member("set", 0)]) == [MemberSettled(False, 1)]
-        assert here.store.settle_due(here.store.take_due("agenda", 9, here.ttl)) == [True]
-        assert [point.value for point in here.store.series("series", None, 9)] == [b"1", b"2"]
-        [held, free] = _claims(here.store)
-        assert (held.granted, held.owner) == (False, "owner")
-        assert free.granted
-        [record] = here.store.get(["fence"])
-        assert record is not None
-        assert free.fence > int(record.value)
+        with blamed(here):
+            _assert_day_is_kept(here)
 
     @shows("CLM-2", layer="server", level="durability")
     def test_clm_2_fence_grows_over_a_kill(self, scene: StoreScene) -> None:
@@ -267,6 +258,21 @@ def _a_day(scene: StoreScene, begin: Callable[[], None]) -> None:
     [given_up] = store.claim([ClaimRequest("free", "owner", 100 * scene.ttl)])
     store.unclaim([("free", given_up.fence)])
     store.put([Put("fence", b"%d" % given_up.fence)])
+
+
+def _assert_day_is_kept(here: StoreScene) -> None:
+    assert here.value("kept") == b"kept"
+    assert here.value("gone") is None
+    assert here.store.increment([("count", 0)]) == [7]
+    assert here.store.settle_members([Member("set", 0)]) == [MemberSettled(False, 1)]
+    assert here.store.settle_due(here.store.take_due("agenda", 9, here.ttl)) == [True]
+    assert [point.value for point in here.store.series("series", None, 9)] == [b"1", b"2"]
+    [held, free] = _claims(here.store)
+    assert (held.granted, held.owner) == (False, "owner")
+    assert free.granted
+    [record] = here.store.get(["fence"])
+    assert record is not None
+    assert free.fence > int(record.value)
 
 
 def _claims(store: Store) -> list[Claim]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import msgspec
 
 from anyjob.backends.memory import MemoryBackend, MemoryStore
 from anyjob.conformance import Harness, Site
+from anyjob.core.backend import Counts
 from anyjob.core.capabilities import Capabilities
 
 
@@ -60,6 +62,12 @@ def hang_and_swallow(*_: Any) -> None:
             continue
 
 
+def hang_and_swallow_once(self: MemoryBackend, *arguments: Any) -> int:
+    with contextlib.suppress(BaseException):
+        time.sleep(3600)
+    return MemoryBackend.purge(self, *arguments)
+
+
 def leave_a_thread() -> None:
     threading.Thread(target=hang_for_ever, name="left-behind", daemon=True).start()
 
@@ -85,6 +93,7 @@ def interrupt(*_: Any) -> None:
 
 
 Hanging = broken(hang_for_ever)
+HangingAndGoingOn = broken(hang_and_swallow_once)
 Stuck = broken(hang_and_swallow)
 OfADriver = broken(raise_of_a_driver)
 Printing = broken(after(lambda: sys.stdout.write("purging")))
@@ -118,8 +127,9 @@ class Changing(Sound):
 
 
 class MiscountingBackend(MemoryBackend):
-    def revive(self, *arguments: Any, **options: Any) -> int:
-        return super().revive(*arguments, **options) + 1
+    def counts(self, queue: str) -> Counts:
+        counts = super().counts(queue)
+        return Counts(counts.ready + 1, counts.scheduled, counts.leased, counts.dead)
 
 
 class Miscounting(Sound):

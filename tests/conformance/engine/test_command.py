@@ -15,8 +15,10 @@ from typing import Any
 import pytest
 
 from anyjob.conformance.engine.command import Command
+from anyjob.conformance.history import save
 from anyjob.conformance.manifest import backend_properties, store_properties
 from tests.conformance.engine.conftest import HARNESSES, ROOT, Conformance
+from tests.conformance.history.script import Script
 from tests.unit.cli.terminal import run_on_terminal
 
 KNOWN = """\
@@ -333,6 +335,25 @@ def test_interrupt_writes_the_report_of_what_ran(folder: Path) -> None:
     assert properties["ADM-1"]["status"] == "PASS"
     assert properties["ADM-2"]["status"] == "UNTESTED"
     assert "interrupted" in out + err
+
+
+def test_replay_judges_a_recorded_history(conformance: Conformance) -> None:
+    for name, also in (("sound", []), ("lost", ["forgotten"])):
+        script = Script()
+        script.one_of_each()
+        for job in also:
+            script.enqueue(job)
+        save(script.history(), Path(f"{name}.jsonl"))
+    Path("cut.jsonl").write_bytes(Path("sound.jsonl").read_bytes()[:-40])
+
+    sound, lost, cut = (
+        conformance(None, "--replay", f"{name}.jsonl") for name in ("sound", "lost", "cut")
+    )
+
+    assert (sound.code, lost.code, cut.code) == (0, 1, 2)
+    assert "no rule is broken" in sound.out
+    assert "broken: lost 1 times" in lost.out
+    assert "cut.jsonl" in cut.err
 
 
 def test_progress_counts_the_tests_as_they_end() -> None:

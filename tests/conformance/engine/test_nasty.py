@@ -46,6 +46,7 @@ def test_misconduct_fails_a_property_and_the_run_goes_on(
     ("harness", "said"),
     [
         ("Hanging", "a call had not returned after 2 s"),
+        ("HangingAndGoingOn", "a call had not returned after 2 s"),
         ("Stuck", "a call did not return and could not be interrupted"),
     ],
 )

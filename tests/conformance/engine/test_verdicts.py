@@ -176,6 +176,14 @@ def test_weakness_takes_a_profile_away(field: str, weak: object, profile: str) -
     assert standings({**strong, field: weak})[profile] == "absent"
 
 
+def test_level_none_takes_a_profile_away_but_not_where_a_crash_leaves_nothing() -> None:
+    none = Verdict(Status.PASS, level="none", tests=1)
+
+    assert standings(declared(durability="os"), ORD_6=none)["prioritised"] == "absent"
+    assert standings(declared(durability="os"), DLQ_3=none)["atomic"] == "absent"
+    assert standings(declared(durability="none"), DLQ_3=none)["atomic"] == "certified"
+
+
 @pytest.mark.parametrize(
     ("status", "standing"),
     [

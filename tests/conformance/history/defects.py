@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections import defaultdict, deque
 from collections.abc import Sequence
+from random import Random
 from typing import Any, ClassVar
 
 from msgspec.structs import replace
@@ -13,8 +14,12 @@ from msgspec.structs import replace
 from anyjob.backends.memory import MemoryBackend
 from anyjob.conformance import Harness, Site
 from anyjob.core.backend import Backend
+from anyjob.core.envelope import Envelope, Receipt
+from anyjob.core.errors import BackendUnavailable, EnqueueUncertain
 from anyjob.core.settlement import Answer, Complete, Lease, Release, Settled, Settlement
 from tests.conformance.test_sqlite import SQLiteHarness
+
+CHANCE = Random(7)
 
 
 class Around:
@@ -67,6 +72,41 @@ class LosesWhatIsReleased(Around):
         return list(self._inner.flush(deadline))
 
 
+class Unreliable(Around):
+    """Breaks no promise, and answers badly: refusals without effect, answers that get lost."""
+
+    def fetch(self, *arguments: Any) -> list[Lease]:
+        if CHANCE.random() < 0.1:
+            raise BackendUnavailable("no answer; nothing was fetched")
+        return list(self._inner.fetch(*arguments))
+
+    def flush(self, deadline: float) -> list[Settled]:
+        answers = self._inner.flush(deadline)
+        if CHANCE.random() < 0.2:
+            return [Settled(each.settlement, Answer.UNKNOWN) for each in answers]
+        return list(answers)
+
+    def extend(self, *arguments: Any) -> list[Lease]:
+        lost = self._inner.extend(*arguments)
+        if CHANCE.random() < 0.3:
+            raise BackendUnavailable("no answer; nobody knows")
+        return list(lost)
+
+
+class UnreliableBackend(Around):
+    def consume(self, *arguments: Any, **more: Any) -> Any:
+        return Unreliable(self._inner.consume(*arguments, **more))
+
+    def enqueue(self, jobs: Sequence[Envelope], **more: Any) -> list[Receipt]:
+        chance = CHANCE.random()
+        if chance < 0.1:
+            raise BackendUnavailable("no answer; nothing was stored")
+        receipts: list[Receipt] = self._inner.enqueue(jobs, **more)
+        if chance < 0.25:
+            raise EnqueueUncertain("the answer was lost", jobs)
+        return receipts
+
+
 class WithConsumer(Around):
     """A backend whose consumers are `kind`."""
 
@@ -84,6 +124,12 @@ class DefectHarness(Harness):
     def backend(self, site: Site) -> Backend:
         inner = MemoryBackend(f"memory://{site.name}", namespace=site.namespace, clock=site.clock)
         return WithConsumer(inner, self.defect)  # type: ignore[return-value]
+
+
+class UnreliableHarness(Harness):
+    def backend(self, site: Site) -> Backend:
+        inner = MemoryBackend(f"memory://{site.name}", namespace=site.namespace, clock=site.clock)
+        return UnreliableBackend(inner)  # type: ignore[return-value]
 
 
 class HidingHarness(DefectHarness):

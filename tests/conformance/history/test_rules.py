@@ -538,7 +538,7 @@ def delayed_one_went_later(say: Script) -> None:
 def low_end_got_nothing(say: Script) -> None:
     say.enqueue(say.sent("low", priority=0))
     say.enqueue(say.sent("low 2", priority=0))
-    for number in range(60):
+    for number in range(350):
         say.enqueue(f"job {number}")
         say.settle(f"job {number}", say.lease(f"job {number}"))
     for job in ("low", "low 2"):

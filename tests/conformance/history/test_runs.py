@@ -14,12 +14,12 @@ import pytest
 
 from anyjob.conformance import Harness
 from anyjob.conformance.history import check, load
-from anyjob.conformance.history.backend import assert_holds
+from anyjob.conformance.history.backend import assert_holds, run_mixed_histories
 from anyjob.conformance.history.crew import Crew, ThreadCrew, failure_of
 from anyjob.conformance.history.keep import FOLDER
 from anyjob.conformance.history.naming import load as load_harness
 from anyjob.conformance.history.naming import name_of
-from anyjob.conformance.history.part import Order
+from anyjob.conformance.history.part import Order, Place
 from anyjob.conformance.history.plan import Plan
 from anyjob.conformance.history.processes import Nursery, ProcessCrew, crew_for
 from anyjob.conformance.history.run import run_history
@@ -31,6 +31,7 @@ from tests.conformance.history.defects import (
     LossyHarness,
     PoppingHarness,
     ProbedHarness,
+    UnreliableHarness,
 )
 from tests.conformance.test_memory import MemoryHarness
 from tests.conformance.test_sqlite import SQLiteHarness
@@ -58,10 +59,11 @@ def order(folder: Path, name: str, role: str = "consume") -> Order:
         "timeout": 60.0,
         "max_attempts": 3,
         "max_redeliveries": 3,
+        "delays": [0.1],
         "drains": False,
     }
-    site = ("site", str(folder), "namespace")
-    return Order(name=name, role=role, history=str(folder), site=site, facts=facts)
+    place = Place("site", str(folder), "namespace", url=None, server_folder=None)
+    return Order(name=name, role=role, history=str(folder), place=place, facts=facts)
 
 
 def is_alive(pid: int) -> bool:
@@ -85,6 +87,20 @@ def test_defect_is_found(harness: type[Harness], rules: set[str]) -> None:
     _, verdict = run_history(harness(), PLAN, 0)
 
     assert rules <= set(verdict.broken), str(verdict)
+
+
+def test_backend_whose_answers_get_lost_breaks_no_rule() -> None:
+    _, verdict = run_history(UnreliableHarness(), PLAN, 0)
+
+    assert verdict.holds, str(verdict)
+    assert verdict.marks["a call was cut after it had acted"] > 5
+
+
+def test_run_without_a_nemesis_is_vacuous() -> None:
+    calm = Plan(jobs=30, kills=0, freezes=0)
+
+    with pytest.raises(AssertionError, match="^VACUOUS: never reached .*a process was frozen"):
+        run_mixed_histories(MemoryHarness(), calm)
 
 
 def test_rule_that_is_taken_out_is_missed() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from anyjob.conformance import Harness, OwnProcess, Site
 from tests.conformance.damage import full_disk, plant
 from tests.conformance.test_sqlite import SQLiteHarness
-from tests.conformance.wire.admin import administer
+from tests.conformance.wire.admin import RawClient, administer
 from tests.conformance.wire.client import LineBackend
 from tests.conformance.wire.store_client import LineStore
 
@@ -31,6 +31,9 @@ class WiredHarness(Harness):
 
     def store(self, site: Site) -> LineStore:
         return LineStore(str(site.url), namespace=site.namespace, clock=site.clock)
+
+    def raw_client(self, site: Site) -> RawClient:
+        return RawClient(site)
 
     def fill(self, site: Site) -> AbstractContextManager[None]:
         return full_disk(database(site))

@@ -14,6 +14,7 @@ from anyjob import (
     BackendUnavailable,
     ConfigurationError,
     InvalidArguments,
+    InvalidOption,
     Job,
     Misuse,
     PayloadTooLarge,
@@ -385,6 +386,74 @@ def test_error_midway_tells_what_was_stored_before_it(jobs: App, emails: Any) ->
 
     assert len(error.value.stored) == 1000
     assert jobs.counts("mail").ready == 1000
+
+
+def test_generator_that_fails_midway_tells_what_was_stored_before_it(
+    jobs: App, emails: Any
+) -> None:
+    class Broken(Exception): ...
+
+    def stream() -> Iterator[Any]:
+        for number in range(1234):
+            yield emails.job(str(number))
+        raise Broken
+
+    with pytest.raises(Broken) as error:
+        jobs.enqueue_many(stream())
+
+    assert len(error.value.stored) == jobs.counts("mail").ready == 1000  # type: ignore[attr-defined]
+    [note] = error.value.__notes__
+    assert note.startswith(
+        "enqueue_many had stored 1000 jobs before this, and stored none of those"
+    )
+
+
+def test_error_that_takes_no_note_goes_on_as_it_is(jobs: App, emails: Any) -> None:
+    class Full(Exception):
+        def __setattr__(self, name: str, value: object) -> None:
+            raise AttributeError(name)
+
+    def stream() -> Iterator[Any]:
+        yield emails.job("ann")
+        raise Full
+
+    with pytest.raises(Full):
+        jobs.enqueue_many(stream())
+
+    assert stored(jobs) == 0
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"delay": 100, "expires": 10},
+        {"delay": 10, "expires": 10},
+        {"delay": 100, "expires": datetime.now(UTC) + timedelta(seconds=10)},
+        {"delay": 100, "expires": datetime(2000, 1, 1, tzinfo=UTC)},
+        {"run_at": datetime.now(UTC) + timedelta(days=2), "expires": timedelta(days=1)},
+    ],
+    ids=["span", "same span", "instant", "instant in the past", "instant of both"],
+)
+def test_job_that_would_expire_before_it_is_ready_is_refused(
+    jobs: App, emails: Any, options: dict[str, Any]
+) -> None:
+    with pytest.raises(
+        InvalidOption, match="the job would expire .* s from now, before it is ready"
+    ):
+        emails.using(**options).enqueue("ann")
+    [answer] = jobs.enqueue_many([emails.using(**options).job("ann")])
+
+    assert isinstance(answer, Rejected)
+    assert stored(jobs) == 0
+
+
+def test_task_whose_jobs_would_expire_before_they_are_ready_fails_as_the_app_opens() -> None:
+    jobs = App("memory://", defaults={"expires": 5})
+    jobs.task(name="late", delay=60)(lambda: None)
+
+    with pytest.raises(InvalidOption, match="task 'late' wants a delay of 60 s, and the job would"):
+        jobs.open()
+    jobs.close()
 
 
 def test_loop_stores_many_without_being_blocked(jobs: App, emails: Any) -> None:

@@ -5,13 +5,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 
 import pytest
-from hypothesis import given
+from hypothesis import given, reject
 from hypothesis import strategies as st
 
 from anyjob import (
     App,
     ConfigurationError,
     EnqueueRejected,
+    InvalidOption,
     PayloadTooLarge,
     Rejected,
     Retry,
@@ -82,7 +83,12 @@ def test_whatever_is_accepted_can_be_read_by_a_worker(
         @jobs.task
         def task(text: str) -> None: ...
 
-        job = task.using(**how, **wait).enqueue("x")
+        try:
+            job = task.using(**how, **wait).enqueue("x")
+        except InvalidOption as error:
+            if "before it is ready" not in str(error):
+                raise
+            reject()
 
         body = stored(jobs, job.id)
 

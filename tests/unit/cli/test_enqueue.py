@@ -106,6 +106,7 @@ def test_second_job_of_a_unique_key_is_the_first(app: App, cli: Cli) -> None:
             2,
             "expected delay or run_at",
         ),
+        (["send", "to=ann", "--in", "1h", "--expires", "5m"], 2, "before it is ready"),
         (["send", "to=ann", "--queue", "mial"], 5, "there is no queue 'mial'"),
         (["send", "to=ann", "--queue", "a b"], 5, "there is no queue 'a b'"),
         (["send", "to=ann", "--unique-key", ""], 2, "expected unique_key to be text"),

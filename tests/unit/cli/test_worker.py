@@ -192,3 +192,17 @@ def test_memory_is_refused_with_what_to_do(shop: Shop, start: Callable[..., Proc
     assert process.returncode == 4
     assert f"error: cannot run a worker process on {shop.url}: its jobs live in the program" in err
     assert "to do: use sqlite:///jobs.db, or run the worker inside the program" in err
+
+
+def test_store_that_lives_in_one_program_is_refused_too(
+    start: Callable[..., Process], tmp_path: Path
+) -> None:
+    source = SHOP.replace('App("sqlite:///jobs.db")', 'App("sqlite:///jobs.db", store="memory://")')
+    (tmp_path / "shop.py").write_text(source)
+
+    process = start("shop:jobs")
+    _, err = process.communicate(timeout=30)
+
+    assert process.returncode == 4
+    assert "error: cannot run a worker process with store memory://: it lives in one program" in err
+    assert "to do: leave it out, or name one that is shared" in err

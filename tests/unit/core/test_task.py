@@ -164,6 +164,44 @@ def test_generator_is_no_task() -> None:
             make(function)
 
 
+def test_method_is_no_task() -> None:
+    class Shop:
+        def sell(self, item: str) -> None: ...
+
+        @classmethod
+        def close(cls) -> None: ...
+
+    wrapped = functools.wraps(Shop.sell)(lambda *args: None)
+
+    for function in (Shop.sell, wrapped, Shop.__dict__["close"].__func__):
+        with pytest.raises(
+            ConfigurationError, match="is a method of class 'Shop', and a job carri"
+        ):
+            make(function)
+
+
+def test_what_needs_no_instance_is_a_task_wherever_it_stands() -> None:
+    class Shop:
+        def sell(self, item: str) -> str:
+            return item
+
+        @classmethod
+        def name(cls) -> str:
+            return cls.__name__
+
+        @staticmethod
+        def open(hour: int) -> int:
+            return hour
+
+    def about(self: str) -> str:
+        return self
+
+    assert make(Shop().sell)("tea") == "tea"
+    assert make(Shop.name)() == "Shop"
+    assert make(Shop.open)(8) == 8
+    assert make(about)("me") == "me"
+
+
 def test_wrong_option_fails_at_decoration() -> None:
     with pytest.raises(InvalidOption, match="did you mean 'timeout'"):
         make(receipt, timeot=5)

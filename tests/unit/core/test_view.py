@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from anyjob.core.backend import JobRecord
+from anyjob.core.durations import MAX_INSTANT, MAX_SPAN
 from anyjob.core.errors import (
     AnyjobError,
     DecodeError,
@@ -18,7 +19,7 @@ from anyjob.core.errors import (
 )
 from anyjob.core.limits import MAX_PAYLOAD
 from anyjob.core.note import Run, noted
-from anyjob.core.result import decode_end, encode_end, encode_success
+from anyjob.core.result import RESULT_OVERHEAD, decode_end, encode_end, encode_success
 from anyjob.core.state import State
 from anyjob.core.view import edited, view
 from anyjob.core.wire import decode_body
@@ -26,6 +27,7 @@ from anyjob.core.wire import decode_body
 GOLDEN = Path(__file__).parent / "golden"
 FULL = (GOLDEN / "v1-full.json").read_bytes()
 MINIMAL = (GOLDEN / "v1-minimal.json").read_bytes()
+NOW = 1_000_000.0
 
 
 def record(**fields: Any) -> JobRecord:
@@ -44,7 +46,7 @@ def record(**fields: Any) -> JobRecord:
 def test_view_decodes_body_note_and_place() -> None:
     note = noted(b"", Run(at=1.0, attempt=1, ended="retry"), ValueError("boom"))
 
-    seen = view(record(note=note, due=5.0), MAX_PAYLOAD)
+    seen = view(record(note=note, due=5.0), MAX_PAYLOAD, NOW)
 
     assert (seen.task, seen.queue, seen.attempts) == ("shop.mail.send_receipt", "mail", 2)
     assert seen.arguments == '{"order_id":42,"copy":true}'
@@ -56,14 +58,14 @@ def test_view_decodes_body_note_and_place() -> None:
 
 @pytest.mark.parametrize("body", [b"", b"\xff\x00", b"[" * 100_000, MINIMAL[:-5]])
 def test_view_of_an_undecodable_body_says_why_and_keeps_its_bytes(body: bytes) -> None:
-    seen = view(record(body=body, state=State.DEAD, reason="undecodable"), MAX_PAYLOAD)
+    seen = view(record(body=body, state=State.DEAD, reason="undecodable"), MAX_PAYLOAD, NOW)
 
     assert seen.undecodable.startswith("expected ")
     assert (seen.body, seen.task, seen.reason) == (body, "", "undecodable")
 
 
 def test_view_of_a_body_that_is_gone_shows_the_rest() -> None:
-    seen = view(record(body=None, state=State.SUCCEEDED), MAX_PAYLOAD)
+    seen = view(record(body=None, state=State.SUCCEEDED), MAX_PAYLOAD, NOW)
 
     assert (seen.body, seen.task, seen.result, seen.undecodable) == (None, "", None, "")
 
@@ -71,19 +73,33 @@ def test_view_of_a_body_that_is_gone_shows_the_rest() -> None:
 def test_view_shows_the_result_of_a_success() -> None:
     outcome = encode_success(b'{"total":5}')
 
-    assert view(record(state=State.SUCCEEDED, outcome=outcome), MAX_PAYLOAD).result == '{"total":5}'
+    assert (
+        view(record(state=State.SUCCEEDED, outcome=outcome), MAX_PAYLOAD, NOW).result
+        == '{"total":5}'
+    )
+
+
+@pytest.mark.parametrize(("until", "result"), [(NOW + 1, "5"), (NOW, None), (NOW - 1, None)])
+def test_view_shows_a_result_for_its_time(until: float, result: str | None) -> None:
+    outcome = encode_success(b"5", until)
+
+    assert view(record(state=State.SUCCEEDED, outcome=outcome), MAX_PAYLOAD, NOW).result == result
+
+
+def test_largest_time_of_a_result_takes_no_more_than_its_overhead() -> None:
+    assert len(encode_success(b"", MAX_INSTANT + MAX_SPAN)) <= RESULT_OVERHEAD
 
 
 def test_view_shows_why_a_job_ended() -> None:
     with_reason = record(state=State.CANCELLED, outcome=encode_end("not needed"))
     without = record(state=State.CANCELLED, outcome=encode_end(""), reason="by hand")
 
-    assert view(with_reason, MAX_PAYLOAD).reason == "not needed"
-    assert view(without, MAX_PAYLOAD).reason == "by hand"
+    assert view(with_reason, MAX_PAYLOAD, NOW).reason == "not needed"
+    assert view(without, MAX_PAYLOAD, NOW).reason == "by hand"
 
 
 def test_view_of_an_unreadable_outcome_shows_the_rest() -> None:
-    seen = view(record(state=State.DEAD, outcome=b"\xff", reason="failed"), MAX_PAYLOAD)
+    seen = view(record(state=State.DEAD, outcome=b"\xff", reason="failed"), MAX_PAYLOAD, NOW)
 
     assert (seen.reason, seen.result) == ("failed", None)
 
@@ -92,7 +108,9 @@ def test_view_of_an_unreadable_outcome_shows_the_rest() -> None:
 def test_view_of_any_bytes_raises_nothing(
     body: bytes | None, note: bytes, outcome: bytes | None, state: State
 ) -> None:
-    assert view(record(body=body, note=note, outcome=outcome, state=state), MAX_PAYLOAD).id == "a"
+    assert (
+        view(record(body=body, note=note, outcome=outcome, state=state), MAX_PAYLOAD, NOW).id == "a"
+    )
 
 
 def test_edit_replaces_arguments_by_name_and_leaves_the_others() -> None:

@@ -5,10 +5,25 @@ from collections.abc import Iterator
 import pytest
 
 from anyjob import App, Event
+from tests.unit.checked import CheckedMemory, watching
 from tests.unit.worker.clocks import ShiftedClock
 
 #: What a test that has to wait for a job waits at most.
 PATIENCE = 30.0
+
+
+@pytest.fixture(autouse=True)
+def _watched(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Every backend in memory reports what a worker may not do."""
+    with watching(monkeypatch):
+        yield
+
+
+@pytest.fixture
+def unwatched() -> Iterator[None]:
+    """For a test that itself does what no worker may."""
+    yield
+    CheckedMemory.made.clear()
 
 
 @pytest.fixture

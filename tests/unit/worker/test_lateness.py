@@ -42,6 +42,7 @@ def late(jobs: App, request: pytest.FixtureRequest) -> Attempt:
     task.enqueue()
     consumer = jobs.backend.consume([QueueShare("default")], lease=30, worker="w")
     [lease] = consumer.fetch(1, 0)
+    consumer.close(release=False)
     attempt = Attempt(task, lease, decode_body(lease.body), CLOCK)
     attempt.lease_deadline = CLOCK.monotonic() - 1
     return attempt

@@ -105,6 +105,7 @@ def test_job_whose_lease_is_lost_is_stopped_and_its_outcome_dropped(
         until(lambda: "this outcome is dropped" in caplog.text)
         thief.settle([Complete(lease=lease, outcome=b'{"result":"theirs"}', keep=60)])
         thief.flush(5)
+        thief.close(release=True)
         assert job.result(timeout=30) == "theirs"
 
     assert ended == ["its lease was lost"]
@@ -165,6 +166,7 @@ def test_lease_that_was_lost_between_outcome_and_settlement_drops_the_outcome(
         [lease] = thief.fetch(1, 5)
         thief.settle([Complete(lease=lease, outcome=b'{"result":"theirs"}', keep=60)])
         thief.flush(5)
+        thief.close(release=True)
         stolen.set()
         return "ours"
 

@@ -8,6 +8,7 @@ from random import Random
 import pytest
 
 from anyjob import App, State
+from anyjob.conformance import Checked
 from anyjob.core.backend import QueueShare
 from anyjob.core.clock import SystemClock
 from anyjob.core.events import Event, Subscribers
@@ -41,7 +42,7 @@ def no_errors(event: Event, error: BaseException) -> None:
 
 @pytest.fixture
 def worker(app: App, line: Line, told: Heard) -> Iterator[Worker]:
-    backend = FlakyBackend(URL, line)
+    backend = Checked(FlakyBackend(URL, line))
     backend.open()
     subscribers = Subscribers(no_errors)
     subscribers.add("*", told.append)
@@ -58,6 +59,8 @@ def worker(app: App, line: Line, told: Heard) -> Iterator[Worker]:
     yield made
     line.cut.clear()
     made.stop()
+    backend.close()
+    backend.check()
     backend.close()
 
 

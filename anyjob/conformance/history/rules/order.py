@@ -10,9 +10,12 @@ from itertools import accumulate, groupby
 from anyjob.conformance.history.index import Delivery, Index
 from anyjob.conformance.history.rules.finding import Finding
 from anyjob.conformance.history.rules.waits import Wait, wait_of
+from anyjob.core.envelope import PRIORITIES
 
 #: One job in so many may come from the low end of the priorities.
 LOW_SHARE = 16
+#: Those turns may begin at each priority in turn, so one job in so many is surely of the lowest.
+LOW_ROUND = LOW_SHARE * PRIORITIES
 
 
 def inversion(index: Index) -> Iterator[Finding]:
@@ -70,7 +73,7 @@ def starved(index: Index) -> Iterator[Finding]:
             continue
         beside = _within(taken[wait.queue], wait)
         of_low = _within(low[wait.queue], wait)
-        if beside > LOW_SHARE * (of_low + index.header.consumers + 1):
+        if beside > LOW_ROUND * (of_low + index.header.consumers + 1):
             yield Finding(
                 job.id,
                 f"ready at the lowest priority while {beside} others were leased, {of_low} of them"

@@ -182,6 +182,137 @@ def test_forked_child_is_refused_and_opens_its_own(url: str) -> None:
     assert done.stdout == "good\n", done.stderr
 
 
+#: Forks while three threads of the parent write, read and wait; each child opens its own.
+FORKED_UNDER_LOAD = """
+import os, sys, threading, uuid
+from anyjob.backends.sqlite import SQLiteBackend
+from anyjob.core.backend import QueueShare
+from anyjob.core.envelope import Envelope
+
+def job(queue): return Envelope(str(uuid.uuid4()), queue, b"body" * 100)
+
+backend = SQLiteBackend(sys.argv[1]); backend.open()
+ended, failed, sent = threading.Event(), [], [0]
+
+def use(act):
+    try:
+        while not ended.is_set():
+            act()
+    except BaseException as error:
+        failed.append(repr(error))
+
+def write():
+    backend.enqueue([job("mail") for _ in range(20)])
+    sent[0] += 20
+
+consumer = backend.consume([QueueShare("none")], lease=30, worker="w")
+acts = [write, lambda: backend.counts("mail"), lambda: consumer.fetch(1, 0.05)]
+threads = [threading.Thread(target=use, args=(act,)) for act in acts]
+for thread in threads:
+    thread.start()
+codes = []
+for _ in range(15):
+    child = os.fork()
+    if child == 0:
+        try:
+            fresh = SQLiteBackend(sys.argv[1]); fresh.open()
+            for _ in range(3):
+                fresh.enqueue([job("child")])
+            fresh.counts("mail")
+            fresh.close()
+        except BaseException as error:
+            sys.stderr.write(f"child: {error!r}\\n")
+            os._exit(1)
+        os._exit(0)
+    codes.append(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+ended.set()
+for thread in threads:
+    thread.join()
+assert not any(codes), codes
+assert not failed, failed
+assert backend.counts("mail").ready == sent[0] > 0
+assert backend.counts("child").ready == 45
+backend.close()
+print("good")
+"""
+
+
+def run_script(script: str, url: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-W", "ignore::DeprecationWarning", "-c", script, url],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=100,
+    )
+
+
+def test_fork_under_load_leaves_parent_and_children_a_file_to_use(url: str, path: Path) -> None:
+    done = run_script(FORKED_UNDER_LOAD, url)
+
+    assert done.stdout == "good\n", done.stderr
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
+#: Looks for descriptors of the database right after a fork, and goes on in the parent.
+FORKED_AND_LOOKED_AT = """
+import os, sys
+from anyjob.backends.sqlite import SQLiteBackend
+
+path = sys.argv[1].removeprefix("sqlite:///")
+backend = SQLiteBackend(sys.argv[1]); backend.open(); backend.counts("mail")
+
+def opened():
+    found = [os.path.realpath(f"/proc/self/fd/{fd}") for fd in os.listdir("/proc/self/fd")]
+    return sum(name in (path, path + "-wal", path + "-shm") for name in found)
+
+assert opened() > 0
+child = os.fork()
+if child == 0:
+    os._exit(opened())
+inherited = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+assert inherited == 0, inherited
+assert backend.counts("mail").ready == 0 and opened() > 0
+print("good")
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+def test_forked_child_inherits_no_open_database(url: str) -> None:
+    done = run_script(FORKED_AND_LOOKED_AT, url)
+
+    assert done.stdout == "good\n", done.stderr
+
+
+FORKED_AND_REPLACED = """
+import os, sys
+from anyjob.backends.sqlite import SQLiteBackend
+from anyjob.core.errors import BackendUnavailable
+
+path = sys.argv[1].removeprefix("sqlite:///")
+told = []
+backend = SQLiteBackend(sys.argv[1]); backend.open()
+backend.subscribe(lambda name, facts: told.append((name, facts["how"])))
+child = os.fork()
+if child == 0:
+    os._exit(0)
+os.waitpid(child, 0)
+os.unlink(path)
+try:
+    backend.counts("mail")
+except BackendUnavailable as error:
+    print("deleted or replaced" in str(error), told)
+print(backend.counts("mail").ready)
+"""
+
+
+def test_file_that_went_while_it_was_closed_for_a_fork_is_told(url: str) -> None:
+    done = run_script(FORKED_AND_REPLACED, url)
+
+    assert done.stdout == "True [('backend.replaced', 'deleted')]\n0\n", done.stderr
+
+
 def test_consumer_that_closes_gives_back_what_it_holds(
     backend: SQLiteBackend, consumer: Consumer, job: MakeJob
 ) -> None:

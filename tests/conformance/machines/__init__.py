@@ -1,0 +1,1 @@
+"""The state machines catch what each of them is for."""
