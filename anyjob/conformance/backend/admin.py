@@ -69,6 +69,22 @@ class Admin(BackendProperties):
         slack = scene.capabilities.resolution + late
         assert least - slack <= age <= most + slack
 
+    @shows("ADM-1", moves_clock=True)
+    def test_adm_1_lapsed_job_is_ready_since_its_lease_ended(self, scene: Scene) -> None:
+        assert scene.clock is not None
+        scene.put()
+        consumer, began = scene.consumer(), scene.clock.monotonic()
+        scene.one(consumer)
+
+        scene.pass_time(scene.lease + 40.0)
+
+        age = scene.backend.counts(QUEUE).oldest_ready_age
+        most = scene.clock.monotonic() - began - scene.lease
+        assert age is not None
+        late = SETTLES_IN if scene.capabilities.counts == "approximate" else 0.0
+        slack = scene.capabilities.redelivery_lag + scene.capabilities.resolution + late
+        assert 40.0 - slack <= age <= most + slack
+
     @shows("ADM-2", needs="delay")
     def test_adm_2_purge_removes_what_was_named_and_nothing_else(self, scene: Scene) -> None:
         scene.put(2)
@@ -115,6 +131,18 @@ class Admin(BackendProperties):
 
         assert scene.counted() == (0, 0, 1, 0)
         assert scene.settle(consumer, Complete(lease=leased)) == [Answer.DONE]
+
+    @shows("ADM-2", needs="dead")
+    def test_adm_2_more_than_a_page_is_discarded(self, scene: Scene) -> None:
+        consumer = scene.consumer()
+        scene.put(SEVERAL_PAGES)
+        leases = scene.take(consumer, SEVERAL_PAGES)
+        scene.settle(consumer, *(Bury(lease=lease, reason="broken") for lease in leases))
+        ids = [lease.id for lease in leases]
+
+        assert scene.backend.discard(QUEUE, ids[1:]) == SEVERAL_PAGES - 1
+
+        assert scene.counted() == (0, 0, 0, 1)
 
     @shows("ADM-3", needs="pause")
     def test_adm_3_paused_queue_delivers_nothing_until_resumed(self, scene: Scene) -> None:
@@ -178,6 +206,16 @@ class Admin(BackendProperties):
         assert [lease.id for lease in scene.rest(scene.consumer())] == [kept.id]
         assert [_state(scene, job) for job in jobs] == [State.CANCELLED] * len(jobs)
 
+    @shows("ADM-4", needs="cancel", moves_clock=True)
+    def test_adm_4_cancelled_job_is_shown_for_as_long_as_was_asked(self, scene: Scene) -> None:
+        [job] = scene.put()
+        keep = 10 * scene.capabilities.dedup_window + 60.0
+
+        assert scene.backend.cancel(QUEUE, [job.id], keep=keep) == [CANCELLED]
+        scene.pass_time(0.99 * keep)
+
+        assert _state(scene, job) is State.CANCELLED
+
     @shows("ADM-4", needs="cancel")
     def test_adm_4_running_and_ended_jobs_are_left_alone(self, scene: Scene) -> None:
         scene.put(3)
@@ -225,10 +263,10 @@ class Admin(BackendProperties):
 
     @shows("ADM-5", needs="browse")
     def test_adm_5_ready_and_leased_jobs_are_listed(self, scene: Scene) -> None:
-        low, high = scene.put(2, priority=0), scene.put(2, priority=9)
+        low, high = scene.put(2, priority=0), scene.put(5, priority=9)
 
         listed = _listed(scene, QUEUE, State.READY)
-        leases = scene.take(scene.consumer(), 2)
+        leases = scene.take(scene.consumer(), 5)
 
         assert sorted(listed) == sorted(job.id for job in low + high)
         if scene.capabilities.order == "fifo" and scene.capabilities.priorities > 1:

@@ -19,6 +19,8 @@ from anyjob.core.verdict import MAX_REDELIVERIES, verdict_of
 from anyjob.core.wire import VERSION, Body
 
 MAX_ATTEMPTS = 4
+#: More jobs than any backend handles in one step, and half of them too.
+SEVERAL_PAGES = 5_000
 _NO_ARGUMENTS = msgspec.Raw(b"{}")
 
 
@@ -69,6 +71,19 @@ class Dead(BackendProperties):
         assert (record.attempts, record.redeliveries) == (2, 1)
         assert record.ended is not None
         assert lease.now - 1.0 <= record.ended <= lease.until
+
+    @shows("DLQ-2", needs="results")
+    def test_dlq_2_dead_job_shows_its_outcome(self, scene: Scene) -> None:
+        [job] = scene.put()
+        consumer = scene.consumer()
+        lease = scene.one(consumer)
+
+        burial = Bury(lease=lease, reason="broken", outcome=b"what it came to", keep=scene.lease)
+        assert scene.settle(consumer, burial) == [Answer.DONE]
+
+        record = scene.record(job)
+        assert record is not None
+        assert record.outcome == b"what it came to"
 
     @shows("DLQ-2", needs="dead")
     def test_dlq_2_job_buried_unrun_has_no_attempt_more(self, scene: Scene) -> None:
@@ -122,6 +137,19 @@ class Dead(BackendProperties):
         assert (lease.id, lease.body, lease.priority) == (job.id, job.body, job.priority)
         assert (lease.attempt, lease.redeliveries, lease.note) == (1, 0, b"history")
         assert _dead(scene, other).state is State.DEAD
+
+    @shows("DLQ-5", needs="dead")
+    def test_dlq_5_more_than_a_page_is_revived(self, scene: Scene) -> None:
+        consumer = scene.consumer()
+        scene.put(SEVERAL_PAGES)
+        leases = scene.take(consumer, SEVERAL_PAGES)
+        scene.settle(consumer, *(Bury(lease=lease, reason="broken") for lease in leases))
+        ids = [lease.id for lease in leases]
+
+        assert scene.backend.revive(QUEUE, ids[: SEVERAL_PAGES // 2]) == SEVERAL_PAGES // 2
+        assert scene.backend.revive(QUEUE, None) == SEVERAL_PAGES // 2
+
+        assert scene.counted() == (SEVERAL_PAGES, 0, 0, 0)
 
     @shows("DLQ-5", needs="dead")
     def test_dlq_5_edit_replaces_the_body(self, scene: Scene) -> None:

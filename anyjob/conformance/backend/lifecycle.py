@@ -168,6 +168,12 @@ class Lifecycle(BackendProperties):
         assert scene.one(scene.consumer()).id == job.id
 
     @shows("LIF-3")
+    def test_lif_3_queue_is_declared_in_its_own_namespace(self, scene: Scene) -> None:
+        scene.fresh(namespace="another").declare([QueueSpec("theirs")])
+
+        assert "theirs" not in scene.backend.queues()
+
+    @shows("LIF-3")
     def test_lif_3_many_may_open_and_declare_at_once(self, scene: Scene) -> None:
         def join() -> int:
             backend = scene.fresh()

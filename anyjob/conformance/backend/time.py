@@ -142,6 +142,21 @@ class Time(BackendProperties):
         scene.outlast(0.4 * scene.lease)
         assert scene.one(other).id == lapsing.id
 
+    @shows("TIM-4", moves_clock=True)
+    def test_tim_4_jump_of_the_wall_clock_moves_no_extended_lease(self, scene: Scene) -> None:
+        assert scene.clock is not None
+        scene.put()
+        owner, other = scene.consumer(), scene.consumer()
+        lease = scene.one(owner)
+
+        scene.clock.jump(3600.0)
+        assert owner.extend([lease], scene.lease) == []
+        scene.pass_time(scene.nearly(scene.lease))
+        scene.assert_idle(other)
+
+        scene.outlast(scene.lease - scene.nearly(scene.lease))
+        assert scene.one(other).redeliveries == 1
+
     @shows("TIM-4", needs="delay", moves_clock=True)
     def test_tim_4_clock_that_steps_back_fires_nothing_early(self, scene: Scene) -> None:
         assert scene.clock is not None

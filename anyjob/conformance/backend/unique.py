@@ -92,6 +92,20 @@ class Uniqueness(BackendProperties):
 
         assert scene.backend.enqueue([scene.job(unique=key)]) == [ACCEPTED]
 
+    @shows("UNQ-2", needs="unique", moves_clock=True)
+    def test_unq_2_jump_of_the_wall_clock_moves_no_time_of_a_key(self, scene: Scene) -> None:
+        assert scene.clock is not None
+        key = Unique("for a while", ttl=scene.delay)
+
+        scene.clock.jump(3600.0)
+        [holder] = scene.put(unique=key)
+        scene.clock.jump(3600.0)
+        assert scene.backend.enqueue([scene.job(unique=key)]) == [Duplicate(holder.id)]
+        scene.clock.jump(-7200.0)
+        scene.pass_time(scene.delay + scene.capabilities.resolution)
+
+        assert scene.backend.enqueue([scene.job(unique=key)]) == [ACCEPTED]
+
     @shows("UNQ-3", needs="unique")
     def test_unq_3_refused_enqueue_leaves_no_key_behind(self, scene: Scene) -> None:
         too_large = bytes(scene.capabilities.max_payload + 1)

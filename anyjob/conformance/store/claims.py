@@ -78,6 +78,13 @@ class Claims(StoreProperties):
             assert abs(renewed.left - scene.ttl) <= _slack(scene)
 
     @shows("CLM-3")
+    def test_clm_3_claim_that_is_over_cannot_be_given_up(self, scene: StoreScene) -> None:
+        mine = _claim(scene, "me")
+        scene.elapse(scene.ttl + scene.instant)
+
+        assert scene.store.unclaim([("key", mine.fence)]) == [False]
+
+    @shows("CLM-3")
     def test_clm_3_former_owner_changes_nothing(self, scene: StoreScene) -> None:
         former = _claim(scene, "former")
         scene.pass_time(scene.ttl + scene.instant)

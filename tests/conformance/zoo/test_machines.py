@@ -39,7 +39,7 @@ def marked(mutant: Mutant) -> ParameterSet:
     return pytest.param(mutant, marks=marks, id=str(mutant))
 
 
-@pytest.mark.parametrize("mutant", [*map(marked, CAUGHT)])
+@pytest.mark.parametrize("mutant", [marked(mutant) for mutant in CAUGHT])
 def test_machine_alone_catches_the_mutant(
     mutant: Mutant, record_property: Callable[[str, object], None]
 ) -> None:

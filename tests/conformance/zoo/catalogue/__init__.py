@@ -1,6 +1,7 @@
 """Every mutant, by the group of the property that has to catch it."""
 
 from tests.conformance.zoo.catalogue.admin import ADMIN
+from tests.conformance.zoo.catalogue.by_hand import BY_HAND
 from tests.conformance.zoo.catalogue.crashes import CRASHES
 from tests.conformance.zoo.catalogue.dead import DEAD
 from tests.conformance.zoo.catalogue.declared import LIARS
@@ -32,6 +33,7 @@ BROKEN = [
     *LIFE,
     *STORES,
     *SQLITE,
+    *BY_HAND,
     *CRASHES,
     *WIRED,
 ]

@@ -15,7 +15,7 @@ ADMIN = [
         fails="ADM-1",
         says="counts_equal_what_is_there",
         spoils="ADM-2 DLQ-6",
-        machine="admin",
+        machine="administration",
     ),
     mutant(
         "the oldest is the youngest",
@@ -32,7 +32,7 @@ ADMIN = [
         ),
         fails="ADM-2",
         says="purge_removes_what_was_named_and_nothing_else",
-        machine="admin",
+        machine="administration",
     ),
     mutant(
         "a purge of one state takes the other too",
@@ -43,14 +43,14 @@ ADMIN = [
         ),
         fails="ADM-2",
         says="purge_removes_what_was_named_and_nothing_else",
-        machine="admin",
+        machine="administration",
     ),
     mutant(
         "a discard of some takes them all",
         ("backend.py", "discard(found, dead(found, ids))", "discard(found, dead(found, None))"),
         fails="ADM-2",
         says="discard_removes_the_dead_that_were_named",
-        machine="admin",
+        machine="administration",
     ),
     mutant(
         "a pause forgets what is redelivered",
@@ -61,7 +61,7 @@ ADMIN = [
         ),
         fails="ADM-3",
         says="expected nothing to lease, got",
-        machine="admin",
+        machine="administration",
     ),
     mutant(
         "a pause does nothing",
@@ -69,7 +69,7 @@ ADMIN = [
         fails="ADM-3",
         says="expected nothing to lease, got",
         spoils="CAP-2",
-        machine="admin",
+        machine="administration",
     ),
     mutant(
         "one pause stops all queues",
@@ -90,7 +90,7 @@ ADMIN = [
         ),
         fails="ADM-3",
         says="paused_queue_delivers_nothing_until_resumed",
-        machine="admin",
+        machine="administration",
     ),
     mutant(
         "a cancelled job is delivered all the same",
@@ -102,7 +102,7 @@ ADMIN = [
         fails="ADM-4",
         says="cancelled_job_is_never_delivered",
         spoils="CAP-2 UNQ-2",
-        machine="admin",
+        machine="administration",
     ),
     mutant(
         "a delayed job cannot be cancelled and is said to be",
@@ -114,7 +114,7 @@ ADMIN = [
         fails="ADM-4",
         says="cancelled_job_is_never_delivered",
         spoils="UNQ-2",
-        machine="admin",
+        machine="administration",
     ),
     mutant(
         "a cancel takes a running job",
@@ -125,7 +125,7 @@ ADMIN = [
         ),
         fails="ADM-4",
         says="running_and_ended_jobs_are_left_alone",
-        machine="admin",
+        machine="administration",
     ),
     mutant(
         "a page begins with the last job of the one before",

@@ -20,7 +20,7 @@ DEAD = [
         fails="DLQ-1",
         says="failing_job_has_all_its_runs_and_no_more",
         spoils="SET-4",
-        machine="admin",
+        machine="administration",
     ),
     mutant(
         "the last run vanishes",
@@ -32,7 +32,7 @@ DEAD = [
         fails="DLQ-1",
         says="failing_job_has_all_its_runs_and_no_more",
         spoils="SET-4",
-        machine="admin",
+        machine="administration",
     ),
     mutant(
         "a burial keeps no body",
@@ -44,7 +44,7 @@ DEAD = [
         fails="DLQ-2",
         says="dead_job_equals_the_original_and_says_why",
         spoils="DLQ-5 DLQ-7",
-        machine="admin",
+        machine="administration",
     ),
     mutant(
         "a burial keeps no reason",
@@ -52,7 +52,7 @@ DEAD = [
         fails="DLQ-2",
         says="dead_job_equals_the_original_and_says_why",
         spoils="LSE-4",
-        machine="admin",
+        machine="administration",
     ),
     mutant(
         "a burial always counts a run",
@@ -63,14 +63,14 @@ DEAD = [
         ),
         fails="DLQ-2",
         says="job_buried_unrun_has_no_attempt_more",
-        machine="admin",
+        machine="administration",
     ),
     mutant(
         "a burial does not count its run",
         ("settling.py", "            job.attempts += settlement.ran\n", ""),
         fails="DLQ-2",
         says="dead_job_equals_the_original_and_says_why",
-        machine="admin",
+        machine="administration",
     ),
     mutant(
         "poison goes round for ever",
@@ -87,21 +87,21 @@ DEAD = [
         ("administration.py", REVIVED, "    job.redeliveries = 0\n"),
         fails="DLQ-5",
         says="revived_job_begins_anew_and_keeps_its_past",
-        machine="admin",
+        machine="administration",
     ),
     mutant(
         "a revived job loses its note",
         ("administration.py", REVIVED, REVIVED + "    job.note = b''\n"),
         fails="DLQ-5",
         says="revived_job_begins_anew_and_keeps_its_past",
-        machine="admin",
+        machine="administration",
     ),
     mutant(
         "the edit of a revived job is ignored",
         ("administration.py", "    if body is not None:\n        job.body = body\n", ""),
         fails="DLQ-5",
         says="edit_replaces_the_body",
-        machine="admin",
+        machine="administration",
     ),
     mutant(
         "a revived job takes a key that another holds",
