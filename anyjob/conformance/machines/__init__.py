@@ -33,6 +33,10 @@ class BackendMachines:
     def test_administration_machine(self) -> None:
         run_machine("administration", self.harness)
 
+    @explores("PAY-1", "PAY-2", "PAY-4", "SET-3", "DLQ-2", "DLQ-5", "ENQ-1", "ENQ-3", "ENQ-5")
+    def test_payload_machine(self) -> None:
+        run_machine("payload", self.harness)
+
 
 class StoreMachines:
     """The machines that run on a store; `conformance_suite` sets the harness."""

@@ -53,6 +53,9 @@ class ModelJob:
     redeliveries: int = 0
     note: bytes = b""
     token: int | None = None
+    #: Whether its place was given by its enqueue: that of a job that was delayed, retried or
+    #: revived is left open, and so is where a release puts it back.
+    is_placed: bool = True
     was_released: bool = False
     tokens: set[int] = field(default_factory=set)
     reason: str | None = None
@@ -120,6 +123,7 @@ class Model:
             state=State.SCHEDULED if at > self.now() else State.READY,
             place=None if envelope.due is not None else self._next_place(),
             at=at,
+            is_placed=envelope.due is None,
         )
         self.jobs[job.id] = job
 
@@ -170,6 +174,7 @@ class Model:
         """A dead job was made ready."""
         job.state, job.place, job.at = State.READY, None, self.now()
         job.attempts = job.redeliveries = 0
+        job.is_placed = False
         job.reason = None
         job.body = job.body if body is None else body
 
@@ -272,11 +277,13 @@ class Model:
                 job.state, job.at = State.DEAD, self.now()
             case Retry():
                 job.attempts += 1
+                job.is_placed = False
                 self._wait(job, settlement.delay, None)
             case Release():
                 job.was_released = True
-                place = HEAD if self.capabilities.release == "place" else None
-                self._wait(job, settlement.delay, place)
+                job.is_placed = job.is_placed and not settlement.delay
+                returns = job.is_placed and self.capabilities.release == "place"
+                self._wait(job, settlement.delay, HEAD if returns else None)
             case Abandon():
                 job.redeliveries += 1
                 self._wait(job, 0.0, None)

@@ -17,6 +17,7 @@ from anyjob.conformance.machines.administration import AdministrationMachine
 from anyjob.conformance.machines.base import Machine
 from anyjob.conformance.machines.leases import LeaseMachine
 from anyjob.conformance.machines.order import OrderMachine
+from anyjob.conformance.machines.payload import PayloadMachine
 from anyjob.conformance.machines.schedule import ScheduleMachine
 from anyjob.conformance.machines.store_keys import StoreKeysMachine
 from anyjob.conformance.machines.store_schedule import StoreScheduleMachine
@@ -29,6 +30,7 @@ MACHINES: dict[str, type[Machine]] = {
     "order": OrderMachine,
     "schedule": ScheduleMachine,
     "administration": AdministrationMachine,
+    "payload": PayloadMachine,
     "store_keys": StoreKeysMachine,
     "store_schedule": StoreScheduleMachine,
 }

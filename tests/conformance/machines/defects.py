@@ -14,7 +14,7 @@ from anyjob.backends.memory import MemoryBackend, MemoryStore
 from anyjob.backends.shares import LowEnd
 from anyjob.core.backend import Consumer, Counts, JobRecord, Page, QueueShare, QueueSpec
 from anyjob.core.envelope import ACCEPTED, Duplicate, Envelope, Receipt
-from anyjob.core.settlement import Answer, Release, Retry, Settled, Settlement
+from anyjob.core.settlement import Answer, Lease, Release, Retry, Settled, Settlement
 from anyjob.core.state import State
 from anyjob.core.store import Claim, ClaimRequest, Delete, Due, Point, Put, Written
 
@@ -394,3 +394,82 @@ class AgeOfTheNewest(MemoryBackend):
     def counts(self, queue: str) -> Counts:
         counts = super().counts(queue)
         return replace(counts, oldest_ready_age=0.0) if counts.ready > 1 else counts
+
+
+# Payload
+
+
+class StopsAtANul(MemoryBackend):
+    """A body that is edited ends at its first NUL."""
+
+    def revive(
+        self, queue: str, ids: Sequence[str] | None, *, edit: Mapping[str, bytes] | None = None
+    ) -> int:
+        cut = {job_id: body.split(b"\x00")[0] for job_id, body in (edit or {}).items()}
+        return super().revive(queue, ids, edit=cut)
+
+
+class KeepsTheCallersList(MemoryBackend):
+    """Buffers the list that it was given, not what is in it."""
+
+    def consume(self, queues: Sequence[QueueShare], *, lease: float, worker: str) -> Consumer:
+        consumer = super().consume(queues, lease=lease, worker=worker)
+        settle, flush, fetch = consumer.settle, consumer.flush, consumer.fetch
+        held: list[Sequence[Settlement]] = []
+
+        def send() -> None:
+            for each in held:
+                settle(each)
+            held.clear()
+
+        def flushing(deadline: float) -> list[Settled]:
+            send()
+            return flush(deadline)
+
+        def fetching(
+            credit: int, timeout: float, limits: Mapping[str, int] | None = None
+        ) -> list[Lease]:
+            send()
+            return fetch(credit, timeout, limits)
+
+        vars(consumer).update(settle=held.append, flush=flushing, fetch=fetching)
+        return consumer
+
+
+class BuffersBeforeItLooks(MemoryBackend):
+    """Refuses what is too large when all before it is buffered."""
+
+    def consume(self, queues: Sequence[QueueShare], *, lease: float, worker: str) -> Consumer:
+        consumer = super().consume(queues, lease=lease, worker=worker)
+        settle = consumer.settle
+
+        def settling(settlements: Sequence[Settlement]) -> None:
+            for each in settlements:
+                settle([each])
+
+        vars(consumer).update(settle=settling)
+        return consumer
+
+
+class KeepsTheNoteThatWasEmptied(MemoryBackend):
+    """Takes an empty note for none."""
+
+    def consume(self, queues: Sequence[QueueShare], *, lease: float, worker: str) -> Consumer:
+        consumer = super().consume(queues, lease=lease, worker=worker)
+        settle, flush = consumer.settle, consumer.flush
+        originals: dict[int, Settlement] = {}
+
+        def settling(settlements: Sequence[Settlement]) -> None:
+            told = [replace(each, note=each.note or None) for each in settlements]
+            originals.update({id(new): old for new, old in zip(told, settlements, strict=True)})
+            kept.extend(told)
+            settle(told)
+
+        def flushing(deadline: float) -> list[Settled]:
+            return [
+                Settled(originals[id(each.settlement)], each.answer) for each in flush(deadline)
+            ]
+
+        kept: list[Settlement] = []
+        vars(consumer).update(settle=settling, flush=flushing)
+        return consumer
