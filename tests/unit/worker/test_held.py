@@ -145,6 +145,7 @@ def test_run_that_ended_or_was_told_to_stop_takes_no_lease_over(attempts: list[A
     assert stopped.ending == LEASE_LOST
 
 
+@pytest.mark.usefixtures("unwatched")  # the lease that followed is made up
 @pytest.mark.parametrize("handed_over", [False, True])
 def test_outcome_is_settled_under_the_lease_that_followed_its_own(
     attempts: list[Attempt], consumer: Consumer, handed_over: bool

@@ -21,6 +21,7 @@ def attempts(jobs: App) -> list[Attempt]:
     jobs.enqueue_many(nothing.job() for _ in range(20))
     consumer = jobs.backend.consume([QueueShare("default")], lease=30, worker="w")
     leases = consumer.fetch(20, 0)
+    consumer.close(release=True)
     return [Attempt(nothing, lease, decode_body(lease.body), SystemClock()) for lease in leases]
 
 
