@@ -151,11 +151,24 @@ class LeaseMachine(QueueMachine):
 
     @rule(who=CONSUMERS, credit=st.integers(1, 4))
     def overtake(self, who: int, credit: int) -> None:
-        """What one consumer holds goes to the other, and its leases are stale."""
+        """What one consumer holds goes to the other, and its leases are stale: they lengthen
+        nobody's.
+        """
+        lapsed = LEASE + self.model.capabilities.redelivery_lag + 0.01
         self.fetch(who, credit)
-        self.advance(LEASE + self.model.capabilities.redelivery_lag + 0.01)
+        self.advance(lapsed)
         self.fetch(1 - who, 10)
-        self.extend(who, list(range(credit)), LEASE)
+        self.extend(who, list(range(credit)), 3 * LEASE)
+        self.advance(lapsed)
+        self.fetch(who, 10)
+
+    @rule(who=CONSUMERS, credit=st.integers(1, 4))
+    def shorten(self, who: int, credit: int) -> None:
+        """Who extends by little gives up what was left."""
+        self.fetch(who, credit)
+        self.extend(who, list(range(credit)), 1.0)
+        self.advance(1.0 + self.model.capabilities.redelivery_lag + 0.01)
+        self.fetch(1 - who, 10)
 
     @rule(who=CONSUMERS)
     def maintain(self, who: int) -> None:

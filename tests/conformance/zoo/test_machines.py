@@ -7,7 +7,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from _pytest.mark import ParameterSet
 
 from anyjob.conformance.effort import effort
 from anyjob.conformance.machines import run_machine
@@ -20,26 +19,13 @@ FIRST = effort().seed
 #: Seeds at each of which a machine has to find a defect.
 SEEDS = range(FIRST, FIRST + effort().pick(1, 20))
 CAUGHT = [mutant for mutant in MUTANTS if mutant.machine in MACHINES]
-#: What no machine draws yet; the day one does, it goes off this list.
-MISSED = {
-    "a late extend lengthens the lease of the new owner": "no stale extend outlasts the owner",
-    "an extend makes no lease shorter": "no shorter extend is waited for",
-    "a settlement without a note drops the last one": "none is settled with a note, then without",
-    "the second hop of a delayed job is lost": "no job is retried twice with a delay",
-}
 #: Strange backends whose time or batches the machines' models do not know.
 UNKNOWN = ("one job a call", "fifty milliseconds an operation")
 #: All of them when certifying: a machine that finds nothing takes seconds.
 STRANGE = [each for each in LEGAL if each.name not in UNKNOWN][: effort().pick(1, len(LEGAL))]
 
 
-def marked(mutant: Mutant) -> ParameterSet:
-    missed = MISSED.get(mutant.name)
-    marks = [] if missed is None else [pytest.mark.xfail(reason=missed, strict=True)]
-    return pytest.param(mutant, marks=marks, id=str(mutant))
-
-
-@pytest.mark.parametrize("mutant", [marked(mutant) for mutant in CAUGHT])
+@pytest.mark.parametrize("mutant", CAUGHT, ids=str)
 def test_machine_alone_catches_the_mutant(
     mutant: Mutant, record_property: Callable[[str, object], None]
 ) -> None:

@@ -20,7 +20,6 @@ DEAD = [
         fails="DLQ-1",
         says="failing_job_has_all_its_runs_and_no_more",
         spoils="SET-4",
-        machine="administration",
     ),
     mutant(
         "the last run vanishes",
@@ -32,7 +31,6 @@ DEAD = [
         fails="DLQ-1",
         says="failing_job_has_all_its_runs_and_no_more",
         spoils="SET-4",
-        machine="administration",
     ),
     mutant(
         "a burial keeps no body",
@@ -63,7 +61,6 @@ DEAD = [
         ),
         fails="DLQ-2",
         says="job_buried_unrun_has_no_attempt_more",
-        machine="administration",
     ),
     mutant(
         "a burial does not count its run",

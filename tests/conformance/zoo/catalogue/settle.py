@@ -79,7 +79,7 @@ SETTLE = [
         fails="SET-3",
         says="settlement_without_a_note_keeps_the_last_one",
         spoils="DLQ-5",
-        machine="lease",
+        machine="administration",
     ),
     mutant(
         "the delay of a retry is dropped",
@@ -90,7 +90,7 @@ SETTLE = [
         ),
         fails="SET-4",
         says="expected nothing to lease, got",
-        machine="lease",
+        machine="schedule",
     ),
     mutant(
         "the second hop of a delayed job is lost",
@@ -102,7 +102,7 @@ SETTLE = [
         fails="SET-4",
         says="expected a job within [0-9.]+ s",
         issue="celery#9867",
-        machine="lease",
+        machine="schedule",
     ),
     mutant(
         "a release costs an attempt",
@@ -133,7 +133,7 @@ SETTLE = [
         fails="SET-5",
         says="released_job_is_at_the_head_of_its_priority",
         spoils="CAP-2",
-        machine="lease",
+        machine="order",
     ),
     mutant(
         "the delay of a release is dropped",
@@ -181,7 +181,6 @@ SETTLE = [
         ),
         fails="SET-7",
         says="children_are_enqueued_if_and_only_if_it_is_done",
-        machine="lease",
     ),
     mutant(
         "the result is stored after the completion",
