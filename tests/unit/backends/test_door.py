@@ -1,6 +1,7 @@
 """The door for authors of backends: what it offers is a promise to other packages."""
 
 import anyjob.backends
+from anyjob.backends import checks, declared, polling
 from anyjob.core import (
     backend,
     capabilities,
@@ -16,6 +17,9 @@ from anyjob.core import (
 )
 
 PROMISED = {
+    checks: "check_edit",
+    declared: "check_jobs refusing",
+    polling: "Polled PollingConsumer",
     backend: "CONTRACT Backend CancelResult Consumer Counts Finding JobRecord Page QueueShare"
     " QueueSpec",
     capabilities: "Capabilities",
