@@ -57,7 +57,10 @@ class UniqueMachine(QueueMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.holdings: dict[str, Holding] = {}
+        #: By key: who may hold it, the newest last.
+        self.holdings: dict[str, list[Holding]] = {}
+        #: Jobs whose key's time was over once: whether it is still theirs is left open.
+        self.outlived: set[str] = set()
         #: Every job as it was accepted, the newest last.
         self.sent: list[Envelope] = []
         self.lapsed_once: set[str] = set()
@@ -156,30 +159,30 @@ class UniqueMachine(QueueMachine):
 
     def _received(self, jobs: Sequence[Envelope], receipts: Sequence[Receipt]) -> None:
         for job, receipt in zip(jobs, receipts, strict=True):
-            holding = self._holding(job)
+            holders = self._holders(job)
             if receipt == ACCEPTED:
-                assert holding is None or not self._is_sure(holding), (
-                    f"{job.id} was accepted, though {holding.job.id} holds its key"
-                )
+                sure = [each.job.id for each in holders if self._is_sure(each)]
+                assert not sure, f"{job.id} was accepted, though {sure} holds its key"
                 self._mark_freedom(job)
                 self.model.accept(job)
                 self.sent.append(job)
                 self._hold(job, self.model.jobs[job.id], exact=True)
             else:
-                assert holding is not None, f"{job.id} got {receipt}, though its key is free"
-                assert receipt == Duplicate(holding.job.id)
+                named = [each for each in holders if receipt == Duplicate(each.job.id)]
+                assert named, f"{job.id} got {receipt}, of {[each.job.id for each in holders]}"
                 self.marks["a conflict named the holder"] += 1
                 self.marks["a key was wanted while its lapsed holder was leased again"] += (
-                    holding.job.id in self.lapsed_once and holding.job.state is State.LEASED
+                    named[0].job.id in self.lapsed_once and named[0].job.state is State.LEASED
                 )
                 assert self.backends[0].get(QUEUE, [job.id]) == [None], "a refused job was stored"
 
-    def _holding(self, job: Envelope) -> Holding | None:
+    def _holders(self, job: Envelope) -> list[Holding]:
         """Who may hold the key of a job."""
-        holding = self.holdings.get(job.unique.key) if job.unique is not None else None
-        if holding is None or not self._is_unfinished(holding.job):
-            return None
-        return holding if self.model.now() <= holding.perhaps + self._eps else None
+        return [
+            each
+            for each in self.holdings.get(job.unique.key if job.unique is not None else "", ())
+            if self._is_unfinished(each.job) and self.model.now() <= each.perhaps + self._eps
+        ]
 
     def _is_sure(self, holding: Holding) -> bool:
         return self.model.now() < holding.surely - self._eps
@@ -191,9 +194,11 @@ class UniqueMachine(QueueMachine):
         until = math.inf if ttl is None else self.model.now() + ttl
         # Whether a job that is revived has its key for what was left or for the whole time is open.
         surely = until if exact or ttl is None else self.model.now()
-        self.holdings[envelope.unique.key] = Holding(job, surely, until)
+        others = [] if surely == until else self._holders(envelope)
+        self.holdings[envelope.unique.key] = [*others, Holding(job, surely, until)]
 
     def _revive_all(self) -> None:
+        self._note_outlived()
         dead = self.model.in_state(State.DEAD)
         revived = self.backends[1].revive(QUEUE, None)
 
@@ -206,27 +211,34 @@ class UniqueMachine(QueueMachine):
         ]
         assert revived == len(alive)
         for job in alive:
-            holding = self._holding(envelopes[job.id])
-            assert holding is None or not self._is_sure(holding), "two unfinished jobs of one key"
+            is_held = any(map(self._is_sure, self._holders(envelopes[job.id])))
+            assert not is_held or job.id in self.outlived, "two unfinished jobs hold one key"
             self.model.revived(job, None)
-            self._hold(envelopes[job.id], job, exact=False)
+            if not is_held:
+                self._hold(envelopes[job.id], job, exact=False)
         for job in self.model.in_state(State.DEAD):
-            assert self._holding(envelopes[job.id]) is not None, f"{job.id} is dead for nothing"
+            assert self._holders(envelopes[job.id]), f"{job.id} is dead for nothing"
             self.marks["a dead job stayed dead for its key"] += 1
 
+    def _note_outlived(self) -> None:
+        for holdings in self.holdings.values():
+            for each in holdings:
+                if not self._is_sure(each):
+                    self.outlived.add(each.job.id)
+
     def _mark_freedom(self, job: Envelope) -> None:
-        former = self.holdings.get(job.unique.key) if job.unique is not None else None
-        if former is None:
-            return
-        state = former.job.state
-        if former.job.id not in self.model.jobs:
-            self.marks["a key was free after its job was removed"] += 1
-        elif state is State.DEAD:
-            self.marks["a key was free after its job died"] += 1
-        elif state.is_terminal:
-            self.marks["a key was free after its job ended"] += 1
-        else:
-            self.marks["a key was free after its time"] += 1
+        self._note_outlived()
+        former = self.holdings.get(job.unique.key, ()) if job.unique is not None else ()
+        for each in former:
+            state = each.job.state
+            if each.job.id not in self.model.jobs:
+                self.marks["a key was free after its job was removed"] += 1
+            elif state is State.DEAD:
+                self.marks["a key was free after its job died"] += 1
+            elif state.is_terminal:
+                self.marks["a key was free after its job ended"] += 1
+            else:
+                self.marks["a key was free after its time"] += 1
 
     def _is_known(self, envelope: Envelope) -> bool:
         job = self.model.jobs.get(envelope.id)
