@@ -16,6 +16,9 @@ PYTEST = $(PYTHON) -m pytest
 # Two workers whatever the machine has, so that a race seen in CI is seen at home.
 PARALLEL = -n 2
 
+# What the command line certifies in `make certify`, with a report; pytest need not run it there a second time.
+CERTIFIED = $(addprefix --ignore=tests/conformance/,test_memory.py test_sqlite.py test_filebox.py wire/test_certified.py)
+
 .PHONY: demo test check docs bench venv certify format clean \
 	test-unit test-conformance test-typing test-acceptance test-docs test-wheel test-pythons
 
@@ -69,7 +72,7 @@ test-pythons: .venv/.complete
 # The longer tier: more examples for each property, more repeats of each crash. Tests read CERTIFY; tests/conftest.py gives
 # Hypothesis its profile.
 certify: .venv/.complete
-	CERTIFY=1 CONFORMANCE_TIER=full $(PYTEST) tests/conformance tests/acceptance $(PARALLEL) --timeout=1800
+	CERTIFY=1 CONFORMANCE_TIER=full $(PYTEST) tests/conformance tests/acceptance $(PARALLEL) --timeout=1800 $(CERTIFIED)
 	$(PYTHON) scripts/conformance_matrix.py --tier full
 
 format: .venv/.complete
