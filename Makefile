@@ -69,7 +69,9 @@ test-pythons: .venv/.complete
 # The longer tier: more examples for each property, more repeats of each crash. Tests read CERTIFY; tests/conftest.py gives
 # Hypothesis its profile.
 certify: .venv/.complete
-	CERTIFY=1 CONFORMANCE_TIER=full $(PYTEST) tests/conformance tests/acceptance $(PARALLEL) --timeout=1800
+	CERTIFY=1 CONFORMANCE_TIER=full $(PYTEST) tests/conformance tests/acceptance $(PARALLEL) --timeout=1800 \
+		--ignore=tests/conformance/zoo
+	CERTIFY=1 $(PYTEST) tests/conformance/zoo $(PARALLEL) --timeout=1800
 	$(PYTHON) scripts/conformance_matrix.py --tier full
 
 format: .venv/.complete
