@@ -16,8 +16,8 @@ PYTEST = $(PYTHON) -m pytest
 # Two workers whatever the machine has, so that a race seen in CI is seen at home.
 PARALLEL = -n 2
 
-# What the command line certifies in `make certify`, with a report; pytest need not run it there a second time.
-CERTIFIED = $(addprefix --ignore=tests/conformance/,test_memory.py test_sqlite.py test_filebox.py wire/test_certified.py)
+# What `make certify` runs apart: the zoo, on examples of quick size, and what the command line certifies with a report.
+ELSEWHERE = $(addprefix --ignore=tests/conformance/,zoo test_memory.py test_sqlite.py test_filebox.py wire/test_certified.py)
 
 .PHONY: demo test check docs bench venv certify format clean \
 	test-unit test-conformance test-typing test-acceptance test-docs test-wheel test-pythons
@@ -72,7 +72,8 @@ test-pythons: .venv/.complete
 # The longer tier: more examples for each property, more repeats of each crash. Tests read CERTIFY; tests/conftest.py gives
 # Hypothesis its profile.
 certify: .venv/.complete
-	CERTIFY=1 CONFORMANCE_TIER=full $(PYTEST) tests/conformance tests/acceptance $(PARALLEL) --timeout=1800 $(CERTIFIED)
+	CERTIFY=1 CONFORMANCE_TIER=full $(PYTEST) tests/conformance tests/acceptance $(PARALLEL) --timeout=1800 $(ELSEWHERE)
+	CERTIFY=1 $(PYTEST) tests/conformance/zoo $(PARALLEL) --timeout=1800
 	$(PYTHON) scripts/conformance_matrix.py --tier full
 
 format: .venv/.complete

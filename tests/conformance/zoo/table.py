@@ -8,7 +8,7 @@ from pathlib import Path
 
 from _pytest.terminal import TerminalReporter
 
-from anyjob.conformance.effort import effort
+from tests.conformance.zoo.thorough import CERTIFYING
 
 #: What a test notes as its property "zoo"; the last note counts.
 GOOD = ("killed", "killed by a machine", "legal passed", "liar caught", "canary fell silent")
@@ -41,7 +41,7 @@ def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:
             terminalreporter.write_line(f"{good}: {len(noted[good])} of {total}")
         for name in missed:
             terminalreporter.write_line(f"  not so: {name}")
-    if effort().tier != "quick":
+    if CERTIFYING:
         REPORT.parent.mkdir(parents=True, exist_ok=True)
         REPORT.write_text(
             json.dumps({key: sorted(names) for key, names in noted.items()}, indent=1)

@@ -10,20 +10,19 @@ from collections.abc import Callable
 import pytest
 
 from anyjob.conformance.clock import FakeClock
-from anyjob.conformance.effort import effort
 from anyjob.conformance.scene import Scene
 from tests.conformance.zoo.catalogue import BROKEN, MUTANTS
 from tests.conformance.zoo.catalogue.declared import LIARS
 from tests.conformance.zoo.judging import directed, judged, showing
 from tests.conformance.zoo.mutant import Mutant, harness_of
+from tests.conformance.zoo.thorough import CERTIFYING, SEED, pick
 
-EFFORT = effort()
 #: Where threads decide whether a defect shows, it has to be caught so many times in a row.
-TRIES = EFFORT.pick(1, 20)
+TRIES = pick(1, 20)
 #: A quick run holds one example in so many against each mutant, others at another seed.
-PARTS = EFFORT.pick(12, 1)
+PARTS = pick(12, 1)
 #: What takes so many seconds to be caught that only certifying waits for it.
-SLOW = ("a frozen server hangs a call",) if EFFORT.tier == "quick" else ()
+SLOW = ("a frozen server hangs a call",) * (not CERTIFYING)
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=str)
@@ -64,7 +63,7 @@ def test_liar_is_failed_by_its_property(
 @pytest.mark.parametrize("at", range(len(MUTANTS)), ids=lambda at: str(MUTANTS[at]))
 def test_mutant_fails_no_property_but_those_it_names(at: int) -> None:
     mutant = MUTANTS[at]
-    part = directed()[(at + EFFORT.seed) % PARTS :: PARTS]
+    part = directed()[(at + SEED) % PARTS :: PARTS]
 
     failed = {
         verdict.property_id: f"{verdict.test}: {verdict.failure}"

@@ -8,21 +8,20 @@ from collections.abc import Callable
 
 import pytest
 
-from anyjob.conformance.effort import effort
 from anyjob.conformance.machines import run_machine
 from anyjob.conformance.machines.run import MACHINES
 from tests.conformance.zoo.catalogue import MUTANTS
 from tests.conformance.zoo.legal import LEGAL, Strange
 from tests.conformance.zoo.mutant import MemoryMutantHarness, Mutant, harness_of
+from tests.conformance.zoo.thorough import SEED, pick
 
-FIRST = effort().seed
 #: Seeds at each of which a machine has to find a defect.
-SEEDS = range(FIRST, FIRST + effort().pick(1, 20))
+SEEDS = range(SEED, SEED + pick(1, 20))
 CAUGHT = [mutant for mutant in MUTANTS if mutant.machine in MACHINES]
 #: Strange backends whose time or batches the machines' models do not know.
 UNKNOWN = ("one job a call", "fifty milliseconds an operation")
 #: All of them when certifying: a machine that finds nothing takes seconds.
-STRANGE = [each for each in LEGAL if each.name not in UNKNOWN][: effort().pick(1, len(LEGAL))]
+STRANGE = [each for each in LEGAL if each.name not in UNKNOWN][: pick(1, len(LEGAL))]
 
 
 @pytest.mark.parametrize("mutant", CAUGHT, ids=str)
@@ -43,10 +42,10 @@ def test_machine_alone_catches_the_mutant(
 
 @pytest.mark.parametrize("machine", MACHINES)
 def test_machine_passes_the_sound_backend(machine: str) -> None:
-    run_machine(machine, MemoryMutantHarness(), seed=FIRST, shrink=False)
+    run_machine(machine, MemoryMutantHarness(), seed=SEED, shrink=False)
 
 
 @pytest.mark.parametrize("strange", STRANGE, ids=str)
 @pytest.mark.parametrize("machine", MACHINES)
 def test_machine_passes_a_strange_backend(strange: Strange, machine: str) -> None:
-    run_machine(machine, strange.harness(), seed=FIRST, shrink=False)
+    run_machine(machine, strange.harness(), seed=SEED, shrink=False)
