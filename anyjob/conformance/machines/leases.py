@@ -32,14 +32,14 @@ SIZES = st.sampled_from([40, 40, 0, 1, 65_537])
 PRIORITIES = st.sampled_from([5, 5, 5, 0, 9])
 DELAYS = st.sampled_from([None, None, None, 0.0, 1.5, LEASE + 10.0])
 JOB = st.tuples(PRIORITIES, DELAYS, SIZES)
-LOTS = st.lists(JOB, min_size=1, max_size=6)
+LOTS = st.lists(JOB, min_size=3, max_size=8)
 END = st.tuples(
-    st.sampled_from(KINDS),
+    st.sampled_from([*KINDS, "retry"]),
     st.sampled_from([None, 5, MAX_NOTE]),
     st.none() | st.none() | JOB,
     st.sampled_from([0.0, 0.0, 2.0, LEASE]),
 )
-ENDS = st.lists(END, min_size=1, max_size=4)
+ENDS = st.lists(END, min_size=3, max_size=6)
 #: How far back in the leases of a consumer: mostly the newest ones, stale ones among them.
 PICKS = st.integers(0, 9)
 JOBS = st.integers(0, 30)
@@ -93,6 +93,7 @@ class LeaseMachine(QueueMachine):
         """What a worker does all day: fetch, and settle what was fetched."""
         self.fetch(who, len(ends))
         self.settle(who, list(enumerate(ends)))
+        self.compare_records()
 
     @rule(
         who=CONSUMERS,
@@ -168,6 +169,17 @@ class LeaseMachine(QueueMachine):
         self.fetch(who, credit)
         self.extend(who, list(range(credit)), 1.0)
         self.advance(1.0 + self.model.capabilities.redelivery_lag + 0.01)
+        self.fetch(1 - who, 10)
+
+    @rule(who=CONSUMERS, credit=st.integers(1, 4))
+    def outlast(self, who: int, credit: int) -> None:
+        """What was extended lasts so long from then on, and no longer."""
+        self.fetch(who, credit)
+        self.advance(LEASE / 2)
+        self.extend(who, list(range(credit)), LEASE)
+        self.advance(LEASE - 0.5)
+        self.fetch(1 - who, 10)
+        self.advance(self.model.capabilities.redelivery_lag + 0.6)
         self.fetch(1 - who, 10)
 
     @rule(who=CONSUMERS)
