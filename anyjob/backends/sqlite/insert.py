@@ -60,7 +60,8 @@ def stock(jobs: Sequence[Envelope], numbers: Mapping[str, int], clock: FileClock
 def insert(connection: sqlite3.Connection, jobs: Stock) -> list[Receipt]:
     """Store jobs, in order, inside a transaction; one receipt each."""
     first = one(connection, _LAST) + 1
-    numbered = [(seq, seq, *row) for seq, row in enumerate(jobs.rows, first)]
+    # Even places: between two jobs there is room for one that loses its place meanwhile.
+    numbered = [(seq, 2 * seq, *row) for seq, row in enumerate(jobs.rows, first)]
     bodies = list(enumerate(jobs.bodies, first))
     receipts: list[Receipt] = [ACCEPTED] * len(numbered)
     for start, end, stored in _JOBS.execute(connection, numbered):

@@ -26,7 +26,7 @@ CREATE TABLE anyjob_jobs (
     id           TEXT NOT NULL,
     state        INTEGER NOT NULL,             -- 0 ready 1 scheduled 2 leased 3 dead 4 succeeded 5 cancelled 6 expired
     at           INTEGER NOT NULL,             -- the rank within the state, see below
-    place        INTEGER NOT NULL,             -- the order within a rank: seq, or that of a later comer
+    place        INTEGER NOT NULL,             -- the order within a rank: twice the seq of its arrival, or one more than that of the last comer
     since        INTEGER NOT NULL,             -- wall: since when it is in its state
     priority     INTEGER NOT NULL,
     attempts     INTEGER NOT NULL DEFAULT 0,   -- failed runs

@@ -9,8 +9,8 @@ from anyjob.backends.sqlite.states import ENDED, LEASED, READY, SCHEDULED
 #: Rows that one transaction touches at most.
 SLICE = 1000
 
-#: The place behind everybody who is there.
-LAST_PLACE = "(SELECT max(seq)+1 FROM anyjob_jobs)"
+#: The place behind everybody who is there, and before whoever comes next.
+LAST_PLACE = "(SELECT 2*max(seq)+1 FROM anyjob_jobs)"
 # Due jobs become ready last of their priority, among themselves in the order of their due times.
 _PROMOTE = f"""
 UPDATE anyjob_jobs SET state={READY}, at=9-priority, place={LAST_PLACE}, since=at WHERE seq IN (

@@ -16,14 +16,7 @@ from tests.conformance.test_sqlite import SQLiteHarness
     "harness",
     [
         MemoryHarness(),
-        pytest.param(
-            SQLiteHarness(),
-            marks=pytest.mark.xfail(
-                strict=True,
-                reason="a retried job shares its place with the next one that is enqueued, and a"
-                " release decides between them by the time of the release",
-            ),
-        ),
+        SQLiteHarness(),
     ],
     ids=["memory", "sqlite"],
 )
