@@ -16,16 +16,21 @@ PYTEST = $(PYTHON) -m pytest
 # Two workers whatever the machine has, so that a race seen in CI is seen at home.
 PARALLEL = -n 2
 
+# The suite's own tests take longer than a push may; `make test-suite` runs them, and `make certify` their longer tier.
+SUITE = tests/conformance/engine tests/conformance/history tests/conformance/machines tests/conformance/wire \
+	tests/conformance/zoo tests/conformance/test_filebox.py tests/conformance/test_filebox_deaths.py \
+	tests/conformance/test_filebox_trouble.py
+OWN = $(addprefix --ignore=,$(SUITE))
 # What `make certify` runs apart: the zoo, on examples of quick size, and what the command line certifies with a report.
 ELSEWHERE = $(addprefix --ignore=tests/conformance/,zoo test_memory.py test_sqlite.py test_filebox.py wire/test_certified.py)
 
 .PHONY: demo test check docs bench venv certify format clean \
-	test-unit test-conformance test-typing test-acceptance test-docs test-wheel test-pythons
+	test-unit test-conformance test-suite test-typing test-acceptance test-docs test-wheel test-pythons
 
 demo: .venv/.complete
 	@$(PYTHON) -m examples.shop
 
-test: test-unit test-conformance test-typing test-acceptance test-docs test-wheel
+test: test-unit test-conformance test-suite test-typing test-acceptance test-docs test-wheel
 
 check: .venv/.complete
 	$(PYTHON) -m ruff format --check .
@@ -50,8 +55,11 @@ test-unit: .venv/.complete
 
 # On the coverage of the unit tests, so the floors hold what both reach together.
 test-conformance: test-unit
-	$(PYTEST) tests/conformance $(PARALLEL) --cov --cov-append --cov-report=
+	$(PYTEST) tests/conformance $(PARALLEL) $(OWN) --cov --cov-append --cov-report=
 	$(PYTHON) scripts/coverage_floors.py
+
+test-suite: .venv/.complete
+	$(PYTEST) $(SUITE) $(PARALLEL)
 
 test-typing: .venv/.complete
 	$(PYTEST) tests/typing

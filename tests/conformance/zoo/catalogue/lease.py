@@ -265,6 +265,7 @@ LEASE = [
         ),
         fails="LSE-10",
         says="expected a job within [0-9.]+ s",
+        spoils="TIM-4",
         machine="lease",
     ),
     mutant(
