@@ -31,7 +31,9 @@ class Diary:
     def lines(self, event: str | None = None) -> list[dict[str, Any]]:
         path = self.folder / "diary.jsonl"
         text = path.read_text() if path.exists() else ""
-        lines = [json.loads(line) for line in text.splitlines()]
+        # A write is whole once it is done; a reader may meet it half way.
+        whole = text[: text.rfind("\n") + 1]
+        lines = [json.loads(line) for line in whole.splitlines()]
         return [line for line in lines if event is None or line["event"] == event]
 
     def runs(self) -> dict[str, list[dict[str, Any]]]:
