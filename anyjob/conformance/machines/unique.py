@@ -117,6 +117,16 @@ class UniqueMachine(QueueMachine):
         self.end(who, [(pick, end) for pick in range(credit)])
         self.enqueue(who, wishes)
 
+    @rule(who=CONSUMERS, key=st.sampled_from(KEYS), end=END)
+    def outlive_a_key(self, who: int, key: str, end: End) -> None:
+        """A job outlives its key, which is another's when the job ends, and a third wants it."""
+        self.enqueue(who, [((key, LEASE / 2), None)])
+        self.take(who, 10)
+        self.pass_time(LEASE / 2 + 1.0)
+        self.enqueue(1 - who, [((key, None), None)])
+        self.end(who, [(pick, end) for pick in range(3)])
+        self.enqueue(who, [((key, None), None)])
+
     # People
 
     @precondition(lambda self: not self.scene.lacks("cancel"))

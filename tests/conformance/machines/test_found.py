@@ -7,7 +7,7 @@ import pytest
 from anyjob.conformance import Harness
 from anyjob.conformance.clock import FakeClock
 from anyjob.conformance.scene import Scene
-from anyjob.core.settlement import Release, Retry
+from anyjob.core.settlement import Answer, Complete, Release, Retry
 from tests.conformance.test_memory import MemoryHarness
 from tests.conformance.test_sqlite import SQLiteHarness
 
@@ -31,3 +31,41 @@ def test_job_released_after_a_retry_stays_before_what_came_later(harness: Harnes
         scene.settle(consumer, Release(lease=scene.one(consumer)))
 
         assert scene.one(consumer).id == job.id
+
+
+def on_both(reason: str) -> pytest.MarkDecorator:
+    """Memory keeps it, and SQLite does not yet."""
+    broken = pytest.param(SQLiteHarness(), marks=pytest.mark.xfail(strict=True, reason=reason))
+    return pytest.mark.parametrize("harness", [MemoryHarness(), broken], ids=["memory", "sqlite"])
+
+
+@on_both("jobs that were retried together share a place, and a release decides by its time")
+def test_released_job_stays_before_another_that_was_retried_with_it(harness: Harness) -> None:
+    with Scene(harness, FakeClock()) as scene:
+        consumer = scene.consumer()
+        scene.put(2)
+        retries = [Retry(lease=lease) for lease in scene.take(consumer, 2)]
+        scene.settle(consumer, *retries)
+        scene.elapse(1.0)
+        first = scene.one(consumer)
+
+        scene.settle(consumer, Release(lease=first))
+
+        assert scene.one(consumer).id == first.id
+
+
+@on_both("when the newest jobs are forgotten, the next ones get places before a retried job's")
+def test_released_job_stays_before_what_came_after_others_were_forgotten(harness: Harness) -> None:
+    with Scene(harness, FakeClock()) as scene:
+        consumer = scene.consumer(lease=10 * scene.lease)
+        scene.put(4)
+        first, *others = scene.take(consumer, 4)
+        ends = [Complete(lease=lease) for lease in others]
+        scene.settle(consumer, Retry(lease=first), *ends)
+        held = scene.one(consumer)
+        scene.pass_time(scene.capabilities.dedup_window + 1.0)
+        scene.put()
+
+        assert scene.settle(consumer, Release(lease=held)) == [Answer.DONE]
+
+        assert scene.one(consumer).id == held.id
