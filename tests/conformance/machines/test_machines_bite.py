@@ -12,6 +12,7 @@ from anyjob.conformance.machines import run_machine
 from anyjob.conformance.machines.base import StoreMachine
 from anyjob.conformance.machines.run import MACHINES
 from anyjob.core.backend import Backend
+from anyjob.core.clock import SystemClock
 from anyjob.core.errors import AnyjobError
 from anyjob.core.store import Entry, Store
 from tests.conformance.machines import defects
@@ -160,3 +161,34 @@ class IgnoresTheClock(PlantedBackend):
 def test_machine_is_untested_where_the_clock_cannot_be_moved() -> None:
     with pytest.raises(pytest.skip.Exception, match="^UNTESTED: the clock"):
         run_machine("unique", IgnoresTheClock(MemoryBackend))
+
+
+class MovesAServersClock(PlantedBackend):
+    """A sound backend whose clock goes on by itself and can be moved forward."""
+
+    def __init__(self) -> None:
+        super().__init__(MemoryBackend)
+        self.clocks: dict[str, MovedClock] = {}
+
+    def backend(self, site: Site) -> Backend:
+        clock = self.clocks.setdefault(site.name, MovedClock())
+        return MemoryBackend(f"memory://{site.name}", namespace=site.namespace, clock=clock)
+
+    def advance(self, site: Site, seconds: float) -> None:
+        self.clocks[site.name].ahead += seconds
+
+
+class MovedClock(SystemClock):
+    ahead = 0.0
+
+    def time(self) -> float:
+        return super().time() + self.ahead
+
+    def monotonic(self) -> float:
+        return super().monotonic() + self.ahead
+
+
+@pytest.mark.parametrize("name", ["lease", "order", "schedule"])
+def test_machine_fails_no_backend_for_the_time_that_passes_by_itself(name: str) -> None:
+    with pytest.raises(pytest.skip.Exception, match="^UNTESTED: time passes"):
+        run_machine(name, MovesAServersClock())
