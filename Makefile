@@ -30,7 +30,7 @@ ELSEWHERE = $(addprefix --ignore=tests/conformance/,zoo test_memory.py test_sqli
 demo: .venv/.complete
 	@$(PYTHON) -m examples.shop
 
-test: test-unit test-conformance test-suite test-typing test-acceptance test-docs test-wheel
+test: test-unit test-conformance test-typing test-acceptance test-docs test-wheel
 
 check: .venv/.complete
 	$(PYTHON) -m ruff format --check .
