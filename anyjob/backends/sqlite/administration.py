@@ -9,8 +9,9 @@ from typing import Any
 from anyjob.backends.sqlite.lots import array, ids_array
 from anyjob.backends.sqlite.settle import drop_bodies, forget_at
 from anyjob.backends.sqlite.space import Space
+from anyjob.backends.sqlite.stamps import Stamps
 from anyjob.backends.sqlite.states import CANCELLED, DEAD, ENDED, LEASED, READY, SCHEDULED
-from anyjob.backends.sqlite.tend import LAST_PLACE, SLICE
+from anyjob.backends.sqlite.tend import SLICE
 from anyjob.core.backend import CancelResult
 
 _STATES = """
@@ -29,9 +30,8 @@ WHERE queue=? AND +state={DEAD} AND id IN (SELECT value FROM json_each(?))
 """
 # Behind a place, because those that cannot be revived stay where they are.
 _DEAD_AFTER = f"""
-SELECT seq, at, place, since FROM anyjob_jobs
-WHERE queue=? AND state={DEAD} AND (at, place, since, seq) > (?, ?, ?, ?)
-ORDER BY at, place, since, seq LIMIT {SLICE}
+SELECT seq, at, place FROM anyjob_jobs
+WHERE queue=? AND state={DEAD} AND (at, place) > (?, ?) ORDER BY at, place LIMIT {SLICE}
 """
 _REMOVE = "DELETE FROM anyjob_jobs WHERE seq IN (SELECT value FROM json_each(?))"
 _SET_BODY = "UPDATE anyjob_bodies SET body=? WHERE seq=?"
@@ -44,8 +44,8 @@ WHERE queue=:queue AND state < {DEAD} AND key_until <= :steady AND ukey IN (
 # OR IGNORE: a job whose unique key has a living holder stays dead.
 _REVIVE = f"""
 UPDATE OR IGNORE anyjob_jobs SET state={READY}, at=9-priority, since=:wall, attempts=0,
-  redeliveries=0, outcome=NULL, reason=NULL, key_until=:steady+key_ttl, place={LAST_PLACE}
-WHERE seq IN (SELECT value FROM json_each(:seqs))
+  redeliveries=0, outcome=NULL, reason=NULL, key_until=:steady+key_ttl, place=:place+asked.key
+FROM json_each(:seqs) AS asked WHERE seq=asked.value
 """
 _STILL_DEAD = f"""
 SELECT seq FROM anyjob_jobs WHERE state={DEAD} AND seq IN (SELECT value FROM json_each(?))
@@ -106,7 +106,7 @@ def revive_slice(
     """Make the dead jobs behind a place ready, at most a slice; how many, and the next place."""
     rows = connection.execute(_DEAD_AFTER, (queue, *after)).fetchall()
     revived = _revive(connection, space, queue, [row[0] for row in rows], edit)
-    return revived, (*rows[-1][1:], rows[-1][0]) if len(rows) == SLICE else None
+    return revived, rows[-1][1:] if len(rows) == SLICE else None
 
 
 def _revive(
@@ -118,11 +118,14 @@ def _revive(
 ) -> int:
     if not seqs:
         return 0
+    with Stamps(connection, space.clock) as stamps:
+        place = stamps.take(len(seqs))
     parameters: dict[str, Any] = {
         "queue": queue,
         "wall": space.clock.wall(),
         "steady": space.clock.steady(),
         "seqs": array(seqs),
+        "place": place,
     }
     connection.execute(_FREE_EXPIRED, parameters)
     connection.execute(_REVIVE, parameters)

@@ -297,7 +297,7 @@ class SQLiteBackend(Backend):
             # Other numbers mean another file, which took the place of the one that was asked.
             now = self._space.numbers(names, connection)
             same = lot if now == numbers else stock(jobs, now, self._space.clock)
-            receipts = insert(connection, same)
+            receipts = insert(connection, same, self._space.clock)
             reach("sqlite.enqueue.before_commit")
             return receipts
 
@@ -354,7 +354,7 @@ class SQLiteBackend(Backend):
             return administration.revive_slice(connection, self._space, number, after or (), edit)
 
         revived = 0
-        after: tuple[int, ...] | None = (-1, -1, -1, -1)
+        after: tuple[int, ...] | None = (-1, -1)
         while after is not None:
             some, after = self._database.write(work)
             revived += some

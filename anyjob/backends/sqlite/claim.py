@@ -20,12 +20,12 @@ _TAKE_LOW = f"""
 {_LEASE} WHERE seq IN (
   SELECT seq FROM anyjob_jobs WHERE queue=:queue AND state={READY} AND at=(
     SELECT max(at) FROM anyjob_jobs WHERE queue=:queue AND state={READY} AND at<=9-:least)
-  ORDER BY place, since, seq LIMIT :want)
+  ORDER BY place LIMIT :want)
 """
 _TAKE_TOP = f"""
 {_LEASE} WHERE seq IN (
   SELECT seq FROM anyjob_jobs WHERE queue=:queue AND state={READY}
-  ORDER BY at, place, since, seq LIMIT :want)
+  ORDER BY at, place LIMIT :want)
 """
 _SEVERAL_LEVELS = f"""
 SELECT (SELECT min(at) FROM anyjob_jobs WHERE queue=:queue AND state={READY})
@@ -33,7 +33,7 @@ SELECT (SELECT min(at) FROM anyjob_jobs WHERE queue=:queue AND state={READY})
 """
 # Everything but bodies and notes in one row, so that the interpreter lock is won back once.
 _TAKEN = f"""
-SELECT json_group_array(json_array(-priority, place, since, seq, id, attempts, redeliveries,
+SELECT json_group_array(json_array(-priority, place, seq, id, attempts, redeliveries,
   length(body), coalesce(length(note), 0)))
 FROM anyjob_jobs LEFT JOIN anyjob_bodies USING (seq)
 WHERE queue=:queue AND state={LEASED} AND at=:until AND token=:token
@@ -52,7 +52,7 @@ _BODY = "SELECT body FROM anyjob_bodies WHERE seq=?"
 _MOST_AT_ONCE = 16 * 1024 * 1024
 
 #: The length of a body that is gone is None; what is left is handed over as undecodable.
-_Job = tuple[int, int, int, int, str, int, int, int | None, int]
+_Job = tuple[int, int, int, str, int, int, int | None, int]
 _jobs = msgspec.json.Decoder(list[_Job])
 
 
@@ -107,9 +107,9 @@ def _leases(
 ) -> list[Lease]:
     jobs = _jobs.decode(connection.execute(_TAKEN, parameters).fetchone()[0])
     jobs.sort()
-    seqs = [job[3] for job in jobs]
-    bodies = _bodies(connection, seqs, [job[7] or 0 for job in jobs])
-    notes = _cut(connection, _NOTES, seqs, [job[8] for job in jobs])
+    seqs = [job[2] for job in jobs]
+    bodies = _bodies(connection, seqs, [job[6] or 0 for job in jobs])
+    notes = _cut(connection, _NOTES, seqs, [job[7] for job in jobs])
     now, until = seconds(grant.wall), seconds(grant.wall + grant.length)
     token, run, gone = grant.token, Verdict.RUN, Verdict.UNDECODABLE
     return [
@@ -126,7 +126,7 @@ def _leases(
             until,
             gone if length is None else run,
         )
-        for (minus, _, _, _, job_id, attempts, redeliveries, length, _), body, note in zip(
+        for (minus, _, _, job_id, attempts, redeliveries, length, _), body, note in zip(
             jobs, bodies, notes, strict=True
         )
     ]

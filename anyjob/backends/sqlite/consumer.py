@@ -247,7 +247,7 @@ class SQLiteConsumer(Consumer):
         wall, steady = clock.wall(), clock.steady()
         length = microseconds(self._lease)
         grant = Grant(token=token, wall=wall, until=steady + length, length=length)
-        available = self._available(connection, credit, limits, numbers, wall, steady)
+        available = self._available(connection, credit, limits, numbers)
         if not any(available):
             return []
         leases: list[Lease] = []
@@ -264,10 +264,10 @@ class SQLiteConsumer(Consumer):
         credit: int,
         limits: Mapping[str, int],
         numbers: Mapping[str, int],
-        wall: int,
-        steady: int,
     ) -> list[int]:
         """How many jobs of each queue may be leased now, after bringing it up to the present."""
+        clock = self._space.clock
+        wall, steady = clock.wall(), clock.steady()
         found = dict.fromkeys(numbers, 0)
         names = {number: name for name, number in numbers.items()}
         rows = connection.execute(LOOK, (array(sorted(names)),)).fetchall()
@@ -276,7 +276,7 @@ class SQLiteConsumer(Consumer):
                 continue
             changed = 0
             if due is not None and due <= wall:
-                changed += promote(connection, number, wall)
+                changed += promote(connection, number, clock)
             if lapse is not None and lapse <= steady:
                 changed += reap(connection, number, wall, steady)
             if any_ready or changed:

@@ -12,6 +12,7 @@ import msgspec
 
 from anyjob.backends.sqlite.clock import FileClock, microseconds
 from anyjob.backends.sqlite.lots import Lots, one
+from anyjob.backends.sqlite.stamps import Stamps
 from anyjob.backends.sqlite.states import ENDED, READY, SCHEDULED
 from anyjob.core.envelope import ACCEPTED, Duplicate, Envelope, Receipt, Unique
 
@@ -57,11 +58,13 @@ def stock(jobs: Sequence[Envelope], numbers: Mapping[str, int], clock: FileClock
     )
 
 
-def insert(connection: sqlite3.Connection, jobs: Stock) -> list[Receipt]:
+def insert(connection: sqlite3.Connection, jobs: Stock, clock: FileClock) -> list[Receipt]:
     """Store jobs, in order, inside a transaction; one receipt each."""
     first = one(connection, _LAST) + 1
-    # Even places: between two jobs there is room for one that loses its place meanwhile.
-    numbered = [(seq, 2 * seq, *row) for seq, row in enumerate(jobs.rows, first)]
+    with Stamps(connection, clock) as stamps:
+        # Not the seq, which comes again when the newest rows are forgotten.
+        ahead = stamps.take(len(jobs.rows)) - first
+    numbered = [(seq, ahead + seq, *row) for seq, row in enumerate(jobs.rows, first)]
     bodies = list(enumerate(jobs.bodies, first))
     receipts: list[Receipt] = [ACCEPTED] * len(numbered)
     for start, end, stored in _JOBS.execute(connection, numbered):

@@ -51,7 +51,7 @@ def _tend(space: Space, number: int, *, forgetting: bool) -> bool:
 
     def work(connection: sqlite3.Connection) -> int:
         return max(
-            promote(connection, number, wall) if promoting else 0,
+            promote(connection, number, space.clock) if promoting else 0,
             reap(connection, number, wall, steady) if reaping else 0,
             *(forget(connection, number, state, steady) for state in states),
             0,

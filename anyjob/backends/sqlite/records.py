@@ -23,8 +23,8 @@ WHERE queue=? AND id IN (SELECT value FROM json_each(?))
 """
 _PAGE = f"""
 SELECT {_COLUMNS}, place FROM anyjob_jobs LEFT JOIN anyjob_bodies USING (seq)
-WHERE queue=? AND state=? AND (at, place, since, seq) > (?, ?, ?, ?)
-ORDER BY at, place, since, seq LIMIT ?
+WHERE queue=? AND state=? AND (at, place) > (?, ?)
+ORDER BY at, place LIMIT ?
 """
 # By arrival, which stays while leases come, go and are extended.
 _LEASED_PAGE = f"""
@@ -69,7 +69,7 @@ def page(
     if stored == LEASED:
         rows = space.database.read(_LEASED_PAGE, (number, after[-1], limit + 1))
     else:
-        rows = space.database.read(_PAGE, (number, stored, *after, limit + 1))
+        rows = space.database.read(_PAGE, (number, stored, *after[:2], limit + 1))
     more = len(rows) > limit
     rows = rows[:limit]
     behind = _cursor(rows[-1]) if more else None
@@ -77,16 +77,16 @@ def page(
 
 
 def _cursor(row: Row) -> str:
-    seq, _, _, at, since = row[:5]
-    return f"{at}:{row[-1]}:{since}:{seq}"
+    # A leased page goes by the seq, any other by rank and place.
+    return f"{row[3]}:{row[-1]}:{row[0]}"
 
 
 def _read_cursor(state: State, cursor: str | None) -> tuple[int, ...]:
-    """The (at, place, since, seq) of the last row of the page before."""
+    """The (at, place, seq) of the last row of the page before."""
     if cursor is None:
-        return (-1, -1, -1, -1)
+        return (-1, -1, -1)
     numbers = cursor.split(":")
-    if len(numbers) != 4 or not all(_NUMBER.fullmatch(number) for number in numbers):
+    if len(numbers) != 3 or not all(_NUMBER.fullmatch(number) for number in numbers):
         raise InvalidOption(
             f"expected a cursor that browse() of the state {str(state)!r} returned, got {cursor!r}"
         )

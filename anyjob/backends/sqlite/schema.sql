@@ -7,7 +7,7 @@ CREATE TABLE anyjob_meta (
     version  INTEGER NOT NULL,   -- of this schema
     boot     TEXT NOT NULL,      -- of the machine, in which the leases were given
     "offset" INTEGER NOT NULL,   -- steady time minus the boot clock
-    stamp    INTEGER NOT NULL    -- the last version or fence that the store gave out
+    stamp    INTEGER NOT NULL    -- the last number given out: place, version, fence
 ) STRICT;
 
 CREATE TABLE anyjob_queues (
@@ -26,7 +26,7 @@ CREATE TABLE anyjob_jobs (
     id           TEXT NOT NULL,
     state        INTEGER NOT NULL,             -- 0 ready 1 scheduled 2 leased 3 dead 4 succeeded 5 cancelled 6 expired
     at           INTEGER NOT NULL,             -- the rank within the state, see below
-    place        INTEGER NOT NULL,             -- the order within a rank: twice the seq of its arrival, or one more than that of the last comer
+    place        INTEGER NOT NULL,             -- the order within a rank: a stamp, of its arrival or of a later move to the end
     since        INTEGER NOT NULL,             -- wall: since when it is in its state
     priority     INTEGER NOT NULL,
     attempts     INTEGER NOT NULL DEFAULT 0,   -- failed runs
@@ -50,9 +50,8 @@ CREATE UNIQUE INDEX anyjob_jobs_id ON anyjob_jobs (queue, id);
 
 -- The one order of each state. `at` is: ready 9 - priority; scheduled the due time (wall); leased the
 -- end of the lease (steady); dead when it was buried (wall); over when to forget it (steady). A job
--- that comes back unrun keeps its place; one that was retried, delayed or revived gets the last one,
--- which jobs that came due together share: `since` then tells the earlier. It also tells the age of
--- the oldest ready job without a look at the rows.
+-- that comes back unrun keeps its place; one that was retried, delayed or revived gets a new one, last
+-- of all. `since` tells the age of the oldest ready job without a look at the rows.
 CREATE INDEX anyjob_jobs_place ON anyjob_jobs (queue, state, at, place, since);
 
 -- A unique key has one holder, and a job that is over holds none.

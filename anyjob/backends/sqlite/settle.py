@@ -12,6 +12,7 @@ from anyjob.backends.sqlite.clock import microseconds
 from anyjob.backends.sqlite.insert import insert, stock
 from anyjob.backends.sqlite.lots import Lots, array, one
 from anyjob.backends.sqlite.space import Space
+from anyjob.backends.sqlite.stamps import Stamps
 from anyjob.backends.sqlite.states import (
     CANCELLED,
     DEAD,
@@ -22,7 +23,6 @@ from anyjob.backends.sqlite.states import (
     SCHEDULED,
     SUCCEEDED,
 )
-from anyjob.backends.sqlite.tend import LAST_PLACE
 from anyjob.core.envelope import Envelope
 from anyjob.core.failpoints import reach
 from anyjob.core.settlement import (
@@ -50,8 +50,8 @@ _COMPLETE = f"""
 UPDATE anyjob_jobs SET state={SUCCEEDED}, at=?, since=?, token=NULL
 WHERE seq IN (SELECT value FROM json_each(?))
 """
-# Any settlement: seq, state, at, since, failed runs, lost leases, note, outcome, reason, whether it
-# loses its place.
+# Any settlement: seq, state, at, since, failed runs, lost leases, note, outcome, reason, its new
+# place or NULL.
 _SETTLE = Lots(
     f"""
 UPDATE anyjob_jobs SET
@@ -59,7 +59,7 @@ UPDATE anyjob_jobs SET
   since=new.column4, token=NULL, attempts=attempts+new.column5,
   redeliveries=redeliveries+new.column6, note=coalesce(new.column7, note),
   outcome=new.column8, reason=new.column9,
-  place=CASE new.column10 WHEN 1 THEN {LAST_PLACE} ELSE place END
+  place=coalesce(new.column10, place)
 FROM (VALUES {{rows}}) AS new WHERE anyjob_jobs.seq=new.column1
 """,
     width=10,
@@ -114,19 +114,17 @@ def _apply(
 ) -> None:
     wall, steady = space.clock.wall(), space.clock.steady()
     plain: dict[float, list[int]] = {}
-    rows: list[tuple[Any, ...]] = []
-    gone: list[int] = []
+    others: list[tuple[int, Settlement]] = []
     children: list[Envelope] = []
     for seq, settlement in ours:
         children += settlement.then
         if type(settlement) is Complete and settlement.note is None and settlement.outcome is None:
             plain.setdefault(settlement.keep, []).append(seq)
-            gone.append(seq)
-            continue
-        row = _row(seq, settlement, wall, steady)
-        rows.append(row)
-        if row[1] in ENDED:
-            gone.append(seq)
+        else:
+            others.append((seq, settlement))
+    rows = _rows(connection, space, others, wall, steady) if others else []
+    gone = [seq for seqs in plain.values() for seq in seqs]
+    gone += [row[0] for row in rows if row[1] in ENDED]
     for keep, seqs in plain.items():
         connection.execute(_COMPLETE, (forget_at(steady, keep), wall, array(seqs)))
     _SETTLE.run(connection, rows)
@@ -145,15 +143,25 @@ def forget_at(steady: int, keep: float) -> int:
     return steady + microseconds(max(keep, DEDUP_WINDOW))
 
 
-def _row(seq: int, settlement: Settlement, wall: int, steady: int) -> tuple[Any, ...]:
-    state, at, ran, lost, reason = _move(settlement, wall, steady)
-    # A job that fails at once would otherwise stand before all others for ever.
-    moves = state == READY and type(settlement) is Retry
-    return seq, state, at, wall, ran, lost, settlement.note, settlement.outcome, reason, int(moves)
+def _rows(
+    connection: sqlite3.Connection,
+    space: Space,
+    settled: list[tuple[int, Settlement]],
+    wall: int,
+    steady: int,
+) -> list[tuple[Any, ...]]:
+    rows = []
+    with Stamps(connection, space.clock) as stamps:
+        for seq, each in settled:
+            state, at, ran, lost, reason = _move(each, wall, steady)
+            # A job that fails at once would otherwise stand before all others for ever.
+            place = stamps.next() if state == READY and type(each) is Retry else None
+            rows.append((seq, state, at, wall, ran, lost, each.note, each.outcome, reason, place))
+    return rows
 
 
 def _move(settlement: Settlement, wall: int, steady: int) -> tuple[int, int, int, int, str | None]:
-    """The new state and place, failed runs, lost leases, reason."""
+    """The new state and rank, failed runs, lost leases, reason."""
     match settlement:
         case Complete():
             return SUCCEEDED, forget_at(steady, settlement.keep), 0, 0, None
@@ -178,5 +186,5 @@ def _enqueue(connection: sqlite3.Connection, space: Space, children: list[Envelo
     if children:
         reach("sqlite.children.before")
         numbers = space.numbers(sorted({child.queue for child in children}), connection)
-        insert(connection, stock(children, numbers, space.clock))
+        insert(connection, stock(children, numbers, space.clock), space.clock)
         reach("sqlite.children.after")

@@ -1,4 +1,6 @@
-"""Numbers that only ever grow in a file: versions, fences, tokens and sequences of the store."""
+"""Numbers that only ever grow in a file: places of jobs; versions, fences, tokens and sequences of
+the store.
+"""
 
 from __future__ import annotations
 
@@ -36,5 +38,9 @@ class Stamps:
             self._connection.execute("UPDATE anyjob_meta SET stamp=?", (self._last,))
 
     def next(self) -> int:
-        self._last += 1
-        return self._last
+        return self.take(1)
+
+    def take(self, count: int) -> int:
+        """The first of `count` numbers in a row."""
+        self._last += count
+        return self._last - count + 1

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import sqlite3
 
+from anyjob.backends.sqlite.clock import FileClock
+from anyjob.backends.sqlite.lots import one
+from anyjob.backends.sqlite.stamps import Stamps
 from anyjob.backends.sqlite.states import ENDED, LEASED, READY, SCHEDULED
 
 #: Rows that one transaction touches at most.
 SLICE = 1000
 
-#: The place behind everybody who is there, and before whoever comes next.
-LAST_PLACE = "(SELECT 2*max(seq)+1 FROM anyjob_jobs)"
 # Due jobs become ready last of their priority, among themselves in the order of their due times.
 _PROMOTE = f"""
-UPDATE anyjob_jobs SET state={READY}, at=9-priority, place={LAST_PLACE}, since=at WHERE seq IN (
-  SELECT seq FROM anyjob_jobs WHERE queue=:queue AND state={SCHEDULED} AND at<=:wall
-  ORDER BY at LIMIT {SLICE})
+UPDATE anyjob_jobs SET state={READY}, at=9-priority, place=:place+due.key, since=at
+FROM json_each(:seqs) AS due WHERE seq=due.value
+"""
+_DUE = f"""
+SELECT json_group_array(seq) FROM (
+  SELECT seq FROM anyjob_jobs WHERE queue=? AND state={SCHEDULED} AND at<=?
+  ORDER BY at, place LIMIT {SLICE})
 """
 # A lost lease counts one redelivery and leaves everything else as it was, the place included.
 _REAP = f"""
@@ -54,9 +59,13 @@ def ready(connection: sqlite3.Connection, queue: int, most: int) -> int:
     return int(connection.execute(_READY, (queue, most)).fetchone()[0])
 
 
-def promote(connection: sqlite3.Connection, queue: int, wall: int) -> int:
+def promote(connection: sqlite3.Connection, queue: int, clock: FileClock) -> int:
     """Make due jobs of a queue ready, at most a slice; returns how many."""
-    return connection.execute(_PROMOTE, {"queue": queue, "wall": wall}).rowcount
+    due = one(connection, _DUE, (queue, clock.wall()))
+    with Stamps(connection, clock) as stamps:
+        count = due.count(",") + 1 if due != "[]" else 0
+        place = stamps.take(count)
+    return connection.execute(_PROMOTE, {"seqs": due, "place": place}).rowcount
 
 
 def reap(connection: sqlite3.Connection, queue: int, wall: int, steady: int) -> int:

@@ -33,7 +33,7 @@ def enqueue_in(transaction: Any, space: Space, jobs: Sequence[Envelope]) -> list
         with _plain(transaction), _part_of(transaction):
             _check_same_file(transaction, path)
             numbers = numbers_of(transaction, space.namespace, sorted({job.queue for job in jobs}))
-            return insert(transaction, stock(jobs, numbers, space.clock))
+            return insert(transaction, stock(jobs, numbers, space.clock), space.clock)
     except (sqlite3.Error, sqlite3.Warning) as error:
         raise translated(error, path) from error
 

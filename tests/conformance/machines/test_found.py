@@ -11,15 +11,12 @@ from anyjob.core.settlement import Answer, Complete, Release, Retry
 from tests.conformance.test_memory import MemoryHarness
 from tests.conformance.test_sqlite import SQLiteHarness
 
-
-@pytest.mark.parametrize(
-    "harness",
-    [
-        MemoryHarness(),
-        SQLiteHarness(),
-    ],
-    ids=["memory", "sqlite"],
+on_both = pytest.mark.parametrize(
+    "harness", [MemoryHarness(), SQLiteHarness()], ids=["memory", "sqlite"]
 )
+
+
+@on_both
 def test_job_released_after_a_retry_stays_before_what_came_later(harness: Harness) -> None:
     with Scene(harness, FakeClock()) as scene:
         consumer = scene.consumer()
@@ -33,13 +30,7 @@ def test_job_released_after_a_retry_stays_before_what_came_later(harness: Harnes
         assert scene.one(consumer).id == job.id
 
 
-def on_both(reason: str) -> pytest.MarkDecorator:
-    """Memory keeps it, and SQLite does not yet."""
-    broken = pytest.param(SQLiteHarness(), marks=pytest.mark.xfail(strict=True, reason=reason))
-    return pytest.mark.parametrize("harness", [MemoryHarness(), broken], ids=["memory", "sqlite"])
-
-
-@on_both("jobs that were retried together share a place, and a release decides by its time")
+@on_both
 def test_released_job_stays_before_another_that_was_retried_with_it(harness: Harness) -> None:
     with Scene(harness, FakeClock()) as scene:
         consumer = scene.consumer()
@@ -54,7 +45,7 @@ def test_released_job_stays_before_another_that_was_retried_with_it(harness: Har
         assert scene.one(consumer).id == first.id
 
 
-@on_both("when the newest jobs are forgotten, the next ones get places before a retried job's")
+@on_both
 def test_released_job_stays_before_what_came_after_others_were_forgotten(harness: Harness) -> None:
     with Scene(harness, FakeClock()) as scene:
         consumer = scene.consumer(lease=10 * scene.lease)

@@ -77,13 +77,15 @@ def test_queue_at_its_limit_is_left_to_the_others(backend: SQLiteBackend, job: M
         (claim._TAKEN, "anyjob_jobs_place (queue=? AND state=? AND at=?)"),  # noqa: SLF001
         (settle._HELD, "anyjob_jobs_id (queue=? AND id=?)"),  # noqa: SLF001
         (settle._COMPLETE, "INTEGER PRIMARY KEY"),  # noqa: SLF001
-        (tend._PROMOTE, "anyjob_jobs_place (queue=? AND state=? AND at<?)"),  # noqa: SLF001
+        (tend._DUE, "COVERING INDEX anyjob_jobs_place (queue=? AND state=? AND at<?)"),  # noqa: SLF001
+        (tend._PROMOTE, "INTEGER PRIMARY KEY"),  # noqa: SLF001
+        (administration._REVIVE, "INTEGER PRIMARY KEY"),  # noqa: SLF001
         (tend._REAP, "anyjob_jobs_place (queue=? AND state=? AND at<?)"),  # noqa: SLF001
         (tend._FORGET, "anyjob_jobs_place (queue=? AND state=? AND at<?)"),  # noqa: SLF001
         (tend.LOOK, "COVERING INDEX anyjob_jobs_place"),
         (records._COUNTS, "COVERING INDEX anyjob_jobs_place"),  # noqa: SLF001
-        (records._PAGE, "(queue=? AND state=? AND (at,place,since)>(?,?,?))"),  # noqa: SLF001
-        (administration._DEAD_AFTER, "state=? AND (at,place,since)>(?,?,?))"),  # noqa: SLF001
+        (records._PAGE, "(queue=? AND state=? AND (at,place)>(?,?))"),  # noqa: SLF001
+        (administration._DEAD_AFTER, "state=? AND (at,place)>(?,?))"),  # noqa: SLF001
         (records._BY_IDS, "anyjob_jobs_id (queue=? AND id=?)"),  # noqa: SLF001
         (administration._STATES, "anyjob_jobs_id (queue=? AND id=?)"),  # noqa: SLF001
         (administration._DEAD_BY_ID, "anyjob_jobs_id (queue=? AND id=?)"),  # noqa: SLF001

@@ -123,7 +123,7 @@ def test_pages_follow_the_order_of_the_fetch_through_every_tie(
     assert set(in_order) == set(listed)
 
 
-@pytest.mark.parametrize("cursor", ["", "7", "a:b:c:d", "1:2:3:-4", "1:2:3", "9" * 30 + ":1:1:1"])
+@pytest.mark.parametrize("cursor", ["", "7", "a:b:c", "1:2:-3", "1:2", "9" * 30 + ":1:1"])
 def test_made_up_cursor_is_refused(backend: SQLiteBackend, job: MakeJob, cursor: str) -> None:
     backend.enqueue([job()])
 
