@@ -42,6 +42,13 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
     help="Which cases are tried: 0 by default, at random for soak.",
 )
 @click.option(
+    "--processes",
+    type=click.IntRange(1, 64),
+    metavar="N",
+    help="Run the tests in so many processes side by side: one for each core by default, 4 at"
+    " most; 1 with --only and --replay.",
+)
+@click.option(
     "--replay",
     type=_FILE,
     metavar="FILE",
@@ -107,6 +114,7 @@ def _command(
         only=asked["only"],
         profiles=[name.strip().lower() for name in profiles.split(",")] if profiles else (),
         replay=replay,
+        processes=asked["processes"],
     )
     files = {kind: asked[kind] for kind in WRITERS if asked[kind] is not None}
     for path in files.values():

@@ -45,10 +45,10 @@ class TellingEngine(Engine):
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         super().pytest_collection_modifyitems(items)
-        wanted = [item for item in items if self._is_wanted(item)]
-        left_out = [item for item in items if item not in wanted]
-        self.config.hook.pytest_deselected(items=left_out)
-        items[:] = wanted
+        left = self._spec.left([_name(item) for item in items if self._is_wanted(item)])
+        taken = [item for item in items if part_of(item) is not None and _name(item) in left]
+        self.config.hook.pytest_deselected(items=[item for item in items if item not in taken])
+        items[:] = taken
         self._tell(Collected(tuple(_name(item) for item in items)))
 
     def _is_wanted(self, item: pytest.Item) -> bool:

@@ -19,8 +19,8 @@ from anyjob.conformance.engine.outcome import BAD, Outcome
 from anyjob.conformance.engine.profiles import PARTS, PROFILES, properties_in
 from anyjob.conformance.engine.replay import FOLDER, Replay, read_replay, write_replay
 from anyjob.conformance.engine.report import Report, encoded, report_on
+from anyjob.conformance.engine.shares import Shares, processes_here
 from anyjob.conformance.engine.spec import Spec, chosen
-from anyjob.conformance.engine.supervisor import Supervisor
 from anyjob.conformance.engine.text import bad_ones, failures, summary
 from anyjob.conformance.manifest import properties_of, property_of
 
@@ -47,6 +47,7 @@ class Command:
         only: Sequence[str] = (),
         profiles: Sequence[str] = (),
         replay: Path | None = None,
+        processes: int | None = None,
     ) -> None:
         self._replay = None if replay is None else _read(replay, [tier, seed, *only, *profiles])
         if harness is None and self._replay is None:
@@ -61,19 +62,21 @@ class Command:
             test=self._replay.test if self._replay else None,
         )
         self._harness = find_harness(spec)
+        # A few tests end sooner than another process begins.
+        self._processes = processes or (1 if only or self._replay else processes_here())
         self._outcomes: list[Outcome] = []
         self._is_interrupted = False
 
     def run(self, progress: Callable[[int, int], object]) -> None:
         """Run the tests; raises KeyboardInterrupt on Ctrl-C, with what ran kept."""
-        supervisor = Supervisor(self._spec, progress)
+        shares = Shares(self._spec, progress, processes=self._processes)
         try:
-            supervisor.run()
+            shares.run()
         except KeyboardInterrupt:
             self._is_interrupted = True
             raise
         finally:
-            self._outcomes = supervisor.outcomes
+            self._outcomes = shares.outcomes
 
     @property
     def report(self) -> Report:

@@ -27,13 +27,20 @@ class Spec(msgspec.Struct, frozen=True):
     events: str = ""
     #: Tests that have ended, by an earlier process of the same run.
     done: tuple[str, ...] = ()
+    #: Of the tests that are wanted, every so many from this one on are run here, and the others by
+    #: processes beside this one.
+    turn: int = 0
+    turns: int = 1
 
     def wants(self, part: str, test: str, properties: Collection[str]) -> bool:
-        """Whether a test is to be run."""
-        name = f"{part}/{test}"
-        if name in self.done or self.test not in (None, name):
-            return False
-        return not self.only or self.test is not None or not {*self.only}.isdisjoint(properties)
+        """Whether a test belongs to the run."""
+        if self.test is not None:
+            return self.test == f"{part}/{test}"
+        return not self.only or not {*self.only}.isdisjoint(properties)
+
+    def left(self, wanted: Sequence[str]) -> set[str]:
+        """Of all that are wanted, in their order, what is left to be run here."""
+        return {*wanted[self.turn :: self.turns]} - {*self.done}
 
 
 def chosen(only: Sequence[str], profiles: Sequence[str]) -> tuple[str, ...]:

@@ -1,4 +1,7 @@
-"""Runs the tests in a child process, and goes on in a new one where a test ended it."""
+"""Runs the tests in a child process, and goes on in a new one where a test ended it.
+
+Several supervisors side by side run a share of the tests each.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +11,9 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
@@ -35,16 +39,17 @@ _FAREWELL = 10.0
 _LEFT_OUT = ("PYTEST_ADDOPTS", "PYTEST_PLUGINS", "PYTEST_CURRENT_TEST")
 
 
+class Stopped(Exception):
+    """The run was ended before its tests were."""
+
+
 class Supervisor:
-    """One run by command line; used by one thread.
+    """One share of a run by command line; `stop`, `reached` and `outcomes` are for any thread."""
 
-    `progress` is told how many tests have ended, and how many there are.
-    """
-
-    def __init__(self, spec: Spec, progress: Callable[[int, int], object]) -> None:
+    def __init__(self, spec: Spec) -> None:
         self._spec = spec
-        self._progress = progress
-        #: What has been found so far, also after an interrupt.
+        self._stop = threading.Event()
+        #: What has been found so far, also after `stop`.
         self.outcomes: list[Outcome] = []
         self._tests: tuple[str, ...] = ()
         self._ended: dict[str, None] = {}
@@ -53,11 +58,20 @@ class Supervisor:
         self._repeated: set[str] = set()
         self._read = 0
 
+    @property
+    def reached(self) -> tuple[int, int]:
+        """How many tests have ended, and how many there are."""
+        return len(self._ended), len(self._tests)
+
+    def stop(self) -> None:
+        """Have `run` end its child, which may clean up first, and raise Stopped."""
+        self._stop.set()
+
     def run(self) -> None:
         """Run until every test has ended, in as many processes as it takes.
 
-        Raises HarnessNotLoaded if not even the collecting of the tests ends well. After
-        KeyboardInterrupt the child is gone, and `outcomes` has what there is.
+        Raises HarnessNotLoaded if not even the collecting of the tests ends well. Whatever it
+        raises, the child is gone, and `outcomes` has what there is.
         """
         with tempfile.TemporaryDirectory(prefix="anyjob-conformance-run-") as folder:
             self._events = Path(folder, "events")
@@ -91,9 +105,6 @@ class Supervisor:
             )
             try:
                 code = self._watch(child)
-            except KeyboardInterrupt:
-                self._say_farewell(child)
-                raise
             finally:
                 _kill(child)
                 self._take_in()
@@ -112,6 +123,9 @@ class Supervisor:
         patience = limit_of(self._spec.effort.tier) + _PATIENCE
         heard = time.monotonic()
         while not _has_ended(child):
+            if self._stop.is_set():
+                self._say_farewell(child)
+                raise Stopped
             if self._take_in():
                 heard = time.monotonic()
             elif time.monotonic() - heard > patience:
@@ -151,7 +165,6 @@ class Supervisor:
                 self._end(event.outcome.test)
             case Stuck():
                 self._stacks = event.stacks
-        self._progress(len(self._ended), len(self._tests))
 
     def _end(self, test: str) -> None:
         self._ended[test] = None

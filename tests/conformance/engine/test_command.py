@@ -100,6 +100,31 @@ def test_two_runs_of_one_seed_give_one_report_times_aside(conformance: Conforman
     assert reports[0] == reports[1]
 
 
+@pytest.mark.parametrize("processes", [1, 3])
+def test_tests_are_shared_out_among_processes(conformance: Conformance, processes: int) -> None:
+    ran = conformance(
+        "Noting", "--profile", "unique", "--processes", str(processes), "--json", "r.json"
+    )
+
+    assert ran.code == 0
+    assert len(list(ran.folder.glob("session-*"))) == processes
+
+
+def test_report_is_the_same_however_many_processes_made_it(conformance: Conformance) -> None:
+    words = ["--profile", "scheduled,unique", "--json", "r", "--processes"]
+    [one, three] = [without_times(conformance("Both", *words, n).read("r")) for n in "13"]
+
+    assert one == three
+
+
+def test_process_that_a_test_ends_ends_none_beside_it(conformance: Conformance) -> None:
+    words = ["--only", "ADM-2", "--only", "ENQ-8", "--only", "PAY-4", "--json", "r"]
+    [one, two] = [conformance("LeavingAtOnce", *words, "--processes", n) for n in "12"]
+
+    assert without_times(one.read("r")) == without_times(two.read("r"))
+    assert one.code == two.code == 1
+
+
 def test_report_files_say_the_same(conformance: Conformance) -> None:
     files = ["--json", "r.json", "--junit", "r.xml", "--markdown", "r.md", "--badge", "b.json"]
 
