@@ -242,6 +242,9 @@ class SQLiteConsumer(Consumer):
         names: Sequence[str],
         token: int,
     ) -> list[Lease]:
+        if self._ended:
+            # Since the fetch looked: what it took now would outlast the release of a close.
+            return []
         numbers = self._space.numbers(names, connection)
         clock = self._space.clock
         wall, steady = clock.wall(), clock.steady()

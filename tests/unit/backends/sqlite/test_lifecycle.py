@@ -4,7 +4,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from anyjob.backends.sqlite import SQLiteBackend, SQLiteStore
+from anyjob.backends.sqlite.consumer import SQLiteConsumer
 from anyjob.core.backend import Consumer, QueueShare, QueueSpec
 from anyjob.core.errors import BackendCorrupt, Misuse
 from anyjob.core.settlement import Complete
@@ -329,6 +330,26 @@ def test_consumer_that_closes_gives_back_what_it_holds(
     again = another.fetch(5, 0)
     assert [lease.id for lease in again] == [each.id for each in jobs[1:]]
     assert {(lease.attempt, lease.redeliveries) for lease in again} == {(1, 0)}
+
+
+def test_fetch_that_meets_a_close_takes_nothing_after_its_release(
+    backend: SQLiteBackend, consumer: Consumer, job: MakeJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [sent] = [job()]
+    backend.enqueue([sent])
+    assert isinstance(consumer, SQLiteConsumer)
+    look = consumer._look  # noqa: SLF001
+
+    def look_while_it_closes(names: Sequence[str]) -> object:
+        view = look(names)
+        consumer.close(release=True)
+        return view
+
+    monkeypatch.setattr(consumer, "_look", look_while_it_closes)
+
+    assert consumer.fetch(1, 0) == []
+    another = backend.consume([QueueShare("mail")], lease=30, worker="w")
+    assert [lease.id for lease in another.fetch(1, 0)] == [sent.id]
 
 
 def test_open_that_fails_leaves_nothing_open(url: str, path: Path) -> None:
