@@ -66,23 +66,33 @@ class Watch:
 #: Where somebody forked who is not of the suite, since the last look.
 _forks: list[str] = []
 _listening: list[bool] = []
+#: Whether the fork that this thread is about to make is of somebody else.
+_forking = threading.local()
 
 
 def _listen_for_forks() -> None:
     # A hook of the interpreter's cannot be taken back, so there is one.
     if not _listening and hasattr(os, "register_at_fork"):
         _listening.append(True)
-        os.register_at_fork(before=_about_to_fork)
+        os.register_at_fork(before=_about_to_fork, after_in_child=_end_a_strangers_child)
 
 
 def _about_to_fork() -> None:
     frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - the documented way to look up
     while frame is not None and _is_of_python(frame):
         frame = frame.f_back
-    if frame is not None and not frame.f_globals.get("__name__", "").startswith(
-        "anyjob.conformance."
-    ):
+    _forking.of_a_stranger = frame is not None and not frame.f_globals.get(
+        "__name__", ""
+    ).startswith("anyjob.conformance.")
+    if frame is not None and _forking.of_a_stranger:
         _forks.append(f"{frame.f_code.co_qualname}, line {frame.f_lineno}")
+
+
+def _end_a_strangers_child() -> None:
+    # It would go on with a test that is not its: a machine of many runs forks in each of them, and
+    # each child would begin to look for the smallest failure, forking all the while.
+    if _forking.of_a_stranger:
+        os._exit(0)
 
 
 def _is_of_python(frame: FrameType) -> bool:

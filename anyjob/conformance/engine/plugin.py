@@ -57,7 +57,6 @@ class Engine:
     def __init__(self, config: pytest.Config) -> None:
         self.config = config
         self.gathered = Gathered()
-        self._pid = os.getpid()
         self._is_worker = hasattr(config, "workerinput")
         self._seen: Seen | None = None
         self._introduced: set[tuple[str, str]] = set()
@@ -115,7 +114,6 @@ class Engine:
         self._seen = seen
         watch = Watch()
         seen.reports = runtestprotocol(seen.item, nextitem=nextitem, log=False)
-        self._end_a_fork()
         self._seen = None
         seen.look_at_test(getattr(seen.item, "instance", None))
         seen.look_at_user_properties()
@@ -205,7 +203,6 @@ class Engine:
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         """Look at the scene while it stands, and at the error while it is one."""
         report = yield
-        self._end_a_fork()
         seen = self._seen
         if seen is not None and seen.item is item:
             if call.when in ("setup", "call"):
@@ -271,11 +268,6 @@ class Engine:
                 terminalreporter.write_line(line)
 
     # What goes wrong with the process
-
-    def _end_a_fork(self) -> None:
-        """End a child that a backend forked and let come back here, to a run that is not its."""
-        if os.getpid() != self._pid:
-            os._exit(0)
 
     def _on_stuck(self, stacks: str) -> None:
         """Give up the process: what runs cannot be interrupted. In the watchdog's thread."""

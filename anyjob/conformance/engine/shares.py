@@ -93,6 +93,7 @@ def _begun(supervisor: Supervisor) -> Future[None]:
     def run() -> None:
         try:
             supervisor.run()
+        # SystemExit too: a share that ended without a word would be waited for without an end.
         except BaseException as error:
             end.set_exception(error)
         else:

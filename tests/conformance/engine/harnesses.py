@@ -92,6 +92,12 @@ def fork() -> None:
         os._exit(0)
 
 
+def fork_and_leave_a_trace() -> None:
+    if not os.fork():
+        Path("child").touch()
+        os._exit(0)
+
+
 def raise_of_a_driver(*_: Any) -> None:
     raise ConnectionError("lost connection to coral")
 
@@ -108,6 +114,7 @@ Printing = broken(after(lambda: sys.stdout.write("purging")))
 PrintingByAnother = broken(after(lambda: subprocess.run(["echo", "purging"], check=True)))
 Forking = broken(after(fork))
 ForkingOn = broken(after(os.fork))
+Tracing = broken(after(fork_and_leave_a_trace))
 LeavingThreads = broken(after(leave_a_thread))
 LeavingFiles = broken(after(open_a_file))
 Leaving = broken(lambda *_: sys.exit(0))

@@ -86,6 +86,13 @@ def test_harness_that_is_not_as_it_has_to_be_fails_a_property(
     assert found["FET-2"]["status"] != "UNTESTED"
 
 
+def test_child_that_a_backend_forks_does_nothing_any_more(conformance: Conformance) -> None:
+    ran = conformance("Tracing", "--only", "ADM-2")
+
+    assert "CON-3: it forked, in fork_and_leave_a_trace, line" in ran.out
+    assert not (ran.folder / "child").exists()
+
+
 def test_one_cause_that_many_tests_meet_is_told_once(conformance: Conformance) -> None:
     ran = conformance("CannotOpen", "--only", "LIF-1", "--only", "LIF-3")
 

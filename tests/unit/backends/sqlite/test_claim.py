@@ -69,6 +69,7 @@ def test_queue_at_its_limit_is_left_to_the_others(backend: SQLiteBackend, job: M
     assert consumer.fetch(8, 0, {"mail": 0}) == []
 
 
+# Only the statements themselves tell how SQLite will find their rows; no call shows it.
 @pytest.mark.parametrize(
     ("statement", "index"),
     [

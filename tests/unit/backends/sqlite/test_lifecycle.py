@@ -338,6 +338,7 @@ def test_fetch_that_meets_a_close_takes_nothing_after_its_release(
     [sent] = [job()]
     backend.enqueue([sent])
     assert isinstance(consumer, SQLiteConsumer)
+    # Between its look and its claim: no call from outside comes there but by luck.
     look = consumer._look  # noqa: SLF001
 
     def look_while_it_closes(names: Sequence[str]) -> object:
