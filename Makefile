@@ -7,8 +7,8 @@
 #   make bench [QUICK=1]      the benchmarks
 #
 # BACKEND and QUICK reach the programs as environment variables, as make hands them on. Beside these: venv,
-# test-pythons (unit and conformance tests on the other Pythons found), certify (the longer tier of the tests),
-# format, clean.
+# test-pythons (unit and conformance tests on the other Pythons found), test-suite (the tests of the conformance suite
+# itself), certify (the longer tier of the tests), format, clean.
 
 PYTHON = .venv/bin/python
 PYTEST = $(PYTHON) -m pytest

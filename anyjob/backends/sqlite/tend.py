@@ -5,7 +5,6 @@ from __future__ import annotations
 import sqlite3
 
 from anyjob.backends.sqlite.clock import FileClock
-from anyjob.backends.sqlite.lots import one
 from anyjob.backends.sqlite.stamps import Stamps
 from anyjob.backends.sqlite.states import ENDED, LEASED, READY, SCHEDULED
 
@@ -18,7 +17,7 @@ UPDATE anyjob_jobs SET state={READY}, at=9-priority, place=:place+due.key, since
 FROM json_each(:seqs) AS due WHERE seq=due.value
 """
 _DUE = f"""
-SELECT json_group_array(seq) FROM (
+SELECT count(*), json_group_array(seq) FROM (
   SELECT seq FROM anyjob_jobs WHERE queue=? AND state={SCHEDULED} AND at<=?
   ORDER BY at, place LIMIT {SLICE})
 """
@@ -61,9 +60,8 @@ def ready(connection: sqlite3.Connection, queue: int, most: int) -> int:
 
 def promote(connection: sqlite3.Connection, queue: int, clock: FileClock) -> int:
     """Make due jobs of a queue ready, at most a slice; returns how many."""
-    due = one(connection, _DUE, (queue, clock.wall()))
+    count, due = connection.execute(_DUE, (queue, clock.wall())).fetchone()
     with Stamps(connection, clock) as stamps:
-        count = due.count(",") + 1 if due != "[]" else 0
         place = stamps.take(count)
     return connection.execute(_PROMOTE, {"seqs": due, "place": place}).rowcount
 

@@ -14,6 +14,6 @@ CERTIFYING = os.environ.get("CERTIFY") == "1"
 SEED = effort().seed
 
 
-def pick(push: int, certifying: int) -> int:
-    """The one number on each push, the other when certifying."""
-    return certifying if CERTIFYING else push
+def pick(quick: int, certifying: int) -> int:
+    """The one number in a quick run, the other when certifying."""
+    return certifying if CERTIFYING else quick

@@ -69,8 +69,8 @@ BY_HAND = [
         "a burial drops its outcome",
         (
             "settle.py",
-            "settlement.note, settlement.outcome, reason",
-            "settlement.note, None if type(settlement) is Bury else settlement.outcome, reason",
+            "each.note, each.outcome, reason",
+            "each.note, None if type(each) is Bury else each.outcome, reason",
         ),
         fails="DLQ-2",
         says="dead_job_shows_its_outcome",

@@ -76,7 +76,7 @@ CRASHES = [
     ),
     planted(
         "an id without a body crashes the fetch",
-        ("claim.py", "[job[7] or 0 for job in jobs]", "[int(job[7]) for job in jobs]"),
+        ("claim.py", "[job[6] or 0 for job in jobs]", "[int(job[6]) for job in jobs]"),
         fails="CRS-7",
         says="half_written_state_stops_no_queue",
         issue="dramatiq#444",

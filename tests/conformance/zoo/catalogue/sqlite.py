@@ -45,8 +45,8 @@ SQLITE = [
         "a due job is promoted at the next full second",
         (
             "tend.py",
-            "state={SCHEDULED} AND at<=:wall",
-            "state={SCHEDULED} AND at<=:wall/1000000*1000000",
+            "state={SCHEDULED} AND at<=?",
+            "state={SCHEDULED} AND at<=?/1000000*1000000",
         ),
         fails="TIM-2",
         says="expected a job within [0-9.]+ s",
@@ -76,7 +76,7 @@ SQLITE = [
         "the order of a priority is that of the ids",
         (
             "claim.py",
-            "  ORDER BY at, place, since, seq LIMIT :want)",
+            "  ORDER BY at, place LIMIT :want)",
             "  ORDER BY at, id DESC LIMIT :want)",
         ),
         fails="ORD-2",
@@ -88,8 +88,8 @@ SQLITE = [
         "priorities are stored upside down for what is delayed",
         (
             "tend.py",
-            "UPDATE anyjob_jobs SET state={READY}, at=9-priority, place={LAST_PLACE}",
-            "UPDATE anyjob_jobs SET state={READY}, at=priority, place={LAST_PLACE}",
+            "UPDATE anyjob_jobs SET state={READY}, at=9-priority, place=:place",
+            "UPDATE anyjob_jobs SET state={READY}, at=priority, place=:place",
         ),
         fails="ORD-1",
         says="priority_counts_for_what_waited_for_its_time",
