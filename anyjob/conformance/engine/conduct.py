@@ -8,6 +8,7 @@ import os
 import sys
 import threading
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from types import FrameType
 from typing import NamedTuple
 
@@ -28,14 +29,23 @@ class Misconduct(NamedTuple):
     what: str
 
 
-class Watch:
-    """Looks at the process before a test and after it."""
+class Watch(AbstractContextManager["Watch"]):
+    """Looks at the process before a test and after it; in a `with` block around the test, a child
+    that the test's backend forks ends at once.
+    """
 
     def __init__(self) -> None:
         self._threads = threads_now()
         self._files = open_files()
         _forks.clear()
         _listen_for_forks()
+
+    def __enter__(self) -> Watch:
+        _watching.append(True)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        _watching.clear()
 
     def seen(self, reports: Sequence[pytest.TestReport], *, stays: bool) -> list[Misconduct]:
         """What a test that passed did on the side. With `stays`, something of the suite's own may
@@ -66,6 +76,8 @@ class Watch:
 #: Where somebody forked who is not of the suite, since the last look.
 _forks: list[str] = []
 _listening: list[bool] = []
+#: Whether a test of a suite runs, in a process that may run others beside it.
+_watching: list[bool] = []
 #: Whether the fork that this thread is about to make is of somebody else.
 _forking = threading.local()
 
@@ -91,7 +103,7 @@ def _about_to_fork() -> None:
 def _end_a_strangers_child() -> None:
     # It would go on with a test that is not its: a machine of many runs forks in each of them, and
     # each child would begin to look for the smallest failure, forking all the while.
-    if _forking.of_a_stranger:
+    if _watching and _forking.of_a_stranger:
         os._exit(0)
 
 

@@ -112,8 +112,8 @@ class Engine:
 
     def _run(self, seen: Seen, nextitem: pytest.Item | None) -> tuple[Seen, list[Outcome]]:
         self._seen = seen
-        watch = Watch()
-        seen.reports = runtestprotocol(seen.item, nextitem=nextitem, log=False)
+        with Watch() as watch:
+            seen.reports = runtestprotocol(seen.item, nextitem=nextitem, log=False)
         self._seen = None
         seen.look_at_test(getattr(seen.item, "instance", None))
         seen.look_at_user_properties()
