@@ -167,7 +167,12 @@ class Proxy:
     def passing(self, number: int, side: str, data: bytes) -> bytes | None:
         """What may pass of `data`, which belongs to that request; None if nothing is cut."""
         cut = self.cut
-        if cut is None or (cut.k, cut.side) != (number, side) or self.was_cut:
+        if cut is None:
+            return None
+        if self.was_cut and cut.for_good:
+            # Another connection, which is about to be closed as well.
+            return b""
+        if self.was_cut or (cut.k, cut.side) != (number, side):
             return None
         let = cut.let
         if side == "before":
