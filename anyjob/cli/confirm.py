@@ -27,7 +27,7 @@ def agreed(
     for job in first[:_SHOWN]:
         named = one_line(job.task) or ("undecodable" if job.undecodable else "")
         session.say(f"  {job.id}  {named}  {one_line(job.arguments)[:60]}".rstrip())
-    if count > len(first[:_SHOWN]):
+    if first and count > len(first[:_SHOWN]):
         session.say(f"  … and {count - len(first[:_SHOWN])} more")
     if not count or dry_run:
         return False

@@ -11,7 +11,7 @@ from anyjob.app import App
 from anyjob.cli.clean import counted
 from anyjob.cli.confirm import agreed
 from anyjob.cli.failure import NotDone
-from anyjob.cli.found import by_queue, first_jobs, jobs_named, pages, queues_named
+from anyjob.cli.found import by_queue, can_browse, first_jobs, jobs_named, pages, queues_named
 from anyjob.cli.jobs import listed
 from anyjob.cli.lookup import Where
 from anyjob.cli.one_job import show_jobs
@@ -25,8 +25,8 @@ from anyjob.core.state import State
 from anyjob.core.view import JobView
 
 _DONE = (Column("queue"), Column("jobs", "number"))
-#: Takes a queue and ids of dead jobs there, returns how many it did something to.
-Deed = Callable[[str, Sequence[str]], int]
+#: Takes a queue and ids of dead jobs there, all with None; returns how many it did something to.
+Deed = Callable[[str, Sequence[str] | None], int]
 
 
 @click.command()
@@ -113,7 +113,7 @@ def revive(
         if not asked.agreed("revive", session, yes=yes or bool(ids), dry_run=dry_run):
             return
 
-        def deed(queue: str, ids: Sequence[str]) -> int:
+        def deed(queue: str, ids: Sequence[str] | None) -> int:
             return app.revive(queue, ids, edit=changes)
 
         items = asked.done(deed, "reviving", session)
@@ -187,9 +187,12 @@ class _Asked:
         if done < asked and not self._every:
             raise NotDone(f"{asked - done} of {asked} jobs were not {what}; anyjob dead ls")
 
-    def _pages(self) -> Iterator[tuple[str, list[str]]]:
+    def _pages(self) -> Iterator[tuple[str, list[str] | None]]:
         if not self._every:
             yield from by_queue(self.jobs).items()
+            return
+        if not can_browse(self._app, State.DEAD):
+            yield from ((queue, None) for queue, count in self._counts.items() if count)
             return
         # Not more than there were: a revived job may die again while we go on.
         for queue, count in self._counts.items():

@@ -68,6 +68,7 @@ _ADVICE = {
     USAGE: "{command} --help",
     UNREACHABLE: "see that it runs and that its address is right, then: anyjob doctor",
     CONFIGURATION: "correct it where it was set",
+    UNSUPPORTED: "do without it, or use a backend that declares it",
     NOT_FOUND: "anyjob jobs ls, anyjob queues ls or anyjob tasks ls show what is there",
     TIMED_OUT: "wait longer, or look later with: anyjob jobs show ID",
 }

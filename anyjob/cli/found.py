@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 
 from anyjob.app import App
 from anyjob.cli.failure import NotFound
-from anyjob.core.errors import JobNotFound
+from anyjob.core.errors import JobNotFound, UnsupportedCapability
 from anyjob.core.names import suggestion
 from anyjob.core.state import State
 from anyjob.core.view import JobView
 
 #: How many jobs one look takes.
 PAGE = 500
+
+
+def can(app: App, capability: str) -> bool:
+    """Whether the backend has a capability, be it emulated; its field in `Capabilities`."""
+    return bool(getattr(app.backend.capabilities, capability) != "none")
+
+
+def can_browse(app: App, state: State) -> bool:
+    """Whether the backend lists jobs of this state."""
+    level = app.backend.capabilities.browse
+    return level == "all" or (level == "dead" and state is State.DEAD)
 
 
 def queues_named(app: App, names: Sequence[str]) -> list[str]:
@@ -43,7 +55,14 @@ def _job(app: App, id: str, queues: Sequence[str]) -> JobView:
 
 
 def pages(app: App, queue: str, state: State, most: int) -> Iterator[list[JobView]]:
-    """Browse up to `most` jobs of one state, page by page."""
+    """Browse up to `most` jobs of one state, page by page; raises UnsupportedCapability."""
+    if not can_browse(app, state):
+        raise UnsupportedCapability(
+            "browse",
+            f"{app.backend.capabilities.product} cannot list {state} jobs: its capability 'browse'"
+            f" is {app.backend.capabilities.browse!r}; anyjob queues ls counts them, and anyjob"
+            " jobs show shows those whose ids are known",
+        )
     cursor = None
     while most > 0:
         page = app.browse(queue, state, cursor, min(PAGE, most))
@@ -64,9 +83,9 @@ def by_queue(jobs: Sequence[JobView]) -> dict[str, list[str]]:
 
 
 def first_jobs(app: App, queue: str, states: Sequence[State], most: int = 5) -> list[JobView]:
-    """Return a few of the jobs in `states`."""
+    """Return a few of the jobs in `states`, as far as the backend lists them."""
     found: list[JobView] = []
-    for state in states:
+    for state in filter(partial(can_browse, app), states):
         for page in pages(app, queue, state, most - len(found)):
             found += page
     return found

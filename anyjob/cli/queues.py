@@ -9,7 +9,7 @@ import click
 from anyjob.app import App
 from anyjob.cli.clean import counted
 from anyjob.cli.confirm import agreed
-from anyjob.cli.found import first_jobs, queues_named
+from anyjob.cli.found import can, first_jobs, queues_named
 from anyjob.cli.lookup import Where
 from anyjob.cli.options import of_app, of_destruction, of_listing, queue_option
 from anyjob.cli.output import Column, Format, Listing, show
@@ -34,14 +34,17 @@ _PAUSED = (Column("queue"), Column("paused"))
 @of_listing
 @of_app
 def ls(*, queues: tuple[str, ...], where: Where, session: Session, format: Format | None) -> None:
-    """List queues and how many jobs wait in them."""
+    """List queues and how many jobs wait in them.
+
+    A backend that cannot pause queues shows none of them as paused or not.
+    """
     with where.existing() as app:
-        paused = app.paused()
+        paused = app.paused() if can(app, "pause") else None
         items = [_item(app, queue, paused) for queue in queues_named(app, queues)]
     show(Listing("queues", _COLUMNS, items), format, session)
 
 
-def _item(app: App, queue: str, paused: set[str]) -> dict[str, Any]:
+def _item(app: App, queue: str, paused: set[str] | None) -> dict[str, Any]:
     counts = app.counts(queue)
     age = counts.oldest_ready_age
     return {
@@ -51,7 +54,7 @@ def _item(app: App, queue: str, paused: set[str]) -> dict[str, Any]:
         "leased": counts.leased,
         "dead": counts.dead,
         "oldest_ready_s": None if age is None else round(age, 3),
-        "paused": queue in paused,
+        "paused": None if paused is None else queue in paused,
     }
 
 
