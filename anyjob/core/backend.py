@@ -296,8 +296,9 @@ class Backend(ABC):
     ) -> int:
         """Make dead jobs ready again, all with None; returns how many.
 
-        Both counters begin anew, the note stays. `edit` replaces bodies by id. A job whose unique
-        key has a living holder, and an id that is not dead, stay as they are.
+        Both counters begin anew, the note stays. `edit` replaces bodies by id. A job takes its
+        unique key again, for the whole of its ttl. One whose key has a living holder stays as it
+        is, and so does an id that is not dead.
         """
 
     @abstractmethod

@@ -36,8 +36,8 @@ WHERE queue=? AND state={DEAD} AND (at, place) > (?, ?) ORDER BY at, place LIMIT
 _REMOVE = "DELETE FROM anyjob_jobs WHERE seq IN (SELECT value FROM json_each(?))"
 _SET_BODY = "UPDATE anyjob_bodies SET body=? WHERE seq=?"
 # A key whose time is over is in nobody's way.
-_FREE_EXPIRED = f"""
-UPDATE anyjob_jobs SET ukey=NULL, key_ttl=NULL, key_until=NULL
+_LOSE_EXPIRED = f"""
+UPDATE anyjob_jobs SET key_until=NULL
 WHERE queue=:queue AND state < {DEAD} AND key_until <= :steady AND ukey IN (
   SELECT ukey FROM anyjob_jobs WHERE seq IN (SELECT value FROM json_each(:seqs)))
 """
@@ -127,7 +127,7 @@ def _revive(
         "seqs": array(seqs),
         "place": place,
     }
-    connection.execute(_FREE_EXPIRED, parameters)
+    connection.execute(_LOSE_EXPIRED, parameters)
     connection.execute(_REVIVE, parameters)
     rows = connection.execute(_STILL_DEAD, (parameters["seqs"],)).fetchall()
     revived = set(seqs) - {seq for (seq,) in rows}

@@ -33,8 +33,9 @@ _BY_ID = "SELECT seq, state, at FROM anyjob_jobs WHERE queue=? AND id=?"
 _BY_KEY = (
     "SELECT seq, CAST(id AS BLOB), key_until FROM anyjob_jobs"
     " WHERE queue=? AND ukey=? AND ukey IS NOT NULL AND state < 3"
+    " AND (key_ttl IS NULL OR key_until IS NOT NULL)"
 )
-_FREE_KEY = "UPDATE anyjob_jobs SET ukey=NULL, key_ttl=NULL, key_until=NULL WHERE seq=?"
+_LOSE_KEY = "UPDATE anyjob_jobs SET key_until=NULL WHERE seq=?"
 _NO_KEY = (None, None, None)
 _FORGET = "DELETE FROM anyjob_jobs WHERE seq=?"
 
@@ -120,7 +121,7 @@ def _settle_conflict(
             seq, holder_id, until = holder
             if until is None or until > steady:
                 return Duplicate(bytes(holder_id).decode())
-            connection.execute(_FREE_KEY, (seq,))
+            connection.execute(_LOSE_KEY, (seq,))
         if _JOBS.run(connection, [row]):
             _BODIES.run(connection, [body])
             return ACCEPTED

@@ -34,7 +34,7 @@ CREATE TABLE anyjob_jobs (
     token        INTEGER,                      -- of the live lease
     ukey         BLOB,                         -- BLAKE2b-128 of the unique key
     key_ttl      INTEGER,                      -- how long the job may hold its key; NULL: until it is over
-    key_until    INTEGER,                      -- steady: the end of that
+    key_until    INTEGER,                      -- steady: the end of that; NULL with a ttl: another took the key
     note         BLOB,
     outcome      BLOB,
     reason       TEXT
@@ -54,8 +54,10 @@ CREATE UNIQUE INDEX anyjob_jobs_id ON anyjob_jobs (queue, id);
 -- of all. `since` tells the age of the oldest ready job without a look at the rows.
 CREATE INDEX anyjob_jobs_place ON anyjob_jobs (queue, state, at, place, since);
 
--- A unique key has one holder, and a job that is over holds none.
-CREATE UNIQUE INDEX anyjob_jobs_key ON anyjob_jobs (queue, ukey) WHERE ukey IS NOT NULL AND state < 3;
+-- A unique key has one holder, and a job that is over holds none. Whoever lost its key to another
+-- remembers it, because a revived job wants it again.
+CREATE UNIQUE INDEX anyjob_jobs_key ON anyjob_jobs (queue, ukey)
+WHERE ukey IS NOT NULL AND state < 3 AND (key_ttl IS NULL OR key_until IS NOT NULL);
 
 -- The store. Names and keys are stored as bytes, so that nothing reads them.
 

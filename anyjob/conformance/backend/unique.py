@@ -171,6 +171,22 @@ class Uniqueness(BackendProperties):
 
         assert scene.backend.enqueue([scene.job(unique=key)]) == [Duplicate(holder.id)]
 
+    @shows("UNQ-1", needs="unique", level="dead")
+    def test_unq_1_revived_job_takes_its_key_again(self, scene: Scene) -> None:
+        key = Unique("for a while", ttl=scene.delay)
+        [former] = scene.put(unique=key)
+        scene.pass_time(scene.delay + scene.capabilities.resolution)
+        scene.put(unique=key)
+        consumer = scene.consumer()
+        leases = {lease.id: lease for lease in scene.take(consumer, 2)}
+        scene.settle(consumer, _bury(lease=leases.pop(former.id)))
+
+        assert scene.backend.revive(QUEUE, None) == 0, "another job holds its key"
+
+        scene.complete(consumer, *leases.values())
+        assert scene.backend.revive(QUEUE, None) == 1
+        assert scene.backend.enqueue([scene.job(unique=key)]) == [Duplicate(former.id)]
+
 
 def _bury(**fields: object) -> Bury:
     return Bury(reason="broken", **fields)  # type: ignore[arg-type]

@@ -43,11 +43,10 @@ Wish = tuple[tuple[str, float | None] | None, float | None]
 
 @dataclass
 class Holding:
-    """Whose a key is: surely until the one time, perhaps until the other."""
+    """Whose a key is, and until when."""
 
     job: ModelJob
-    surely: float
-    perhaps: float
+    until: float
 
 
 class UniqueMachine(QueueMachine):
@@ -57,10 +56,8 @@ class UniqueMachine(QueueMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        #: By key: who may hold it, the newest last.
-        self.holdings: dict[str, list[Holding]] = {}
-        #: Jobs whose key's time was over once: whether it is still theirs is left open.
-        self.outlived: set[str] = set()
+        #: By key: who took it last.
+        self.holdings: dict[str, Holding] = {}
         #: Every job as it was accepted, the newest last.
         self.sent: list[Envelope] = []
         self.lapsed_once: set[str] = set()
@@ -169,46 +166,46 @@ class UniqueMachine(QueueMachine):
 
     def _received(self, jobs: Sequence[Envelope], receipts: Sequence[Receipt]) -> None:
         for job, receipt in zip(jobs, receipts, strict=True):
-            holders = self._holders(job)
+            holder = self._holder(job)
             if receipt == ACCEPTED:
-                sure = [each.job.id for each in holders if self._is_sure(each)]
-                assert not sure, f"{job.id} was accepted, though {sure} holds its key"
+                self._assert_free(job)
                 self._mark_freedom(job)
                 self.model.accept(job)
                 self.sent.append(job)
-                self._hold(job, self.model.jobs[job.id], exact=True)
+                self._hold(job, self.model.jobs[job.id])
             else:
-                named = [each for each in holders if receipt == Duplicate(each.job.id)]
-                assert named, f"{job.id} got {receipt}, of {[each.job.id for each in holders]}"
+                assert holder is not None, f"{job.id} got {receipt}, and nobody holds its key"
+                assert receipt == Duplicate(holder.id), f"{job.id}: {holder.id} holds its key"
                 self.marks["a conflict named the holder"] += 1
                 self.marks["a key was wanted while its lapsed holder was leased again"] += (
-                    named[0].job.id in self.lapsed_once and named[0].job.state is State.LEASED
+                    holder.id in self.lapsed_once and holder.state is State.LEASED
                 )
                 assert self.backends[0].get(QUEUE, [job.id]) == [None], "a refused job was stored"
 
-    def _holders(self, job: Envelope) -> list[Holding]:
-        """Who may hold the key of a job."""
-        return [
-            each
-            for each in self.holdings.get(job.unique.key if job.unique is not None else "", ())
-            if self._is_unfinished(each.job) and self.model.now() <= each.perhaps + self._eps
-        ]
+    def _holder(self, envelope: Envelope) -> ModelJob | None:
+        """Who may hold the key that a job wants: surely, unless its time ends in this instant."""
+        holding = self._holding(envelope)
+        if holding is None or not self._is_unfinished(holding.job):
+            return None
+        return holding.job if self.model.now() <= holding.until + self._eps else None
 
-    def _is_sure(self, holding: Holding) -> bool:
-        return self.model.now() < holding.surely - self._eps
+    def _assert_free(self, envelope: Envelope) -> None:
+        """Nobody surely holds the key that a job got."""
+        holding, holder = self._holding(envelope), self._holder(envelope)
+        if holding is not None and holder is not None:
+            is_sure = self.model.now() < holding.until - self._eps
+            assert not is_sure, f"{envelope.id} got the key that {holder.id} holds"
 
-    def _hold(self, envelope: Envelope, job: ModelJob, *, exact: bool) -> None:
-        if envelope.unique is None:
-            return
-        ttl = envelope.unique.ttl
-        until = math.inf if ttl is None else self.model.now() + ttl
-        # Whether a job that is revived has its key for what was left or for the whole time is open.
-        surely = until if exact or ttl is None else self.model.now()
-        others = [] if surely == until else self._holders(envelope)
-        self.holdings[envelope.unique.key] = [*others, Holding(job, surely, until)]
+    def _holding(self, envelope: Envelope) -> Holding | None:
+        return None if envelope.unique is None else self.holdings.get(envelope.unique.key)
+
+    def _hold(self, envelope: Envelope, job: ModelJob) -> None:
+        if envelope.unique is not None:
+            ttl = envelope.unique.ttl
+            until = math.inf if ttl is None else self.model.now() + ttl
+            self.holdings[envelope.unique.key] = Holding(job, until)
 
     def _revive_all(self) -> None:
-        self._note_outlived()
         dead = self.model.in_state(State.DEAD)
         revived = self.backends[1].revive(QUEUE, None)
 
@@ -221,34 +218,26 @@ class UniqueMachine(QueueMachine):
         ]
         assert revived == len(alive)
         for job in alive:
-            is_held = any(map(self._is_sure, self._holders(envelopes[job.id])))
-            assert not is_held or job.id in self.outlived, "two unfinished jobs hold one key"
+            self._assert_free(envelopes[job.id])
             self.model.revived(job, None)
-            if not is_held:
-                self._hold(envelopes[job.id], job, exact=False)
+            self._hold(envelopes[job.id], job)
         for job in self.model.in_state(State.DEAD):
-            assert self._holders(envelopes[job.id]), f"{job.id} is dead for nothing"
+            assert self._holder(envelopes[job.id]), f"{job.id} is dead for nothing"
             self.marks["a dead job stayed dead for its key"] += 1
 
-    def _note_outlived(self) -> None:
-        for holdings in self.holdings.values():
-            for each in holdings:
-                if not self._is_sure(each):
-                    self.outlived.add(each.job.id)
-
     def _mark_freedom(self, job: Envelope) -> None:
-        self._note_outlived()
-        former = self.holdings.get(job.unique.key, ()) if job.unique is not None else ()
-        for each in former:
-            state = each.job.state
-            if each.job.id not in self.model.jobs:
-                self.marks["a key was free after its job was removed"] += 1
-            elif state is State.DEAD:
-                self.marks["a key was free after its job died"] += 1
-            elif state.is_terminal:
-                self.marks["a key was free after its job ended"] += 1
-            else:
-                self.marks["a key was free after its time"] += 1
+        former = self._holding(job)
+        if former is None:
+            return
+        state = former.job.state
+        if former.job.id not in self.model.jobs:
+            self.marks["a key was free after its job was removed"] += 1
+        elif state is State.DEAD:
+            self.marks["a key was free after its job died"] += 1
+        elif state.is_terminal:
+            self.marks["a key was free after its job ended"] += 1
+        else:
+            self.marks["a key was free after its time"] += 1
 
     def _is_known(self, envelope: Envelope) -> bool:
         job = self.model.jobs.get(envelope.id)

@@ -154,6 +154,13 @@ UNIQUE = [
         machine="unique",
     ),
     mutant(
+        "a revived job does without its key",
+        ("administration.py", "    queue.take_key(job, mono)\n", ""),
+        fails="UNQ-1",
+        says="revived_job_takes_its_key_again",
+        machine="unique",
+    ),
+    mutant(
         "a key is never free",
         ("queue.py", "        if job.unique is not None:\n            self.free_key(job)\n", ""),
         fails="UNQ-2",

@@ -34,6 +34,13 @@ SQLITE = [
         machine="unique",
     ),
     planted(
+        "who lost a key to another forgets it",
+        ("insert.py", "SET key_until=NULL WHERE seq=?", "SET ukey=NULL, key_ttl=NULL WHERE seq=?"),
+        fails="UNQ-1",
+        says="revived_job_takes_its_key_again",
+        machine="unique",
+    ),
+    planted(
         "a lapse is not counted the second time",
         ("tend.py", "  redeliveries=redeliveries+1\n", "  redeliveries=1\n"),
         fails="LSE-8",
