@@ -10,6 +10,7 @@ from anyjob.conformance.backend import BACKEND_GROUPS
 from anyjob.conformance.engine.making import MakesBackends, MakesStores
 from anyjob.conformance.example import Example, example_of
 from anyjob.conformance.history.backend import BackendHistories
+from anyjob.conformance.history.outage import OutageHistories
 from anyjob.conformance.machines import BackendMachines, StoreMachines
 from anyjob.conformance.store import STORE_GROUPS
 
@@ -19,6 +20,7 @@ BACKEND_TESTS: tuple[type, ...] = (
     *BACKEND_GROUPS,
     BackendMachines,
     BackendHistories,
+    OutageHistories,
 )
 STORE_TESTS: tuple[type, ...] = (MakesStores, *STORE_GROUPS, StoreMachines)
 

@@ -120,7 +120,7 @@ def _level(
         return ""
     said = {each.level for each in ran if each.status is Status.PASS}
     # One test of several that has nothing to show at this level takes nothing from the others.
-    said -= {"none"} if len(said) > 1 else set()
+    said -= {"none", "no wire"} if len(said) > 1 else set()
     said.discard("")
     return ", ".join(sorted(said)) or level_of(property_id, capabilities)
 

@@ -56,6 +56,7 @@ WANTED: dict[str, Callable[[dict[str, Any]], bool]] = {
 WANTED_IN_FULL: dict[str, Callable[[dict[str, Any]], bool]] = {
     "a batch of max_batch was enqueued": lambda levels: True,
     "two maintained at once": lambda levels: True,
+    "a queue had to get its share": lambda levels: True,
     "25 leases had lapsed at once": lambda levels: levels["lease"] == "timed",
     "a queue was paused with scheduled jobs": lambda levels: (
         levels["pause"] != "none" and levels["delay"] != "none"
@@ -69,7 +70,7 @@ class BackendHistories:
     harness: Harness
 
     @explores(
-        "CON-1", "ENQ-2", "FET-1", "FET-2", "FET-3", "LSE-1", "LSE-7", "SET-1", "SET-7",
+        "CON-1", "ENQ-2", "FET-1", "FET-2", "FET-3", "FET-5", "LSE-1", "LSE-7", "SET-1", "SET-7",
         "DLQ-1", "DLQ-2", "DLQ-4", "ORD-1", "ORD-6", "TIM-1", "UNQ-1", "MNT-1", "CRS-1",
         layer="history",
     )  # fmt: skip

@@ -103,7 +103,8 @@ class Hands:
         try:
             leases = self._consumer.fetch(credit, timeout)
         except BackendError:
-            self._part.record(Fetch(process=who, phase="fail", call=call))
+            # It may have leased jobs, and the answer that names them be lost.
+            self._part.record(Fetch(process=who, phase="info", call=call))
             self._part.hand.wait(_AGAIN)
             return []
         # Killed here, nobody knows what it had fetched.
@@ -125,15 +126,19 @@ class Hands:
 
     def flush(self) -> None:
         """Record the answers of all that was settled; what is unknown is settled once more."""
+        unknown = self._flushed()
+        if unknown:
+            self.settle(*unknown)
+            self._flushed()
+
+    def _flushed(self) -> list[Settlement]:
+        """Record what a flush answered; returns what it could not tell of."""
         try:
             settled = self._consumer.flush(_FLUSH)
         except BackendError:
-            return
+            return []
         self._answered(settled)
-        unknown = [each.settlement for each in settled if each.answer is Answer.UNKNOWN]
-        if unknown:
-            self.settle(*unknown)
-            self._answered(self._consumer.flush(_FLUSH))
+        return [each.settlement for each in settled if each.answer is Answer.UNKNOWN]
 
     def give_back(self) -> None:
         """End as a worker that stops does: what was not settled is released."""
@@ -272,10 +277,11 @@ def _maintain(part: Part, backend: Backend, over: threading.Event) -> None:
         while not over.wait(min(max(pause, 0.005), _AGAIN)):
             part.hand.point()
             part.record(Maintain(process=who, phase="invoke"))
-            pause = backend.maintain(0.05)
+            try:
+                pause = backend.maintain(0.05)
+            except BackendError:
+                pause = _AGAIN
+                continue
             part.record(Maintain(process=who, phase="ok"))
     except Killed:
-        return
-    except BackendError:
-        # Its consumer meets the same trouble, and says so.
         return

@@ -24,6 +24,9 @@ Kind = Literal["complete", "retry", "release", "bury", "end", "abandon"]
 #: kill: the process ends at once. freeze: it stands still from start to stop. cut: its connection
 #: is lost. stall: the whole machine stood still. pause: the queue named is paused.
 Fault = Literal["kill", "freeze", "cut", "stall", "pause"]
+#: The target of a fault that strikes the server and so everybody: it is killed and started again,
+#: stands still, or loses all its connections.
+SERVER = "server"
 
 #: The version of this format.
 FORMAT = 1

@@ -14,6 +14,7 @@ from itertools import pairwise
 from math import inf
 
 from anyjob.conformance.history.events import (
+    SERVER,
     Cancel,
     Cancelled,
     Dead,
@@ -167,6 +168,8 @@ class Index:
         self.maintains: list[Call] = []
         #: When each killed process was, or its connection was cut.
         self.struck: dict[str, float] = {}
+        #: When everybody's connection was, with the server or by itself.
+        self.severed: list[float] = []
         #: Of the whole machine, and of a process.
         self.stalls: dict[str, list[tuple[float, float]]] = defaultdict(list)
         self.faults: Counter[str] = Counter()
@@ -373,14 +376,21 @@ class _Reader:
         self._index.job(event.job).shown = type(event).__name__.lower()
 
     def _fault_start(self, event: FaultStart) -> None:
-        self._index.faults[event.kind] += 1
+        is_server = event.target == SERVER
+        self._index.faults[f"server {event.kind}" if is_server else event.kind] += 1
         if event.kind in ("kill", "cut"):
-            self._index.struck.setdefault(event.target, event.mono)
+            if is_server:
+                self._index.severed.append(event.mono)
+            else:
+                self._index.struck.setdefault(event.target, event.mono)
         self._freezes[event.kind, event.target] = event.mono
 
     def _fault_stop(self, event: FaultStop) -> None:
         begin = self._freezes.get((event.kind, event.target), event.mono)
-        if event.kind in ("freeze", "stall", "pause"):
+        if event.target == SERVER:
+            # Nobody got an answer then, as if the machine stood still.
+            self._index.stalls[""].append((begin, event.mono))
+        elif event.kind in ("freeze", "stall", "pause"):
             who = f"queue {event.target}" if event.kind == "pause" else event.target
             self._index.stalls[who].append((begin, event.mono))
 

@@ -8,6 +8,7 @@ from math import inf
 
 from anyjob.conformance.history.index import Call, Delivery, Index
 from anyjob.conformance.history.rules.causes import cause, has_lapsed, was_struck
+from anyjob.conformance.history.rules.shares import dues
 
 #: So many lapsed leases at once are more than the sweep of some servers takes.
 MANY = 25
@@ -146,6 +147,10 @@ def _buried(index: Index, pairs: list[Pair]) -> int:
     return sum(len(job.dead) for job in index.jobs.values())
 
 
+def _shared_out(index: Index, pairs: list[Pair]) -> int:
+    return sum(1 for _ in dues(index))
+
+
 def _fault(kind: str) -> Callable[[Index, list[Pair]], int]:
     return lambda index, pairs: index.faults[kind]
 
@@ -177,7 +182,11 @@ SITUATIONS: dict[str, Callable[[Index, list[Pair]], int]] = {
     "a lease was extended": _extended,
     "a process was killed": _fault("kill"),
     "a process was frozen": _fault("freeze"),
+    "the server was killed": _fault("server kill"),
+    "the server was frozen": _fault("server freeze"),
+    "every connection was cut": _fault("server cut"),
     "two consumers shared the jobs": _shared,
+    "a queue had to get its share": _shared_out,
 }
 
 

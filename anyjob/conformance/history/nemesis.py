@@ -1,4 +1,6 @@
-"""Who kills and freezes while the others work, and notices when the machine itself stands still."""
+"""Who kills, freezes and cuts while the others work, and notices when the machine itself stands
+still.
+"""
 
 from __future__ import annotations
 
@@ -8,31 +10,38 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from random import Random
+from typing import Literal
 
-from anyjob.conformance.history.events import Fault, FaultStart, FaultStop
+from anyjob.conformance.history.events import SERVER, Fault, FaultStart, FaultStop
 from anyjob.conformance.history.plan import Plan
 from anyjob.conformance.history.record import Recorder
 from anyjob.conformance.history.staff import Staff
 from anyjob.conformance.scene import Scene
+from anyjob.conformance.wire import Proxy
 from anyjob.core.errors import BackendError
 
 _TICK = 0.02
 #: The whole machine stood still if a short sleep took so long.
 _STALL = 0.5
-_KILL: tuple[Fault, ...] = ("kill",)
-_FREEZE: tuple[Fault, ...] = ("freeze",)
-_PAUSE: tuple[Fault, ...] = ("pause",)
+#: What is struck: a worker, a queue, or the server and with it everybody.
+Target = Literal["worker", "queue", "server"]
+Strike = tuple[Fault, Target]
 #: Between two faults, in leases, and how long one lasts.
 _BETWEEN = (0.3, 0.8)
 _LONG = 1.5
 
 
-def rage(staff: Staff, scene: Scene, plan: Plan, seed: int, path: Path) -> None:
-    """Do the plan's faults, then wait until nothing is left to do, and let everybody finish."""
+def rage(
+    staff: Staff, scene: Scene, plan: Plan, random: Random, path: Path, wire: Proxy | None
+) -> None:
+    """Do the plan's faults, then wait until nothing is left to do, and let everybody finish.
+
+    Everybody goes through `wire`, if there is one.
+    """
     recorder = Recorder(path)
     try:
         with _watched(recorder):
-            nemesis = _Nemesis(staff, scene, plan, Random(f"{seed} nemesis"), recorder)
+            nemesis = _Nemesis(staff, scene, plan, random, recorder, wire)
             if plan.delays_all:
                 nemesis.kill_all_consumers()
             deadline = time.monotonic() + plan.longest
@@ -54,22 +63,31 @@ def _is_over(nemesis: _Nemesis, staff: Staff, scene: Scene, plan: Plan) -> bool:
         return True
     if nemesis.has_more or staff.at_work("producer"):
         return False
-    counts = [scene.backend.counts(queue) for queue in plan.queues]
+    try:
+        counts = [scene.backend.counts(queue) for queue in plan.queues]
+    except BackendError:
+        return False  # of before the last outage
     return not any(each.ready + each.scheduled + each.leased for each in counts)
 
 
 class _Nemesis:
     def __init__(
-        self, staff: Staff, scene: Scene, plan: Plan, random: Random, recorder: Recorder
+        self,
+        staff: Staff,
+        scene: Scene,
+        plan: Plan,
+        random: Random,
+        recorder: Recorder,
+        wire: Proxy | None,
     ) -> None:
         self._staff = staff
         self._backend = scene.backend
+        self._server = scene.server
         self._plan = plan
         self._random = random
         self._recorder = recorder
-        self._faults: list[Fault] = [*_KILL * plan.kills, *_FREEZE * plan.freezes]
-        if not scene.lacks("pause"):
-            self._faults += [*_PAUSE * plan.pauses]
+        self._wire = wire
+        self._faults = _strikes(plan, can_pause=not scene.lacks("pause"))
         random.shuffle(self._faults)
         #: Who, or which queue, stands still until when.
         self._still: dict[tuple[Fault, str], float] = {}
@@ -85,11 +103,12 @@ class _Nemesis:
         self._let_go([each for each, until in self._still.items() if until <= now])
         if not self._faults or now < self._next:
             return
-        victims = self._victims(self._faults[-1])
+        kind, target = self._faults[-1]
+        victims = self._victims(target)
         if victims:
             # A backend whose holder of some lock is frozen may refuse; then a little later.
             with suppress(BackendError):
-                self._strike(self._faults[-1], self._random.choice(victims), now)
+                self._strike(kind, self._random.choice(victims), now)
                 self._faults.pop()
             self._next = self._later()
 
@@ -106,31 +125,53 @@ class _Nemesis:
         while self._still:
             self._let_go(list(self._still))
 
-    def _victims(self, kind: Fault) -> list[str]:
+    def _victims(self, target: Target) -> list[str]:
         still = {name for _, name in self._still}
-        workers = [*self._staff.at_work("consumer"), *self._staff.at_work("producer")]
-        return [
-            each
-            for each in (self._plan.queues if kind == "pause" else workers)
-            if each not in still
-        ]
+        if target == "server":
+            names = [SERVER]
+        elif target == "queue":
+            names = [*self._plan.queues]
+        else:
+            names = [*self._staff.at_work("consumer"), *self._staff.at_work("producer")]
+        return [name for name in names if name not in still]
 
     def _strike(self, kind: Fault, victim: str, now: float) -> None:
         """Do a fault; raises BackendError where a queue cannot be paused now."""
         self._recorder.write(_start(kind, victim))
-        if kind == "kill":
+        if victim == SERVER:
+            self._strike_server(kind)
+        elif kind == "kill":
             self._staff.crew.kill(victim)
             return
-        if kind == "freeze":
+        elif kind == "freeze":
             self._staff.crew.freeze(victim)
         else:
             self._backend.pause(victim)
         self._still[kind, victim] = now + _LONG * self._plan.lease
 
+    def _strike_server(self, kind: Fault) -> None:
+        assert self._server is not None
+        assert self._wire is not None
+        if kind == "kill":
+            self._server.kill()
+        elif kind == "freeze":
+            self._server.freeze()
+        else:
+            self._wire.sever()
+
+    def _release_server(self, kind: Fault) -> None:
+        assert self._server is not None
+        if kind == "kill":
+            self._server.run()
+        elif kind == "freeze":
+            self._server.thaw()
+
     def _let_go(self, still: list[tuple[Fault, str]]) -> None:
         # Whom the backend waits for first.
         for kind, victim in sorted(still):
-            if kind == "freeze":
+            if victim == SERVER:
+                self._release_server(kind)
+            elif kind == "freeze":
                 self._staff.crew.thaw(victim)
             else:
                 try:
@@ -142,6 +183,18 @@ class _Nemesis:
 
     def _later(self) -> float:
         return time.monotonic() + self._plan.lease * self._random.uniform(*_BETWEEN)
+
+
+def _strikes(plan: Plan, *, can_pause: bool) -> list[Strike]:
+    numbers: dict[Strike, int] = {
+        ("kill", "worker"): plan.kills,
+        ("freeze", "worker"): plan.freezes,
+        ("pause", "queue"): plan.pauses if can_pause else 0,
+        ("kill", "server"): plan.server_kills,
+        ("freeze", "server"): plan.server_freezes,
+        ("cut", "server"): plan.cuts,
+    }
+    return [strike for strike, number in numbers.items() for _ in range(number)]
 
 
 def _start(kind: Fault, victim: str) -> FaultStart:

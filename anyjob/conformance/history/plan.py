@@ -15,6 +15,10 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     freezes: int = 1
     #: Of queues, where the backend can.
     pauses: int = 0
+    #: Of the server, and of every connection to it, where there is a server of the run's own.
+    server_kills: int = 0
+    server_freezes: int = 0
+    cuts: int = 0
     whole_batch: bool = False
     #: Of one job in ten.
     delays: tuple[float, ...] = (0.1, 0.3)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from random import Random
+
 from anyjob.conformance.harness import Harness
 from anyjob.conformance.history.check import Verdict, check
 from anyjob.conformance.history.crew import failure_of
@@ -12,6 +14,7 @@ from anyjob.conformance.history.processes import crew_for
 from anyjob.conformance.history.record import History, merge
 from anyjob.conformance.history.staff import Orders, Staff
 from anyjob.conformance.scene import Scene
+from anyjob.conformance.wire import Proxy
 
 
 def run_history(harness: Harness, plan: Plan, seed: int) -> tuple[History, Verdict]:
@@ -21,17 +24,28 @@ def run_history(harness: Harness, plan: Plan, seed: int) -> tuple[History, Verdi
     not find the harness. Raises AssertionError where a part failed.
     """
     with Scene(harness, None) as scene:
-        scene.declare(*plan.queues)
-        folder = scene.site.folder / "history"
-        folder.mkdir()
-        orders = Orders(scene, plan, seed, folder)
-        with crew_for(harness, scene.capabilities.reach) as crew:
-            staff = Staff(crew, orders, plan)
-            staff.hire_all()
-            rage(staff, scene, plan, seed, folder / "nemesis.jsonl")
-        failed = sorted(name for name, how in crew.ended.items() if how == "failed")
-        assert not failed, f"{failed[0]} failed: {failure_of(folder, failed[0])}"
-        last = orders.order("drain", "drain", drains=True)
-        header = drain(last, harness, orders.header(staff.consumers))
-        history = merge(header, sorted(folder.glob("*.jsonl")))
-        return history, check(history)
+        return run_on(scene, plan, seed)
+
+
+def run_on(
+    scene: Scene, plan: Plan, seed: int, wire: Proxy | None = None
+) -> tuple[History, Verdict]:
+    """Run a history on a scene of one's own, all parts through `wire`; see `run_history`.
+
+    With a wire, the scene's server is one that may be killed and frozen.
+    """
+    scene.declare(*plan.queues)
+    folder = scene.site.folder / f"history {seed}"
+    folder.mkdir()
+    site = scene.site if wire is None else scene.through(wire)
+    orders = Orders(scene, site, plan, seed, folder)
+    with crew_for(scene.harness, scene.capabilities.reach) as crew:
+        staff = Staff(crew, orders, plan)
+        staff.hire_all()
+        rage(staff, scene, plan, Random(f"{seed} nemesis"), folder / "nemesis.jsonl", wire)
+    failed = sorted(name for name, how in crew.ended.items() if how == "failed")
+    assert not failed, f"{failed[0]} failed: {failure_of(folder, failed[0])}"
+    last = orders.order("drain", "drain", drains=True)
+    header = drain(last, scene.harness, orders.header(staff.consumers))
+    history = merge(header, sorted(folder.glob("*.jsonl")))
+    return history, check(history)

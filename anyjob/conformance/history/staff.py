@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from anyjob.conformance.harness import Site
 from anyjob.conformance.history.crew import Crew
 from anyjob.conformance.history.events import Header
 from anyjob.conformance.history.part import Order, Place
@@ -73,13 +74,15 @@ class Orders(msgspec.Struct, frozen=True):
     """What all parts of a run know."""
 
     scene: Scene
+    #: Where the parts find what they work on.
+    site: Site
     plan: Plan
     seed: int
     history: Path
 
     def order(self, name: str, role: str, **facts: Any) -> Order:
         """An order to a part."""
-        plan, site, levels = self.plan, self.scene.site, self.scene.capabilities
+        plan, levels = self.plan, self.scene.capabilities
         # Longer than a wake-up may take, so that one that is lost shows; but where the fence is
         # local, a lease is counted from before the fetch.
         is_local = levels.fencing == "local"
@@ -99,7 +102,7 @@ class Orders(msgspec.Struct, frozen=True):
             name=name,
             role=role,
             history=str(self.history),
-            place=Place.of(site),
+            place=Place.of(self.site),
             seed=self.seed,
             facts=known,
         )

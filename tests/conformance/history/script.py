@@ -6,6 +6,7 @@ from typing import Any
 
 from anyjob.conformance.history import History
 from anyjob.conformance.history.events import (
+    SERVER,
     Cancel,
     Dead,
     Delivered,
@@ -13,6 +14,7 @@ from anyjob.conformance.history.events import (
     Enqueue,
     Event,
     Extend,
+    Fault,
     FaultStart,
     FaultStop,
     Fetch,
@@ -190,6 +192,18 @@ class Script:
         self._add(FaultStart(process="n", mono=self._next(), kind=kind, target=who))  # type: ignore[arg-type]
         self.wait(seconds)
         self._add(FaultStop(process="n", mono=self._next(), kind=kind, target=who))  # type: ignore[arg-type]
+
+    def paused(self, queue: str) -> None:
+        self._add(FaultStart(process="n", mono=self._next(), kind="pause", target=queue))
+
+    def resumed(self, queue: str) -> None:
+        self._add(FaultStop(process="n", mono=self._next(), kind="pause", target=queue))
+
+    def strike_server(self, kind: Fault, seconds: float = 0.0) -> None:
+        """The server is killed, frozen or cut off, and back after that."""
+        self._add(FaultStart(process="n", mono=self._next(), kind=kind, target=SERVER))
+        self.wait(seconds)
+        self._add(FaultStop(process="n", mono=self._next(), kind=kind, target=SERVER))
 
     def one_of_each(self) -> None:
         """What every history must hold: each operation, once."""

@@ -13,6 +13,7 @@ from anyjob.conformance.history.rules.operations import credit, operations
 from anyjob.conformance.history.rules.order import fifo, inversion, starved
 from anyjob.conformance.history.rules.presence import lost, phantom
 from anyjob.conformance.history.rules.repeats import duplicate, resurrected
+from anyjob.conformance.history.rules.shares import shares
 from anyjob.conformance.history.rules.time import early
 
 RULES: Mapping[str, Rule] = {
@@ -33,6 +34,7 @@ RULES: Mapping[str, Rule] = {
     "false_end": false_end,
     "unique": unique,
     "starved": starved,
+    "shares": shares,
     "credit": credit,
     "wakeup": wakeup,
     "operations": operations,

@@ -28,7 +28,9 @@ def has_lapsed(before: Delivery, after: Delivery, index: Index) -> bool:
 
 def was_struck(before: Delivery, after: Delivery, index: Index) -> bool:
     """Whether the holder had been killed or cut off by then."""
-    return index.struck.get(before.event.process, after.event.mono) < after.event.mono
+    if index.struck.get(before.event.process, after.event.mono) < after.event.mono:
+        return True
+    return any(before.begin < at < after.event.mono for at in index.severed)
 
 
 def is_comparable(index: Index, accepted: int) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from itertools import accumulate, groupby
@@ -71,19 +71,13 @@ def starved(index: Index) -> Iterator[Finding]:
         wait = wait_of(job, index)
         if wait is None or wait.priority:
             continue
-        beside = _within(taken[wait.queue], wait)
-        of_low = _within(low[wait.queue], wait)
+        beside, of_low = wait.count(taken[wait.queue]), wait.count(low[wait.queue])
         if beside > LOW_ROUND * (of_low + index.header.consumers + 1):
             yield Finding(
                 job.id,
                 f"ready at the lowest priority while {beside} others were leased, {of_low} of them"
                 " of its priority",
             )
-
-
-def _within(times: Sequence[float], wait: Wait) -> int:
-    """How many of the sorted times lie in a wait."""
-    return max(0, bisect_left(times, wait.until) - bisect_right(times, wait.since))
 
 
 def fifo(index: Index) -> Iterator[Finding]:

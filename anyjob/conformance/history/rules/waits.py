@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
 from math import inf
 
 import msgspec
@@ -18,6 +20,10 @@ class Wait(msgspec.Struct, frozen=True, gc=False):
     #: Surely ready in this time.
     since: float
     until: float
+
+    def count(self, times: Sequence[float]) -> int:
+        """How many of the sorted times lie in it."""
+        return max(0, bisect_left(times, self.until) - bisect_right(times, self.since))
 
 
 def wait_of(job: Job, index: Index) -> Wait | None:
