@@ -44,6 +44,9 @@ def dues(index: Index) -> Iterator[Due]:
     for job in index.jobs.values():
         for delivery in job.deliveries:
             taken[delivery.event.queue].append(delivery.event.mono)
+    queues = taken.keys() | {queue for call in index.fetches for queue in call.queues}
+    if not queues:
+        return
     everything = sorted(at for times in taken.values() for at in times)
     for times in taken.values():
         times.sort()
@@ -53,6 +56,6 @@ def dues(index: Index) -> Iterator[Due]:
         if wait is None or index.stood_still(f"queue {wait.queue}", wait.since, wait.until):
             continue
         leased = wait.count(everything)
-        least = (1 - WITHIN) * leased / len(taken) - aside
+        least = (1 - WITHIN) * leased / len(queues) - aside
         if least > 0:
             yield Due(job.id, least, wait.count(taken[wait.queue]), leased)
