@@ -23,6 +23,8 @@ PRODUCERS = 3
 JOBS = 80
 #: How long a lot of jobs runs.
 RUN = 0.001
+#: What has not come when nothing came for so long is lost; beside what the backend declares.
+LOST = SLACK + 3.0
 
 
 class Faults(BackendProperties):
@@ -34,16 +36,19 @@ class Faults(BackendProperties):
         bodies = {job.id: job.body for lot in lots for job in lot}
         consumers = [scene.consumer(backend=scene.fresh(), worker=f"w{n}") for n in range(3)]
         done: list[Lease] = []
-        deadline = time.monotonic() + 30.0
+        patience = LOST + scene.capabilities.visibility_lag + scene.capabilities.wakeup_lag
+        came = time.monotonic()
 
         def produce(lot: list[Envelope]) -> Callable[[], int]:
             return lambda: len([scene.enqueue([job]) for job in lot])
 
         def consume(consumer: Consumer) -> Callable[[], int]:
             def run() -> int:
+                nonlocal came
                 mine = 0
-                while len(done) < len(bodies) and time.monotonic() < deadline:
+                while len(done) < len(bodies) and time.monotonic() < came + patience:
                     leases = consumer.fetch(4, 0.02)
+                    came = time.monotonic() if leases else came
                     time.sleep(RUN)  # the jobs run, and the others get their turn
                     retried = [lease for lease in leases if _fails_first(lease)]
                     finished = [lease for lease in leases if not _fails_first(lease)]

@@ -61,7 +61,8 @@ class Time(BackendProperties):
         jobs = [scene.job(due=first + n * 0.001) for n in range(1000)]
         began = time.monotonic()
         scene.enqueue(jobs)
-        enqueuing = time.monotonic() - began
+        # The suite's clock stands still meanwhile; on another, the last was due so much later.
+        enqueuing = time.monotonic() - began if scene.clock is None else 0.0
 
         scene.pass_time(
             first + 1.0 + scene.capabilities.schedule_lag + scene.capabilities.resolution
@@ -69,7 +70,7 @@ class Time(BackendProperties):
         leases = scene.rest(consumer)
 
         assert sorted(lease.id for lease in leases) == [job.id for job in jobs]
-        assert enqueuing <= SLACK, "too slow to tell how late they were"
+        assert enqueuing <= SLACK, "UNKNOWN: enqueued too slowly to tell how late they were"
 
     @shows("TIM-2", needs="delay")
     def test_tim_2_due_job_is_there_after_the_lag(self, scene: Scene) -> None:

@@ -143,5 +143,6 @@ WIRED = [
         ("connections.py", "CALL_SECONDS = 3.0\n", "CALL_SECONDS = 3.0\nKEPT = []\n"),
         fails="CRS-4",
         says="crs_4",
+        spoils="LIF-5",
     ),
 ]
