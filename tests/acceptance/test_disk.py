@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import shutil
 import sqlite3
 import subprocess
@@ -17,6 +18,8 @@ from anyjob import App, BackendUnavailable
 from tests.acceptance import program
 from tests.acceptance.conftest import ROOT, Site
 
+#: A file that a worker may write no further than this, in bytes.
+FAILS_BEYOND = 64 * 1024
 ON_SMALL_DISK = """
 set -e
 mount -t tmpfs -o size=40m tmpfs "$2"
@@ -55,6 +58,32 @@ def test_full_disk_refuses_new_jobs_and_lets_a_worker_settle_its_own(tmp_path: P
 
     assert done.stdout.endswith("good\n"), done.stdout + done.stderr
     assert "has no room left" in done.stdout
+
+
+@pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="limits of others are Linux's")
+def test_disk_that_fails_for_a_while_loses_nothing(site: Site) -> None:
+    jobs = site.enqueue("work", 2, seconds=1.5) + site.enqueue("work", 200)
+    worker = site.worker("-c", "2")
+    site.wait(lambda: len(site.diary.open_by(worker.pid)) == 2, "two jobs begin")
+    log = site.folder / "jobs.db-wal"
+    assert log.stat().st_size > 2 * FAILS_BEYOND
+
+    # To write there is an error of input and output then, and not that the disk is full.
+    _, hard = resource.prlimit(worker.pid, resource.RLIMIT_FSIZE, (FAILS_BEYOND, -1))
+    site.wait(lambda: "disk I/O error" in site.log_of(worker), "the worker says so")
+    running = jobs[:2]
+    site.wait(lambda: set(running) <= site.diary.ended(), "what runs comes to its end")
+    resource.prlimit(worker.pid, resource.RLIMIT_FSIZE, (hard, hard))
+    site.wait(site.settled, "everything is settled once the disk works")
+
+    assert worker.poll() is None
+    assert site.diary.ended() == set(jobs)
+    again = {job for job, runs in site.diary.runs().items() if len(runs) > 1}
+    assert again <= set(running), "what was not running ran twice"
+    assert {run["attempt"] for runs in site.diary.runs().values() for run in runs} == {1}
+    database = sqlite3.connect(site.folder / "jobs.db")
+    assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    database.close()
 
 
 @pytest.mark.parametrize("how", ["deleted", "replaced"])

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict
 from itertools import cycle
 from pathlib import Path
 
-from tests.acceptance.conftest import ANYJOB, LEASE, ROOT, Site
+import pytest
+
+from tests.acceptance.conftest import ANYJOB, LEASE, RECOVERY, ROOT, Site
 
 HOUR, DAY = 3600.0, 86_400.0
 #: Back and forth, and in small steps back, as a clock does that is corrected again and again.
 JUMPS = [-5.0, -5.0, HOUR, -5.0, -2 * HOUR, -5.0, DAY, -5.0, -2 * DAY, -5.0, DAY + HOUR]
+#: Where Python finds what sets the wall clock of a process, and the program.
+SHIFTED = f"{Path(__file__).with_name('shifted')}:{ROOT}"
 #: The program, telling the diary of every jump that its worker was told of.
 WATCHING = """
 from tests.acceptance import diary, program
@@ -42,7 +47,7 @@ def test_wall_clock_set_again_and_again_moves_no_lease(site: Site) -> None:
     wall = Wall(site.folder / "shift")
     variables = {
         "SHIFT_FILE": str(wall.file),
-        "PYTHONPATH": f"{Path(__file__).with_name('shifted')}:{ROOT}",
+        "PYTHONPATH": SHIFTED,
     }
     long = [
         *site.enqueue("work", 2, seconds=LEASE * 2),
@@ -79,3 +84,42 @@ def test_wall_clock_set_again_and_again_moves_no_lease(site: Site) -> None:
         return all(abs(told[worker.pid] - wall.ahead) < 1.0 for worker in workers)
 
     site.wait(all_is_told, "what is told comes to where the clock stands")
+
+
+def test_worker_whose_wall_clock_is_ten_minutes_off_takes_no_job_away(site: Site) -> None:
+    fast = Wall(site.folder / "fast")
+    fast.jump(600.0)
+    slow = Wall(site.folder / "slow")
+    slow.jump(-600.0)
+    long = site.enqueue("work", 4, seconds=LEASE * 1.5)
+    workers = [
+        site.worker("-c", "2", SHIFT_FILE=str(wall.file), PYTHONPATH=SHIFTED)
+        for wall in (fast, slow)
+    ]
+    site.wait(lambda: set(long) <= set(site.diary.runs()), "the long jobs begin")
+    short = site.enqueue("work", 20)
+    site.wait(site.settled, "all is settled")
+
+    assert set(site.diary.by_process()) == {worker.pid for worker in workers}
+    assert {len(runs) for runs in site.diary.runs().values()} == {1}
+    site.diary.check({*short, *long})
+
+
+@pytest.mark.parametrize("ahead", [600.0, -600.0])
+def test_what_a_killed_worker_held_comes_in_time_to_one_that_is_ten_minutes_off(
+    site: Site, ahead: float
+) -> None:
+    wall = Wall(site.folder / "off")
+    wall.jump(ahead)
+    [job] = site.enqueue("work", seconds=1.0)
+    victim = site.worker("-c", "1")
+    site.wait(site.diary.runs, "the job begins")
+    victim.kill()
+    killed = time.monotonic()
+
+    site.worker("-c", "1", SHIFT_FILE=str(wall.file), PYTHONPATH=SHIFTED)
+    site.wait(lambda: len(site.diary.runs()[job]) == 2, "another worker takes it")
+
+    second = site.diary.runs()[job][1]
+    assert (second["attempt"], second["redeliveries"]) == (1, 1)
+    assert 0.0 < second["at"] - killed <= RECOVERY
