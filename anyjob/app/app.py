@@ -88,8 +88,8 @@ class App:
     """An application's tasks, and its door to the backend that holds their jobs.
 
     `url` names the backend; without it, and for everything not given here, `ANYJOB_*` variables are
-    read, then `anyjob.toml` or `[tool.anyjob]` of pyproject.toml. `store` names a store beside a
-    backend that has none of its own. `queues` exist beside those that tasks name. `defaults` are
+    read, then `anyjob.toml` or `[tool.anyjob]` of pyproject.toml. `store` names where the
+    progress of jobs is kept, in place of the backend's own store. `queues` exist beside those that tasks name. `defaults` are
     options of every task that does not say otherwise. `middleware` is applied in its order, the
     first outermost. `settings` are further keys of the configuration.
 

@@ -81,8 +81,8 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
         if level == "none" or level is False:
             raise UnsupportedCapability(
                 need.capability,
-                f"{need.asked_by} needs {need.what}, which {self.product} cannot do and no store"
-                " emulates; add store=..., or leave it out",
+                f"{need.asked_by} needs {need.what}, which {self.product} cannot do; leave it out,"
+                " or use a backend that declares it",
             )
         if (
             need.capability == "delay"
@@ -92,8 +92,8 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
             raise UnsupportedCapability(
                 "max_delay",
                 f"{need.asked_by} needs {need.what} of {need.amount:g} s, longer than the"
-                f" {self.max_delay:g} s of {self.product}; add store=..., or delay it by"
-                f" {self.max_delay:g} s at most",
+                f" {self.max_delay:g} s of {self.product}; delay it by"
+                f" {self.max_delay:g} s at most, or use another backend",
             )
         return "emulated" if level == "emulated" else "native"
 

@@ -70,8 +70,7 @@ def test_need_that_nobody_meets_is_refused_by_name(fields: dict[str, Any], name:
 
     assert refused.value.name == name
     assert str(refused.value) == (
-        "task 'a' needs a thing, which toy cannot do and no store emulates;"
-        " add store=..., or leave it out"
+        "task 'a' needs a thing, which toy cannot do; leave it out, or use a backend that declares it"
     )
 
 

@@ -1,7 +1,10 @@
 """How far a job has come."""
 
 import asyncio
+import sqlite3
 import threading
+from contextlib import closing
+from pathlib import Path
 
 import pytest
 
@@ -85,3 +88,25 @@ def test_progress_never_blocks_the_task(jobs: App, heard: Heard) -> None:
 def test_current_job_outside_a_task_is_a_misuse() -> None:
     with pytest.raises(Misuse, match="call it inside a task"):
         current_job()
+
+
+def test_progress_is_kept_in_the_store_that_is_named(tmp_path: Path) -> None:
+    app = App(f"sqlite:///{tmp_path}/jobs.db", store=f"sqlite:///{tmp_path}/progress.db")
+
+    @app.task
+    def count() -> None:
+        current_job().progress(3, 10)
+
+    with app:
+        job = count.enqueue()
+        app.worker(burst=True).run()
+        seen = job.progress()
+
+    assert (seen and seen.done) == 3
+    assert (entries(tmp_path / "progress.db"), entries(tmp_path / "jobs.db")) == (1, 0)
+
+
+def entries(path: Path) -> int:
+    """How much the store in a file holds."""
+    with closing(sqlite3.connect(path)) as file:
+        return int(file.execute("SELECT count(*) FROM anyjob_values").fetchone()[0])
