@@ -1,36 +1,37 @@
 # The only entry: each target makes the virtual environment it needs from git, make and Python >= 3.11.
 #
 #   make demo [BACKEND=url]   the back office of a web shop, on real input
-#   make test                 unit, conformance, typing, acceptance, documentation and wheel tests
+#   make test                 unit, conformance, zoo, wheel, documentation, typing and acceptance tests
 #   make check                format, lint, types, layers
 #   make docs                 the documentation, into docs/_build/html
 #   make bench [QUICK=1]      the benchmarks
 #
 # BACKEND and QUICK reach the programs as environment variables, as make hands them on. Beside these: venv,
-# test-pythons (unit and conformance tests on the other Pythons found), test-suite (the tests of the conformance suite
-# itself), certify (the longer tier of the tests), format, clean.
+# test-pythons (unit and conformance tests on the other Pythons found), certify (the suite's own tests, the zoo at twenty
+# seeds, the full tier on each backend), format, clean.
 
 PYTHON = .venv/bin/python
 PYTEST = $(PYTHON) -m pytest
 
-# Two workers whatever the machine has, so that a race seen in CI is seen at home.
+# So many workers whatever the machine has, so that a race seen in CI is seen at home. Three where most of the time is
+# waiting: for leases, for programs, for what must not come.
 PARALLEL = -n 2
+WAITING = -n 3
 
-# The suite's own tests take longer than a push may; `make test-suite` runs them, and `make certify` their longer tier.
-SUITE = tests/conformance/engine tests/conformance/history tests/conformance/machines tests/conformance/wire \
-	tests/conformance/zoo tests/conformance/test_filebox.py tests/conformance/test_filebox_deaths.py \
-	tests/conformance/test_filebox_trouble.py
-OWN = $(addprefix --ignore=,$(SUITE))
-# What `make certify` runs apart: the zoo, on examples of quick size, and what the command line certifies with a report.
-ELSEWHERE = $(addprefix --ignore=tests/conformance/,zoo test_memory.py test_sqlite.py test_filebox.py wire/test_certified.py)
+# A push certifies four backends and runs the zoo. The tests of the engine that does so wait for `make certify`.
+CERTIFIED = $(addprefix tests/conformance/,wire/test_certified.py test_filebox.py)
+ZOO = tests/conformance/zoo
+ENGINE = $(addprefix tests/conformance/,engine history machines wire test_filebox_deaths.py test_filebox_trouble.py)
+MACHINES = $(addprefix tests/conformance/,test_memory.py test_sqlite.py) -k _machine
 
 .PHONY: demo test check docs bench venv certify format clean \
-	test-unit test-conformance test-suite test-typing test-acceptance test-docs test-wheel test-pythons
+	test-unit test-conformance test-certified test-zoo test-engine test-programs test-typing test-acceptance \
+	test-docs test-wheel test-pythons
 
 demo: .venv/.complete
 	@$(PYTHON) -m examples.shop
 
-test: test-unit test-conformance test-typing test-acceptance test-docs test-wheel
+test: test-unit test-conformance test-certified test-zoo test-programs
 
 check: .venv/.complete
 	$(PYTHON) -m ruff format --check .
@@ -53,13 +54,26 @@ test-unit: .venv/.complete
 	$(PYTEST) tests/unit $(PARALLEL) --cov --cov-report=
 	$(PYTHON) -m coverage report --include='anyjob/core/*' --fail-under=100
 
-# On the coverage of the unit tests, so the floors hold what both reach together.
+# On the coverage of the unit tests, so the floors hold what both reach together. Machines are run below, since counting
+# their steps doubles their time.
 test-conformance: test-unit
-	$(PYTEST) tests/conformance $(PARALLEL) $(OWN) --cov --cov-append --cov-report=
+	$(PYTEST) tests/conformance $(PARALLEL) $(addprefix --ignore=,$(CERTIFIED) $(ZOO) $(ENGINE)) -k 'not _machine' \
+		--cov --cov-append --cov-report=
 	$(PYTHON) scripts/coverage_floors.py
 
-test-suite: .venv/.complete
-	$(PYTEST) $(SUITE) $(PARALLEL)
+test-certified: .venv/.complete
+	$(PYTEST) $(MACHINES) $(PARALLEL)
+	$(PYTEST) $(CERTIFIED) $(WAITING)
+
+test-zoo: .venv/.complete
+	$(PYTEST) $(ZOO) $(WAITING)
+
+test-engine: .venv/.complete
+	$(PYTEST) $(ENGINE) $(addprefix --ignore=,$(CERTIFIED)) $(WAITING) --timeout=1800
+
+# What starts programs: the longest first.
+test-programs: .venv/.complete
+	$(PYTEST) tests/wheel tests/docs tests/typing tests/acceptance $(WAITING)
 
 test-typing: .venv/.complete
 	$(PYTEST) tests/typing
@@ -68,7 +82,6 @@ test-acceptance: .venv/.complete
 	$(PYTEST) tests/acceptance $(PARALLEL)
 
 test-docs: .venv/.complete
-	$(PYTHON) scripts/conformance_matrix.py
 	$(PYTEST) tests/docs $(PARALLEL)
 
 test-wheel: .venv/.complete
@@ -77,11 +90,11 @@ test-wheel: .venv/.complete
 test-pythons: .venv/.complete
 	@scripts/test_pythons.sh
 
-# The longer tier: more examples for each property, more repeats of each crash. Tests read CERTIFY; tests/conftest.py gives
-# Hypothesis its profile.
-certify: .venv/.complete
-	CERTIFY=1 CONFORMANCE_TIER=full $(PYTEST) tests/conformance tests/acceptance $(PARALLEL) --timeout=1800 $(ELSEWHERE)
-	CERTIFY=1 $(PYTEST) tests/conformance/zoo $(PARALLEL) --timeout=1800
+# The longer tier: the suite's own tests, the zoo at twenty seeds, and the full tier on each backend. Tests read CERTIFY;
+# tests/conftest.py gives Hypothesis its profile.
+certify: export CERTIFY = 1
+certify: test-engine
+	$(PYTEST) $(ZOO) $(WAITING) --timeout=1800
 	$(PYTHON) scripts/conformance_matrix.py --tier full
 
 format: .venv/.complete

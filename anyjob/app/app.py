@@ -89,9 +89,9 @@ class App:
 
     `url` names the backend; without it, and for everything not given here, `ANYJOB_*` variables are
     read, then `anyjob.toml` or `[tool.anyjob]` of pyproject.toml. `store` names where the
-    progress of jobs is kept, in place of the backend's own store. `queues` exist beside those that tasks name. `defaults` are
-    options of every task that does not say otherwise. `middleware` is applied in its order, the
-    first outermost. `settings` are further keys of the configuration.
+    progress of jobs is kept, in place of the backend's own store. `queues` exist beside those that
+    tasks name. `defaults` are options of every task that does not say otherwise. `middleware` is
+    applied in its order, the first outermost. `settings` are further keys of the configuration.
 
     Nothing is read or opened before the first use; any thread may use an app, and after a fork the
     child opens it anew.

@@ -70,7 +70,8 @@ def test_need_that_nobody_meets_is_refused_by_name(fields: dict[str, Any], name:
 
     assert refused.value.name == name
     assert str(refused.value) == (
-        "task 'a' needs a thing, which toy cannot do; leave it out, or use a backend that declares it"
+        "task 'a' needs a thing, which toy cannot do; leave it out,"
+        " or use a backend that declares it"
     )
 
 
