@@ -92,8 +92,9 @@ class Model:
 
     def must_be_leased(self, job: ModelJob) -> bool:
         """Whether a fetch that finds nothing would be wrong."""
-        lag = self._lag(job) + self.capabilities.resolution
-        return not self.paused and (job.state is State.READY or self._has_come(job, lag))
+        if self.paused or job.state is State.READY:
+            return not self.paused
+        return self._has_come(job, self._lag(job) + self.capabilities.resolution)
 
     def is_live(self, lease: Lease) -> bool:
         """Whether this lease is the job's own and has not ended."""
