@@ -32,7 +32,9 @@ def summary(report: Report) -> Iterator[str]:
 
 
 def _product(name: str, part: PartReport) -> str:
-    product = f"{part.product} {part.version}" if part.product else "could not be opened"
+    is_tried = any(verdict.tests for verdict in part.properties.values())
+    unopened = "could not be opened" if is_tried else "was not looked at"
+    product = f"{part.product} {part.version}" if part.product else unopened
     stamp = ", EMULATED: certifies nothing" if part.emulator else ""
     return f"{name}: {product}{stamp}"
 

@@ -60,6 +60,11 @@ def test_only_runs_what_shows_these_properties(conformance: Conformance) -> None
     assert report["complete"] is False
 
 
+def test_part_that_nothing_was_asked_of_is_not_said_to_be_broken(conformance: Conformance) -> None:
+    assert "store: was not looked at" in conformance("Both", "--only", "PAY-4").out
+    assert "backend: could not be opened" in conformance("CannotOpen", "--only", "PAY-4").out
+
+
 def test_profile_runs_and_wants_its_properties(conformance: Conformance) -> None:
     certified = conformance("Sound", "--profile", "transactional,Inspectable", "--json", "r.json")
 
