@@ -72,6 +72,12 @@ class Harness:
         """Move the server's clock forward, where the clock of the site is not obeyed."""
         raise NotImplementedError
 
+    def sever(self, site: Site) -> None:
+        """Cut every connection to what holds the site's jobs, where leases hang on connections and
+        the suite starts no server that it could cut off itself.
+        """
+        raise NotImplementedError
+
     def fill(self, site: Site) -> AbstractContextManager[object]:
         """Drive what holds the jobs to the limit of its memory or disk for the block of a `with`,
         and make room again after it.

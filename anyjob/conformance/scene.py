@@ -211,8 +211,17 @@ class Scene(Stage):
 
     def outlast(self, lease: float | None = None) -> None:
         """Let leases of this length lapse, and be found lapsed."""
-        lease = self.lease if lease is None else lease
-        self.pass_time(lease + self.capabilities.redelivery_lag + self.capabilities.resolution)
+        left = self.until_lapse(self.lease if lease is None else lease)
+        self.pass_time(left + self.capabilities.redelivery_lag + self.capabilities.resolution)
+
+    def until_lapse(self, left: float) -> float:
+        """In how many seconds leases lapse that have so many left: those that hang on connections
+        at once, because these are cut.
+        """
+        if self.capabilities.lease == "timed":
+            return left
+        self.sever()
+        return 0.0
 
     def arrives(self, consumer: Consumer, within: float) -> Lease:
         """The job that can be leased in `within` seconds at the latest."""

@@ -16,6 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
+import pytest
 from msgspec import structs
 
 from anyjob.conformance.clock import FakeClock
@@ -149,6 +150,13 @@ class Stage:
         """The site as it is for a client at the far end of a wire."""
         assert self.server is not None
         return self._at(self.server.url_at(proxy.port), self.server)
+
+    def sever(self) -> None:
+        """Cut every connection to the site, where leases hang on them."""
+        if not offers(self.harness, "sever"):
+            pytest.skip("UNTESTED: leases end with their connection, and the harness has no sever")
+        self.remember("every connection is cut")
+        self.harness.sever(self.site)
 
     def at_end(self, step: Callable[[], object]) -> None:
         """Call `step` when the example is over; the last one given goes first."""

@@ -209,6 +209,7 @@ class Dead(BackendProperties):
 
         for _ in range(4):
             scene.pass_time(90 * 86_400.0)
+        scene.outlast()
 
         assert scene.counted()[3] == 2
         assert scene.one(consumer).id == lease.id

@@ -26,7 +26,8 @@ class Maintain(BackendProperties):
         jobs = scene.put(300) + scene.put(300, due=scene.delay)
         scene.take(scene.consumer(), 300)
         backends = [scene.backend, scene.fresh(), scene.fresh()]
-        scene.elapse(scene.lease + scene.delay + scene.capabilities.redelivery_lag)
+        left = scene.until_lapse(scene.lease)
+        scene.elapse(left + scene.delay + scene.capabilities.redelivery_lag)
 
         at_once([partial(scene.keep_up, backend) for backend in backends for _ in range(2)])
 
@@ -64,7 +65,7 @@ class Maintain(BackendProperties):
         scene.one(scene.consumer())
         lag = scene.capabilities.redelivery_lag + scene.capabilities.resolution
 
-        _live_on(scene, scene.lease + lag)
+        _live_on(scene, scene.until_lapse(scene.lease) + lag)
 
         assert [lease.id for lease in scene.consumer().fetch(1, 0.0)] == [job.id]
 

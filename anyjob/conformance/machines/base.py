@@ -11,7 +11,8 @@ from hypothesis.stateful import RuleBasedStateMachine
 
 from anyjob.conformance.clock import FakeClock
 from anyjob.conformance.harness import Harness
-from anyjob.conformance.scene import Scene
+from anyjob.conformance.machines.model import Model
+from anyjob.conformance.scene import LEASE, Scene
 from anyjob.conformance.stage import Stage
 from anyjob.conformance.store_scene import StoreScene
 
@@ -56,6 +57,26 @@ class Machine(RuleBasedStateMachine):
 
 class SceneMachine(Machine):
     """A machine on a backend."""
+
+    def let_pass(self, seconds: float, *models: Model) -> None:
+        """Let time pass. As much as a lease has ends those of before; what hangs on connections by
+        a cut of them all.
+        """
+        self.scene.pass_time(seconds)
+        if late := self.cut_after(seconds, *models):
+            self.scene.pass_time(late)
+
+    def cut_after(self, seconds: float, *models: Model) -> float:
+        """Cut the connections on which leases hang, if so much time has passed; in how many seconds
+        what was leased is back, 0 where nothing was cut.
+        """
+        capabilities = self.scene.capabilities
+        if capabilities.lease == "timed" or seconds < LEASE:
+            return 0.0
+        self.scene.sever()
+        for model in models:
+            model.severed()
+        return capabilities.redelivery_lag + capabilities.resolution
 
     def _enter(self) -> None:
         self.scene = Scene(self.harness, self.clock).__enter__()

@@ -7,6 +7,7 @@ given.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -163,6 +164,14 @@ class Model:
         if not lost:
             self._hold(self.jobs[lease.id], seconds)
 
+    def severed(self, leases: Iterable[Lease] | None = None) -> None:
+        """The connections were cut on which these leases hang, or all."""
+        for job in self.in_state(State.LEASED):
+            if leases is None or any(
+                self._is_current(each) for each in leases if each.id == job.id
+            ):
+                job.at = job.sure = self.now()
+
     def cancelled(self, job_id: str, result: CancelResult) -> None:
         """A request to cancel was answered. Fails if that is no legal answer."""
         job = self.jobs.get(job_id)
@@ -250,7 +259,8 @@ class Model:
         )
         assert brief(lease.note) == brief(job.note)
         assert lease.token not in job.tokens, f"a token of {job.id} was issued twice"
-        assert abs(lease.until - lease.now - seconds) <= self._eps
+        if self.capabilities.lease == "timed":
+            assert abs(lease.until - lease.now - seconds) <= self._eps
         assert abs(lease.now - self.now()) <= self._eps
         job.redeliveries = lease.redeliveries
         job.was_released = False
@@ -261,6 +271,9 @@ class Model:
         self._hold(job, seconds)
 
     def _hold(self, job: ModelJob, seconds: float) -> None:
+        if self.capabilities.lease == "connection":
+            job.at = job.sure = math.inf
+            return
         local = self.capabilities.fencing == "local"
         job.at = self.now() + seconds
         job.sure = self.now() + (LOCAL_DEADLINE * seconds if local else seconds)

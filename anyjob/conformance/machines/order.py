@@ -118,7 +118,7 @@ class OrderMachine(SceneMachine):
 
     @rule(who=WHO)
     def lapse(self, who: int) -> None:
-        self.scene.pass_time(LEASE + self.scene.capabilities.redelivery_lag + 0.01)
+        self._outlast()
         self._fetch(who, 3)
 
     @precondition(lambda self: self.made < 150)
@@ -141,13 +141,17 @@ class OrderMachine(SceneMachine):
 
     def come_to_rest(self) -> None:
         for _ in range(2):
-            self.scene.pass_time(LEASE + self.scene.capabilities.redelivery_lag + 0.01)
+            self._outlast()
             self._finish(2)
         for queue, model in self.models.items():
             assert not model.unfinished(), f"lost: {[job.id for job in model.unfinished()]}"
             assert self.scene.counted(queue) == (0, 0, 0, 0)
 
     # Steps
+
+    def _outlast(self) -> None:
+        lag = self.scene.capabilities.redelivery_lag
+        self.let_pass(LEASE + lag + 0.01, *self.models.values())
 
     def _fetch(self, who: int, credit: int, limits: Mapping[str, int] | None = None) -> list[Lease]:
         must = {queue: self._must(queue) for queue in SHARES[who]}

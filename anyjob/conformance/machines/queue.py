@@ -57,7 +57,7 @@ class QueueMachine(SceneMachine):
     def pass_time(self, seconds: float) -> None:
         """Let time pass, and leases lapse with it."""
         leased = [job for job in self.model.in_state(State.LEASED) if self.model.is_certain(job)]
-        self.scene.pass_time(seconds)
+        self.let_pass(seconds, self.model)
         if any(not self.model.is_certain(job) for job in leased):
             self.marks["a lease lapsed while its holder lived"] += 1
 
@@ -138,6 +138,8 @@ class QueueMachine(SceneMachine):
         return self.scene.consumer(backend=self.backends[who], lease=LEASE, worker=f"worker-{who}")
 
     def _replace(self, who: int) -> None:
+        if self.scene.capabilities.lease == "connection":
+            self.model.severed(self.leases[who])
         self.consumers[who] = self._new_consumer(who)
         self.leases[who] = []
 
@@ -206,8 +208,9 @@ class QueueMachine(SceneMachine):
             self.scene.backend.resume(QUEUE)
             self.scene.pass_time(5.0)
             self.model.paused = False
+        lags = self.scene.capabilities.redelivery_lag + self.scene.capabilities.resolution
         for _ in range(4):
-            self.scene.outlast(3 * LEASE)
+            self.let_pass(3 * LEASE + lags, self.model)
             while self._drain_once():
                 pass
         left = [job.id for job in self.model.unfinished()]

@@ -98,6 +98,7 @@ class ScheduleMachine(QueueMachine):
     def advance(self, seconds: float) -> None:
         leased = [job for job in self.model.in_state(State.LEASED) if self.model.is_certain(job)]
         self._wait(seconds)
+        self._wait(self.cut_after(seconds, self.model))
         if any(not self.model.is_certain(job) for job in leased):
             self.marks["a lease lapsed while its holder lived"] += 1
 

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
+from anyjob.conformance import Site
 from anyjob.conformance.clock import FakeClock
 from anyjob.core.backend import Consumer, Counts, JobRecord, Page
 from anyjob.core.capabilities import Capabilities
@@ -34,12 +35,23 @@ class Strange(msgspec.Struct, frozen=True):
     name: str
     edits: tuple[Edit, ...] = ()
     wrap: type | None = None
+    made_by: type[MemoryMutantHarness] = MemoryMutantHarness
 
     def __str__(self) -> str:
         return self.name.replace(" ", "-")
 
     def harness(self) -> MemoryMutantHarness:
-        return MemoryMutantHarness(self.edits, self.wrap)
+        return self.made_by(self.edits, self.wrap)
+
+
+class HangingHarness(MemoryMutantHarness):
+    """Can cut the connections on which leases hang."""
+
+    def sever(self, site: Site) -> None:
+        backend = self.backend(site)
+        backend.open()
+        backend.sever()  # type: ignore[attr-defined]
+        backend.close()
 
 
 def declaring(old: str, new: str) -> Edit:
@@ -211,6 +223,35 @@ def folded(memory: Memory, job: Envelope) -> Envelope:
     return replace(job, priority=3 * (job.priority // 4))
 
 
+#: Leases have no time, and end with a connection or with all of them.
+HANGING = (
+    declaring('lease="timed"', 'lease="connection"'),
+    Edit(
+        "queue.py",
+        "        until, shown_until = mono + seconds, wall + seconds\n",
+        "        until, shown_until = math.inf, wall + 1e9\n",
+    ),
+    Edit(
+        "queue.py",
+        "                job.until = until\n                extended",
+        "                extended",
+    ),
+    Edit(
+        "queue.py",
+        "    def reap(",
+        "    def let_go(self, mono, session=None):\n        jobs = [job for job in self.leased.values() if session in (None, job.token >> 32)]\n        for job in jobs:\n            job.until = mono\n        self._remember_lot(mono, jobs)\n        self._on_ready()\n\n    def reap(",
+    ),
+    Edit(
+        "consumer.py",
+        "        with space.lock:\n            if release:\n                self._send()\n                self._release()\n",
+        "        with space.lock:\n            if release:\n                self._send()\n                self._release()\n            else:\n                for queue in self._queues:\n                    queue.let_go(space.clock.monotonic(), self._session)\n                space.announce()\n",
+    ),
+    Edit(
+        "backend.py",
+        "    def close(self) -> None:\n        space = self._open\n",
+        "    def sever(self):\n        space = self._space()\n        with space.lock:\n            for queue in space.queues.values():\n                queue.let_go(space.clock.monotonic())\n            space.announce()\n\n    def close(self) -> None:\n        space = self._open\n",
+    ),
+)
 LOOSE = declaring('order="fifo"', 'order="loose"')
 UPPER = (
     declaring('redeliveries="exact"', 'redeliveries="upper"'),
@@ -273,6 +314,7 @@ LEGAL = [
             ),
         ),
     ),
+    Strange("leases that hang on a connection", HANGING, made_by=HangingHarness),
     Strange("weaker in all things at once", UPPER, Weaker),
     Strange("nothing that may be absent", (), Refusing),
 ]

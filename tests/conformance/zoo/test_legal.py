@@ -6,8 +6,10 @@ from collections.abc import Callable
 
 import pytest
 
+from anyjob.conformance import run_property
 from tests.conformance.zoo.judging import directed, judged
-from tests.conformance.zoo.legal import LEGAL, Strange
+from tests.conformance.zoo.legal import HANGING, LEGAL, Strange
+from tests.conformance.zoo.mutant import MemoryMutantHarness
 
 
 @pytest.mark.parametrize("strange", LEGAL, ids=str)
@@ -24,3 +26,8 @@ def test_strange_backend_passes_at_its_level(
 
     assert not failed
     record_property("zoo", "legal passed")
+
+
+def test_leases_on_connections_that_nobody_can_cut_are_untested() -> None:
+    with pytest.raises(pytest.skip.Exception, match="UNTESTED: leases end with their connection"):
+        run_property("LSE-5", MemoryMutantHarness(HANGING))
