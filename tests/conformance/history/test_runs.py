@@ -35,6 +35,7 @@ from tests.conformance.history.defects import (
 )
 from tests.conformance.test_memory import MemoryHarness
 from tests.conformance.test_sqlite import SQLiteHarness
+from tests.conformance.zoo.legal import HANGING, HangingHarness
 from tests.waiting import until
 
 PLAN = Plan(jobs=150)
@@ -94,6 +95,13 @@ def test_backend_whose_answers_get_lost_breaks_no_rule() -> None:
 
     assert verdict.holds, str(verdict)
     assert verdict.marks["a call was cut after it had acted"] > 5
+
+
+def test_leases_that_hang_on_connections_break_no_rule() -> None:
+    _, verdict = run_history(HangingHarness(HANGING), PLAN, 0)
+
+    assert verdict.holds, str(verdict)
+    assert verdict.marks["a killed holder's job was delivered again"] > 0
 
 
 def test_run_without_a_nemesis_is_vacuous() -> None:
