@@ -48,7 +48,8 @@ def _cut_after_apply(index: Index, pairs: list[Pair]) -> int:
 
 
 def _redelivered_after_kill(index: Index, pairs: list[Pair]) -> int:
-    return sum(_lapsed(pair, index) and was_struck(*pair, index) for pair in pairs)
+    lost = ("lapse", "struck")
+    return sum(was_struck(*pair, index) and cause(*pair, index) in lost for pair in pairs)
 
 
 def _whole_batches(index: Index, pairs: list[Pair]) -> int:
