@@ -305,7 +305,7 @@ LEGAL = [
             Edit(
                 "queue.py",
                 "heappush(self.due, (due, next",
-                "heappush(self.due, (due + job.place * 0.377 % 2.0, next",
+                "heappush(self.due, (due + 1.0 + 0.9 * math.sin(due), next",
             ),
             Edit(
                 "queue.py",

@@ -50,6 +50,7 @@ CRASHES = [
         ),
         fails="CRS-2",
         says="administrator_that_dies",
+        spoils="DLQ-5 UNQ-1",
     ),
     planted(
         "a burial removes, then records",
@@ -73,6 +74,7 @@ CRASHES = [
         fails="CRS-5",
         says="what_was_acknowledged_survives_a_kill",
         issue="rabbitmq-server#15725",
+        spoils="MNT-1 TIM-6",
     ),
     planted(
         "an id without a body crashes the fetch",

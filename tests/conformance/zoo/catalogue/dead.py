@@ -110,6 +110,7 @@ DEAD = [
         fails="DLQ-5",
         says="revive_respects_a_unique_key",
         machine="unique",
+        spoils="UNQ-1",
     ),
     mutant(
         "two who revive at once make a job ready twice",

@@ -92,7 +92,7 @@ LIARS = [
         ("seam.py", "    if len(jobs) > max_batch:", "    if len(jobs) >= max_batch:"),
         fails="CAP-3",
         says="expected at most [0-9.]+ jobs in one call, got [0-9.]+; split them",
-        spoils="ENQ-6 FET-5 LSE-12 LSE-3 MNT-1 MNT-3 TIM-2",
+        spoils="ADM-2 DLQ-5 ENQ-6 FET-5 LSE-12 LSE-3 MNT-1 MNT-3 TIM-2",
     ),
     mutant(
         "a payload may be one byte larger than declared",

@@ -16,6 +16,7 @@ ENQUEUE = [
         ),
         fails="ENQ-1",
         says="delayed_job_is_leased_as_it_was_stored",
+        spoils="ORD-1",
     ),
     mutant(
         "every twentieth end leaves an echo under a new id",
@@ -159,13 +160,14 @@ UNIQUE = [
         fails="UNQ-1",
         says="revived_job_takes_its_key_again",
         machine="unique",
+        spoils="DLQ-5",
     ),
     mutant(
         "a key is never free",
         ("queue.py", "        if job.unique is not None:\n            self.free_key(job)\n", ""),
         fails="UNQ-2",
         says="key_is_free_once_its_job_is_over",
-        spoils="DLQ-5",
+        spoils="DLQ-5 UNQ-1",
         machine="unique",
     ),
     mutant(
@@ -184,7 +186,7 @@ UNIQUE = [
         ("queue.py", "math.inf if ttl is None else mono + ttl", "math.inf"),
         fails="UNQ-2",
         says="key_is_free_after_its_time_and_not_before",
-        spoils="UNQ-4",
+        spoils="UNQ-1 UNQ-4",
         machine="unique",
     ),
     mutant(
@@ -258,5 +260,6 @@ UNIQUE = [
         fails="UNQ-4",
         says="former_holder_cannot_free_the_key_of_the_next",
         machine="unique",
+        spoils="UNQ-1",
     ),
 ]

@@ -203,6 +203,7 @@ SETTLE = [
         ),
         fails="SET-8",
         says="outcome_is_kept_for_its_time",
+        spoils="ADM-4",
     ),
     mutant(
         "says done of what was never sent",
@@ -219,7 +220,7 @@ SETTLE = [
         ),
         fails="SET-9",
         says="flush_names_each_settlement_once",
-        spoils="CON-2",
+        spoils="ADM-2 CON-2 DLQ-5",
     ),
     mutant(
         "a flush names no more than forty settlements",
@@ -230,7 +231,7 @@ SETTLE = [
         ),
         fails="SET-9",
         says="flush_names_each_settlement_once",
-        spoils="CON-2 LSE-3",
+        spoils="ADM-2 CON-2 DLQ-5 LSE-3",
     ),
     mutant(
         "a flush names what the last one named",

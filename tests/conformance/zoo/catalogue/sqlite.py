@@ -166,7 +166,7 @@ SQLITE = [
         ),
         fails="KEY-3",
         says="version_never_returns",
-        spoils="CLM-2 KEY-2 SER-1",
+        spoils="CLM-2 KEY-2 ORD-2 SER-1",
     ),
     planted(
         "a claim is over when its number is older than the file's",

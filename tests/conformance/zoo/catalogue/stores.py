@@ -80,6 +80,7 @@ STORES = [
         ),
         fails="KEY-4",
         says="each_put_replaces_the_time",
+        spoils="STO-3",
     ),
     mutant(
         "a client's wall clock ends values",

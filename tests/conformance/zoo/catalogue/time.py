@@ -33,7 +33,7 @@ TIME = [
         ("queue.py", "due = self.due[0][0] - wall if", "due = self.due[0][0] + 2.0 - wall if"),
         fails="TIM-2",
         says="expected a job within [0-9.]+ s",
-        spoils="ADM-1 CAP-2 ENQ-1 MNT-2 MNT-3 TIM-1 TIM-3 TIM-6",
+        spoils="ADM-1 CAP-2 ENQ-1 MNT-2 MNT-3 ORD-1 TIM-1 TIM-3 TIM-6",
         machine="schedule",
     ),
     mutant(
@@ -74,6 +74,7 @@ TIME = [
         ),
         fails="TIM-4",
         says="expected nothing to lease, got",
+        spoils="UNQ-2",
     ),
     mutant(
         "a delay over the lease runs twice",

@@ -56,7 +56,7 @@ SHARED = [
         ),
         fails="CON-3",
         says="two_backends_in_one_process_do_not_meet",
-        spoils="STO-3",
+        spoils="LIF-3 STO-3",
     ),
 ]
 LIFE = [

@@ -95,6 +95,7 @@ WIRED = [
         ("client.py", "from typing import Any\n", "from typing import Any\n\nimport msgspec\n"),
         fails="SET-7",
         says="children_and_settlement_cut_at_every_request",
+        spoils="LSE-4",
     ),
     wired(
         "nobody is told that the server was emptied",
@@ -143,6 +144,6 @@ WIRED = [
         ("connections.py", "CALL_SECONDS = 3.0\n", "CALL_SECONDS = 3.0\nKEPT = []\n"),
         fails="CRS-4",
         says="crs_4",
-        spoils="LIF-5",
+        spoils="LIF-1 LIF-5 STO-4",
     ),
 ]
