@@ -20,7 +20,7 @@ from anyjob.backends.registry import backend_for, store_for
 from anyjob.core import options as options_module
 from anyjob.core.attempt import Progress
 from anyjob.core.backend import Backend, CancelResult, Counts, JobRecord, QueueSpec
-from anyjob.core.capabilities import Need
+from anyjob.core.capabilities import Need, plan
 from anyjob.core.clock import Clock, SystemClock
 from anyjob.core.draft import AnyDraft, Draft
 from anyjob.core.durations import Duration
@@ -354,7 +354,10 @@ class App:
         from anyjob.app.doctor import examined
 
         opened = self._open()
-        return examined(opened.backend, self.tasks, opened.planner.check, self.config.max_payload)
+        needs = _needs_of(self._middleware)
+        return examined(
+            opened.backend, self.tasks, opened.planner.check, needs, self.config.max_payload
+        )
 
     # Running
 
@@ -382,15 +385,19 @@ class App:
 
     # Opening and closing
 
-    def open(self, *, create: bool = True) -> None:
-        """Read the configuration, open backend and store, and check every task against them;
-        idempotent.
+    def open(self, *, create: bool = True, check: bool = True) -> None:
+        """Read the configuration, open backend and store, and check middleware and every task
+        against them; idempotent.
 
         With `create=False` nothing is made that is not there: for whoever only looks, and would
-        take the file of a misspelt URL for an empty one. Raises ConfigurationError,
-        UnsupportedCapability, BackendUnavailable or BackendCorrupt.
+        take the file of a misspelt URL for an empty one. With `check=False` what the backend cannot
+        honour does not keep it from being looked at: `doctor` names it, and enqueuing such a job
+        still raises. Raises ConfigurationError, UnsupportedCapability, BackendUnavailable or
+        BackendCorrupt.
         """
-        opened = self._open(create=create)
+        opened = self._open(create=create, check=check)
+        if not check:
+            return
         for task in self.tasks:
             opened.planner.check(task, task.options)
 
@@ -459,7 +466,7 @@ class App:
 
     # Inside
 
-    def _open(self, *, create: bool = True) -> _Opened:
+    def _open(self, *, create: bool = True, check: bool = True) -> _Opened:
         opened = self._opened
         if opened is not None and opened.pid == os.getpid():
             return opened
@@ -467,7 +474,7 @@ class App:
             # A fork while another thread held the lock is the one case this does not survive, as
             # with any lock.
             if self._opened is None or self._opened.pid != os.getpid():
-                self._opened = self._open_now(create=create)
+                self._opened = self._open_now(create=create, check=check)
             return self._opened
 
     async def _aopen(self) -> _Opened:
@@ -479,7 +486,7 @@ class App:
 
         return await asyncio.to_thread(self._open)
 
-    def _open_now(self, *, create: bool) -> _Opened:
+    def _open_now(self, *, create: bool, check: bool) -> _Opened:
         from random import SystemRandom
 
         config = self.config
@@ -501,7 +508,8 @@ class App:
                     _refuse_absent(store.place(), "store")
                 undo.callback(store.close)
                 store.open()
-            _check_needs(self._middleware, backend)
+            if check:
+                plan(backend.capabilities, _needs_of(self._middleware))
             backend.declare([QueueSpec(queue) for queue in sorted(self._known_queues())])
             undo.pop_all()
         planner = Planner(
@@ -611,10 +619,12 @@ def _refuse_absent(place: Place | None, what: str) -> None:
         )
 
 
-def _check_needs(middleware: Sequence[Middleware], backend: Backend) -> None:
-    for one in middleware:
-        for name in one.needs:
-            backend.capabilities.require(Need(name, name, f"middleware {type(one).__name__}"))
+def _needs_of(middleware: Sequence[Middleware]) -> list[Need]:
+    return [
+        Need(name, name, f"middleware {type(one).__name__}")
+        for one in middleware
+        for name in one.needs
+    ]
 
 
 def _planned_or_reason(planner: Planner, draft: AnyDraft) -> Envelope | Rejected:

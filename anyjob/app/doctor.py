@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
 
 from anyjob.core.backend import Backend, Finding
-from anyjob.core.capabilities import Capabilities, Planned
+from anyjob.core.capabilities import Capabilities, Need, Planned, plan
 from anyjob.core.errors import AnyjobError, DecodeError
 from anyjob.core.options import Options
 from anyjob.core.state import State
@@ -31,30 +31,51 @@ def examined(
     backend: Backend,
     registry: Registry,
     check: Callable[[Task[..., Any], Options], list[Planned]],
+    needs: Sequence[Need],
     max_payload: int,
 ) -> Report:
-    """Return plan and findings of an opened backend; raises what its reading raises."""
+    """Return plan and findings of an opened backend; raises what its reading raises.
+
+    `check` plans the options of a task, `needs` are those of middleware.
+    """
     planned: list[Planned] = []
     findings: list[Finding] = []
+    for need in needs:
+        try:
+            planned += plan(backend.capabilities, [need])
+        except AnyjobError as error:
+            findings.append(_middleware_refused(error))
     for task in registry:
         try:
             task.signature  # noqa: B018 - compiles it, which is what may fail
             planned += check(task, task.options)
         except AnyjobError as error:
-            findings.append(
-                Finding(
-                    "task-refused",
-                    "error",
-                    str(error),
-                    f"no job of task {task.name!r} can be enqueued",
-                    "change the task, or the backend",
-                )
-            )
+            findings.append(_task_refused(task, error))
     findings += _durability(backend.capabilities)
     findings += backend.weaknesses()
     findings += _untimed(registry)
     findings += _unknown_tasks(backend, registry, max_payload)
     return Report(backend.capabilities, planned, findings)
+
+
+def _middleware_refused(error: AnyjobError) -> Finding:
+    return Finding(
+        "middleware-refused",
+        "error",
+        str(error),
+        "the app does not open: no job is enqueued and no worker starts",
+        "leave the middleware out, or use another backend",
+    )
+
+
+def _task_refused(task: Task[..., Any], error: AnyjobError) -> Finding:
+    return Finding(
+        "task-refused",
+        "error",
+        str(error),
+        f"no job of task {task.name!r} can be enqueued, and no worker starts",
+        "change the task, or the backend",
+    )
 
 
 def _durability(capabilities: Capabilities) -> list[Finding]:

@@ -23,8 +23,8 @@ _COLUMNS = (Column("severity"), Column("id"), Column("seen"), Column("why"), Col
 def doctor(*, strict: bool, where: Where, session: Session, format: Format | None) -> int:
     """Check application and backend for weaknesses; changes no job.
 
-    Prints the plan, that is how each option in use is met, and what was found. Errors make exit
-    code 1.
+    Prints the plan, that is how each option in use is met, and what was found, such as a task
+    whose options the backend cannot honour. Errors make exit code 1.
     """
     with where.existing() as app:
         report = app.doctor()

@@ -1,8 +1,14 @@
 """`anyjob doctor`."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+from msgspec.structs import replace
+
+from anyjob.backends.memory import MemoryBackend
+from anyjob.backends.registry import BACKENDS
 from tests.unit.cli.conftest import Cli, Shop
 
 
@@ -44,3 +50,76 @@ def test_task_that_the_backend_refuses_is_an_error_and_exit_code_1(
 
     assert ran.code == 1
     assert ran.rows[0][:2] == ["error", "task-refused"]
+
+
+class Lesser(MemoryBackend):
+    """Knows no unique keys."""
+
+    capabilities = replace(MemoryBackend.capabilities, product="lesser", unique="none")
+
+
+DEMANDING = """
+from anyjob import App, Middleware
+
+class Once(Middleware):
+    needs = ["unique"]
+
+jobs = App({url!r}{middleware})
+
+@jobs.task(timeout=5{options})
+def f() -> None: ...
+
+@jobs.task(timeout=5, delay=60)
+def g() -> None: ...
+"""
+REFUSED = {
+    "task-refused": [
+        (", unique_key='k'", "task 'f' needs a unique key, which lesser cannot do"),
+        (", delay=10, expires=5", "task 'f' wants a delay of 10 s, and the job would expire"),
+    ],
+    "middleware-refused": [("", "middleware Once needs unique, which lesser cannot do")],
+}
+CASES = [(id, options, seen) for id, cases in REFUSED.items() for options, seen in cases]
+
+
+@pytest.fixture
+def demanding(shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Writes an app that asks more of the shop's backend than that can do."""
+    monkeypatch.setitem(BACKENDS, "memory", f"{__name__}:Lesser")
+
+    def write(id: str, options: str) -> None:
+        middleware = ", middleware=[Once()]" if id == "middleware-refused" else ""
+        text = DEMANDING.format(url=shop.url, options=options, middleware=middleware)
+        (tmp_path / "demanding.py").write_text(text)
+
+    return write
+
+
+@pytest.mark.parametrize(("id", "options", "seen"), CASES)
+def test_what_nobody_honours_is_an_error_beside_the_plan_and_exit_code_1(
+    demanding: Callable[..., None], cli: Cli, id: str, options: str, seen: str
+) -> None:
+    demanding(id, options)
+
+    ran = cli("doctor", "--app", "demanding:jobs")
+
+    assert ran.code == 1
+    assert ["ok", "plan-delay", "task 'g' needs a delay: native", "", ""] in ran.rows
+    (error,) = [row for row in ran.rows if row[0] == "error"]
+    assert error[1] == id
+    assert error[2].startswith(seen)
+    assert "1 errors" in ran.err
+
+
+@pytest.mark.parametrize(("id", "options", "seen"), CASES)
+def test_what_nobody_honours_keeps_nobody_from_looking(
+    demanding: Callable[..., None], shop: Shop, cli: Cli, id: str, options: str, seen: str
+) -> None:
+    demanding(id, options)
+    (dead,) = shop.bury(1)
+
+    assert cli("queues", "ls", "-q", "mail", "--app", "demanding:jobs").rows[0][4] == "1"
+    assert cli("dead", "ls", "--app", "demanding:jobs").rows[0][0] == dead.id
+    assert cli("dead", "revive", dead.id, "--app", "demanding:jobs").code == 0
+    # Who would act on the tasks is still refused.
+    assert seen in cli("worker", "demanding:jobs").err
