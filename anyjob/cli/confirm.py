@@ -20,8 +20,8 @@ def agreed(
     """Print what would be touched, the count and the first five; return whether to go on.
 
     `what` is a phrase like "purge 3 jobs of queue 'mail'". Nothing to touch, and a dry run, are no
-    reason to go on. Raises UsageError where nobody can be asked and `yes` wasn't given, NotDone if
-    the answer is no.
+    reason to go on; the verb's listing says then that nothing was done. Raises UsageError where
+    nobody can be asked and `yes` wasn't given, NotDone if the answer is no.
     """
     session.say(f"{'about to' if count and not dry_run else 'would'} {what}")
     for job in first[:_SHOWN]:

@@ -111,6 +111,7 @@ def revive(
         asked = _Asked(app, ids, queues, every=every)
         changes = {job.id: changes_for(app, job, edits) for job in asked.jobs} if edits else None
         if not asked.agreed("revive", session, yes=yes or bool(ids), dry_run=dry_run):
+            show(Listing("revived", _DONE, asked.none_done), format, session)
             return
 
         def deed(queue: str, ids: Sequence[str] | None) -> int:
@@ -143,6 +144,7 @@ def discard(
     with where.existing() as app:
         asked = _Asked(app, ids, queues, every=every)
         if not asked.agreed("discard", session, yes=yes, dry_run=dry_run):
+            show(Listing("discarded", _DONE, asked.none_done), format, session)
             return
         items = asked.done(app.discard, "discarding", session)
     show(Listing("discarded", _DONE, items), format, session)
@@ -180,6 +182,11 @@ class _Asked:
                 done[queue] += count
                 progress.add(count)
         return [{"queue": queue, "jobs": count} for queue, count in done.items()]
+
+    @property
+    def none_done(self) -> list[dict[str, Any]]:
+        """The items of a verb that did nothing."""
+        return [{"queue": queue, "jobs": 0} for queue in self._counts]
 
     def complain(self, items: Sequence[dict[str, Any]], what: str) -> None:
         """Raise NotDone if named jobs were left out; with --all, others may be at them too."""

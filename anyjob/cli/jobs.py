@@ -117,10 +117,10 @@ def cancel(
         found = jobs_named(app, ids, queue)
         what = f"cancel {counted(len(found), 'job')}"
         if not agreed(what, len(found), found, session, yes=yes, dry_run=dry_run):
-            return
+            found = []
         items = [item for q, named in by_queue(found).items() for item in _cancelled(app, q, named)]
     columns = (Column("id"), Column("queue"), Column("result"))
-    show(Listing("cancelled", columns, items), format, session)
+    show(Listing("cancelled", columns, items, empty="nothing was cancelled"), format, session)
     left = [item for item in items if item["result"] != CancelResult.CANCELLED]
     if left:
         raise NotDone(

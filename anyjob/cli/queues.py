@@ -121,10 +121,10 @@ def purge(
         count = sum(getattr(counts, state.value) for state in chosen)
         what = f"purge {counted(count, 'waiting job')} of queue {queue!r}"
         first = first_jobs(app, queue, chosen)
-        if not agreed(what, count, first, session, yes=yes, dry_run=dry_run):
-            return
-        with Progress(f"purging {queue!r}", count, session) as progress:
-            purged = app.purge(queue, chosen)
-            progress.add(purged)
+        purged = 0
+        if agreed(what, count, first, session, yes=yes, dry_run=dry_run):
+            with Progress(f"purging {queue!r}", count, session) as progress:
+                purged = app.purge(queue, chosen)
+                progress.add(purged)
     items = [{"queue": queue, "jobs": purged}]
     show(Listing("purged", (Column("queue"), Column("jobs", "number")), items), format, session)

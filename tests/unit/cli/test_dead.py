@@ -88,7 +88,7 @@ def test_revive_dry_run_changes_nothing(shop: Shop, cli: Cli) -> None:
 
     ran = cli("dead", "revive", job.id, "--dry-run", *shop.where)
 
-    assert (ran.code, ran.out) == (0, "")
+    assert (ran.code, ran.rows) == (0, [["mail", "0"]])
     assert "would revive 1 dead letter of 'mail'" in ran.err
     assert job.status() == State.DEAD
 

@@ -87,7 +87,7 @@ def test_purge_dry_run_changes_nothing(shop: Shop, cli: Cli) -> None:
 
     ran = cli("queues", "purge", "mail", "--dry-run", "--yes", *shop.where)
 
-    assert (ran.code, ran.out) == (0, "")
+    assert (ran.code, ran.rows) == (0, [["mail", "0"]])
     assert "would purge 1 waiting job of queue 'mail'" in ran.err
     assert shop.app.counts("mail").ready == 1
 
@@ -95,5 +95,5 @@ def test_purge_dry_run_changes_nothing(shop: Shop, cli: Cli) -> None:
 def test_purge_of_an_empty_queue_asks_nothing(shop: Shop, cli: Cli) -> None:
     ran = cli("queues", "purge", "mail", *shop.where)
 
-    assert (ran.code, ran.out) == (0, "")
+    assert (ran.code, ran.rows) == (0, [["mail", "0"]])
     assert "would purge 0 waiting jobs" in ran.err

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -61,6 +62,31 @@ def test_ndjson_has_the_same_items(shop: Shop, cli: Cli, name: str) -> None:
     items = [json.loads(line) for line in normal(ran.out).splitlines()]
     golden = json.loads((GOLDEN / f"{name}.json").read_text())["items"]
     assert [list(item) for item in items] == [list(item) for item in golden]
+
+
+_NONE = [{"queue": "default", "jobs": 0}, {"queue": "mail", "jobs": 0}]
+#: What does nothing: the words, and the kind and items of its listing.
+IDLE: list[tuple[str, str, list[dict[str, Any]]]] = [
+    ("queues purge default --yes", "purged", [{"queue": "default", "jobs": 0}]),
+    ("queues purge mail --dry-run", "purged", [{"queue": "mail", "jobs": 0}]),
+    ("dead revive --all --yes", "revived", _NONE),
+    ("dead discard --all --yes", "discarded", _NONE),
+    ("dead discard --all --dry-run", "discarded", _NONE),
+    ("jobs cancel {waiting} --dry-run", "cancelled", []),
+]
+
+
+@pytest.mark.parametrize(("words", "kind", "items"), IDLE, ids=[case[0] for case in IDLE])
+def test_verb_that_does_nothing_is_json_too(
+    shop: Shop, cli: Cli, words: str, kind: str, items: list[dict[str, Any]]
+) -> None:
+    waiting = shop.send.enqueue("ann")
+
+    ran = cli(*words.format(waiting=waiting.id).split(), "--json", *shop.where)
+
+    assert ran.code == 0
+    assert json.loads(ran.out) == {"anyjob": 1, "kind": kind, "items": items}
+    assert shop.app.counts("mail").ready == 1
 
 
 def test_every_verb_that_writes_data_has_json() -> None:
