@@ -7,16 +7,15 @@ from typing import Any
 
 import msgspec
 
+from anyjob.app.waiting import unknown_tasks
 from anyjob.core.backend import Backend, Finding
 from anyjob.core.capabilities import Capabilities, Need, Planned, plan
-from anyjob.core.errors import AnyjobError, DecodeError
+from anyjob.core.errors import AnyjobError
 from anyjob.core.options import Options
-from anyjob.core.state import State
 from anyjob.core.task import Registry, Task
-from anyjob.core.wire import decode_body
 
-#: How many jobs of a queue and state are looked at.
-_LOOKED_AT = 1000
+#: How long waiting jobs are looked at, in seconds: of the ten that doctor may take.
+_LOOK_FOR = 5.0
 
 
 class Report(msgspec.Struct, frozen=True):
@@ -33,10 +32,12 @@ def examined(
     check: Callable[[Task[..., Any], Options], list[Planned]],
     needs: Sequence[Need],
     max_payload: int,
+    look_for: float = _LOOK_FOR,
 ) -> Report:
     """Return plan and findings of an opened backend; raises what its reading raises.
 
-    `check` plans the options of a task, `needs` are those of middleware.
+    `check` plans the options of a task, `needs` are those of middleware; waiting jobs are looked at
+    for about `look_for` seconds.
     """
     planned: list[Planned] = []
     findings: list[Finding] = []
@@ -54,7 +55,7 @@ def examined(
     findings += _durability(backend.capabilities)
     findings += backend.weaknesses()
     findings += _untimed(registry)
-    findings += _unknown_tasks(backend, registry, max_payload)
+    findings += unknown_tasks(backend, registry, max_payload, look_for)
     return Report(backend.capabilities, planned, findings)
 
 
@@ -106,36 +107,3 @@ def _untimed(registry: Registry) -> list[Finding]:
             "give the tasks timeout=...",
         )
     ]
-
-
-def _unknown_tasks(backend: Backend, registry: Registry, max_payload: int) -> list[Finding]:
-    if backend.capabilities.browse != "all":
-        return []
-    findings = []
-    for queue in sorted(backend.queues()):
-        waiting: set[str] = set()
-        for state in (State.READY, State.SCHEDULED):
-            for record in backend.browse(queue, state, None, _LOOKED_AT).records:
-                waiting |= _task_of(record.body, max_payload)
-        unknown = sorted(name for name in waiting if name not in registry)
-        if unknown and len(registry):
-            findings.append(
-                Finding(
-                    "task-unknown",
-                    "warning",
-                    f"queue {queue!r} holds jobs of tasks that this app lacks:"
-                    f" {', '.join(unknown[:10])}",
-                    "they are buried once the workers' unknown_task_grace is over",
-                    "deploy the tasks, or give them aliases=[...]",
-                )
-            )
-    return findings
-
-
-def _task_of(body: bytes | None, max_payload: int) -> set[str]:
-    if body is None:
-        return set()
-    try:
-        return {decode_body(body, max_payload).task}
-    except DecodeError:
-        return set()

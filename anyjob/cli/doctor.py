@@ -14,6 +14,8 @@ from anyjob.cli.output import Column, Format, Listing, show
 from anyjob.cli.session import Session
 
 _COLUMNS = (Column("severity"), Column("id"), Column("seen"), Column("why"), Column("fix"))
+#: The worst first.
+_SEVERITIES = ("error", "warning", "info")
 
 
 @click.command()
@@ -32,7 +34,7 @@ def doctor(*, strict: bool, where: Where, session: Session, format: Format | Non
     items = [*_plan(report), *_findings(report)]
     beside = {"backend": _backend(report, url)}
     show(Listing("doctor", _COLUMNS, items, beside), format, session)
-    errors, warnings = (sum(f.severity == s for f in report.findings) for s in ("error", "warning"))
+    errors, warnings = (sum(f.severity == s for f in report.findings) for s in _SEVERITIES[:2])
     session.say(f"{url}: {errors} errors, {warnings} warnings")
     return FAILED if errors or (strict and warnings) else 0
 
@@ -64,5 +66,5 @@ def _plan(report: Report) -> list[dict[str, Any]]:
 def _findings(report: Report) -> list[dict[str, Any]]:
     return [
         {"severity": f.severity, "id": f.id, "seen": f.seen, "why": f.why, "fix": f.fix}
-        for f in sorted(report.findings, key=lambda finding: (finding.severity, finding.id))
+        for f in sorted(report.findings, key=lambda f: (_SEVERITIES.index(f.severity), f.id))
     ]

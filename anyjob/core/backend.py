@@ -110,7 +110,7 @@ class Finding(msgspec.Struct, frozen=True):
 
     #: Stable, such as "sqlite-network-filesystem".
     id: str
-    #: "warning" or "error".
+    #: "info", "warning" or "error".
     severity: str
     seen: str
     why: str
