@@ -17,7 +17,7 @@ from anyjob.cli.lookup import Where
 from anyjob.cli.one_job import show_jobs
 from anyjob.cli.options import of_app, of_destruction, of_listing, queue_option
 from anyjob.cli.output import Column, Format, Listing, show
-from anyjob.cli.progress import Progress
+from anyjob.cli.progress import GO_ON, Progress
 from anyjob.cli.session import Session
 from anyjob.cli.shapes import DEAD_COLUMNS, summary
 from anyjob.cli.values import changes_for
@@ -176,7 +176,9 @@ class _Asked:
     def done(self, deed: Deed, doing: str, session: Session) -> list[dict[str, Any]]:
         """Do it page by page; returns how many it was done to by queue."""
         done = dict.fromkeys(self._counts, 0)
-        with Progress(doing, sum(self._counts.values()), session) as progress:
+        # Jobs named by id are no longer there to be named again.
+        go_on = GO_ON if self._every else ""
+        with Progress(doing, sum(self._counts.values()), session, go_on=go_on) as progress:
             for queue, ids in self._pages():
                 count = deed(queue, ids)
                 done[queue] += count

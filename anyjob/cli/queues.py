@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import click
@@ -13,7 +14,7 @@ from anyjob.cli.found import can, first_jobs, queues_named
 from anyjob.cli.lookup import Where
 from anyjob.cli.options import of_app, of_destruction, of_listing, queue_option
 from anyjob.cli.output import Column, Format, Listing, show
-from anyjob.cli.progress import Progress
+from anyjob.cli.progress import GO_ON, Progress
 from anyjob.cli.session import Session
 from anyjob.core.state import State
 
@@ -117,14 +118,31 @@ def purge(
     chosen = [State(state) for state in states] or [State.READY, State.SCHEDULED]
     with where.existing() as app:
         (queue,) = queues_named(app, [name])
-        counts = app.counts(queue)
-        count = sum(getattr(counts, state.value) for state in chosen)
+        count = _waiting(app, queue, chosen)
         what = f"purge {counted(count, 'waiting job')} of queue {queue!r}"
         first = first_jobs(app, queue, chosen)
         purged = 0
         if agreed(what, count, first, session, yes=yes, dry_run=dry_run):
-            with Progress(f"purging {queue!r}", count, session) as progress:
-                purged = app.purge(queue, chosen)
-                progress.add(purged)
+            purged = _purged(app, queue, chosen, count, session)
     items = [{"queue": queue, "jobs": purged}]
     show(Listing("purged", (Column("queue"), Column("jobs", "number")), items), format, session)
+
+
+def _waiting(app: App, queue: str, states: Sequence[State]) -> int:
+    counts = app.counts(queue)
+    return sum(getattr(counts, state.value) for state in states)
+
+
+def _purged(app: App, queue: str, states: Sequence[State], count: int, session: Session) -> int:
+    # One call, of which a backend may have done a part when it is interrupted; what has gone is
+    # told from what is left.
+    with Progress(
+        f"purging {queue!r}",
+        count,
+        session,
+        look=lambda: max(0, count - _waiting(app, queue, states)),
+        go_on=GO_ON,
+    ) as progress:
+        purged = app.purge(queue, states)
+        progress.add(purged)
+    return purged

@@ -1,10 +1,13 @@
 """`anyjob dead`."""
 
 import json
+from collections.abc import Mapping, Sequence
 
 import pytest
 
 from anyjob import JobDead
+from anyjob.backends.memory import MemoryBackend
+from anyjob.backends.registry import BACKENDS
 from anyjob.core.state import State
 from tests.unit.cli.conftest import Cli, Shop
 
@@ -142,6 +145,33 @@ def test_discard_removes_dead_letters_and_wants_yes(shop: Shop, cli: Cli) -> Non
         {"queue": "mail", "jobs": 2},
     ]
     assert shop.app.counts("mail").dead == 0
+
+
+class Interrupted(MemoryBackend):
+    """Is interrupted at its second page of dead letters."""
+
+    calls = 0
+
+    def revive(
+        self, queue: str, ids: Sequence[str] | None, *, edit: Mapping[str, bytes] | None = None
+    ) -> int:
+        self.calls += 1
+        if self.calls > 1:
+            raise KeyboardInterrupt
+        return super().revive(queue, ids, edit=edit)
+
+
+def test_interrupted_revival_of_all_says_how_to_go_on(
+    shop: Shop, cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop.bury(600)
+    monkeypatch.setitem(BACKENDS, "memory", f"{__name__}:Interrupted")
+
+    ran = cli("dead", "revive", "--all", "--yes", *shop.where)
+
+    assert ran.code == 130
+    assert "reviving: ended early, 500 of 600, " in ran.err
+    assert "; the same command goes on with the rest\n" in ran.err
 
 
 def test_ids_or_all_and_not_both(shop: Shop, cli: Cli) -> None:

@@ -1,5 +1,12 @@
 """`anyjob queues`."""
 
+from collections.abc import Collection
+
+import pytest
+
+from anyjob.backends.memory import MemoryBackend
+from anyjob.backends.registry import BACKENDS
+from anyjob.core.state import State
 from tests.unit.cli.conftest import Cli, Shop
 
 
@@ -97,3 +104,28 @@ def test_purge_of_an_empty_queue_asks_nothing(shop: Shop, cli: Cli) -> None:
 
     assert (ran.code, ran.rows) == (0, [["mail", "0"]])
     assert "would purge 0 waiting jobs" in ran.err
+
+
+class Interrupted(MemoryBackend):
+    """Is interrupted between two slices of a purge, as a backend that keeps each of them."""
+
+    def purge(self, queue: str, states: Collection[State]) -> int:
+        self.cancel(queue, [job.id for job in self.browse(queue, State.READY, None, 3).records])
+        raise KeyboardInterrupt
+
+
+def test_interrupted_purge_says_how_far_it_got_and_how_to_go_on(
+    shop: Shop, cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(BACKENDS, "memory", f"{__name__}:Interrupted")
+    for n in range(7):
+        shop.send.enqueue(f"recipient {n}")
+
+    ran = cli("queues", "purge", "mail", "--yes", *shop.where)
+
+    assert (ran.code, ran.out) == (130, "")
+    *_, told, _, last = ran.err.splitlines()
+    assert told.startswith("purging 'mail': ended early, 3 of 7, ")
+    assert told.endswith("; the same command goes on with the rest")
+    assert last == "anyjob: interrupted"
+    assert shop.app.counts("mail").ready == 4

@@ -1,6 +1,7 @@
 """What a person at a terminal sees."""
 
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 
 from anyjob.cli.progress import Progress
 from anyjob.cli.session import Session
+from anyjob.core.errors import BackendUnavailable
 from tests.unit.cli.terminal import on_terminal, run_on_terminal
 
 BOLD = "\x1b[1m"
@@ -129,6 +131,42 @@ def test_progress_of_what_failed_says_how_far_it_got(capsys: pytest.CaptureFixtu
     progress.__exit__(KeyboardInterrupt, KeyboardInterrupt(), None)
 
     assert capsys.readouterr().err.startswith("enqueuing: ended early, 5, ")
+
+
+def test_progress_of_a_single_call_is_looked_up_while_it_runs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("anyjob.cli.progress._LINE_EVERY", 0.02)
+    told: list[str] = []
+    has_told = threading.Event()
+
+    class Listener(Session):
+        def say(self, text: str) -> None:
+            told.append(text)
+            has_told.set()
+
+    with Progress("purging", 1200, Listener(), look=lambda: 500) as progress:
+        assert has_told.wait(10)
+        progress.add(1200)
+
+    assert told[0].startswith("purging: 500 of 1,200, ")
+    assert told[-1].startswith("purging: done, 1,200 of 1,200, ")
+
+
+def test_progress_that_cannot_look_goes_on() -> None:
+    def fail() -> int:
+        raise BackendUnavailable("gone")
+
+    told: list[str] = []
+
+    class Listener(Session):
+        def say(self, text: str) -> None:
+            told.append(text)
+
+    with pytest.raises(KeyboardInterrupt), Progress("purging", 9, Listener(), look=fail):
+        raise KeyboardInterrupt
+
+    assert told[-1].startswith("purging: ended early, 0 of 9, ")
 
 
 SLOW = """
