@@ -12,6 +12,7 @@ import pytest
 
 from anyjob import App, Job, JobDead
 from anyjob.cli import run
+from anyjob.cli.lookup import find_app
 
 MODULE = """
 from anyjob import App, Retry
@@ -120,6 +121,15 @@ def shop(tmp_path: Path) -> Iterator[Shop]:
     made = Shop(tmp_path)
     with made.app:
         yield made
+
+
+@pytest.fixture
+def app(tmp_path: Path) -> Iterator[App]:
+    """An app in a file, of our own beside the one that the command line opens and closes."""
+    for name in ("shop", "twin"):
+        (tmp_path / f"{name}.py").write_text(MODULE.format(url=f"sqlite:///{tmp_path}/jobs.db"))
+    with find_app("twin:jobs") as found:
+        yield found
 
 
 def normal(text: str) -> str:

@@ -7,27 +7,16 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from anyjob import App
-from anyjob.cli.lookup import find_app
 from anyjob.core.state import State
-from tests.unit.cli.conftest import MODULE, Cli, Shop
+from tests.unit.cli.conftest import Cli, Shop
 
 APP = ("--app", "shop:jobs")
-
-
-@pytest.fixture
-def app(tmp_path: Path) -> Iterator[App]:
-    """An app of our own beside the one that the command line opens and closes."""
-    for name in ("shop", "twin"):
-        (tmp_path / f"{name}.py").write_text(MODULE.format(url=f"sqlite:///{tmp_path}/jobs.db"))
-    with find_app("twin:jobs") as found:
-        yield found
 
 
 def type_in(monkeypatch: pytest.MonkeyPatch, text: str) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from anyjob import App
 from tests.unit.cli.conftest import Cli, Shop, normal
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -64,6 +65,23 @@ def test_ndjson_has_the_same_items(shop: Shop, cli: Cli, name: str) -> None:
     assert [list(item) for item in items] == [list(item) for item in golden]
 
 
+#: Apart, because nothing is enqueued from the command line into memory.
+ENQUEUED = {"enqueued": (), "enqueued-ended": ("--wait",)}
+
+
+@pytest.mark.parametrize("name", ENQUEUED)
+def test_enqueued_job_has_the_pinned_shape(app: App, cli: Cli, name: str) -> None:
+    words = ("enqueue", "send", "to=ann", *ENQUEUED[name], "--app", "shop:jobs")
+
+    with app.worker():
+        whole, lines = cli(*words, "--json"), cli(*words, "-o", "ndjson")
+
+    assert (whole.code, lines.code) == (0, 0)
+    assert normal(whole.out) == (GOLDEN / f"{name}.json").read_text()
+    (item,) = json.loads(normal(whole.out))["items"]
+    assert json.loads(normal(lines.out)) == item
+
+
 _NONE = [{"queue": "default", "jobs": 0}, {"queue": "mail", "jobs": 0}]
 #: What does nothing: the words, and the kind and items of its listing.
 IDLE: list[tuple[str, str, list[dict[str, Any]]]] = [
@@ -99,3 +117,16 @@ def test_every_verb_that_writes_data_has_json() -> None:
     }
 
     assert without == {"worker"}
+
+
+def test_every_verb_that_lists_is_pinned() -> None:
+    from anyjob.cli.tree import all_verbs
+
+    listing = {
+        verb
+        for verb, command in all_verbs().items()
+        if {"-o", "--json"} <= {name for p in command.params for name in p.opts}
+    }
+    typed = [" ".join(words(["id"] * 3)) for words in VERBS.values()] + ["enqueue"]
+
+    assert [v for v in listing if not any(f"{t} ".startswith(f"{v} ") for t in typed)] == []
