@@ -82,6 +82,8 @@ class _Opened(msgspec.Struct, frozen=True, eq=False):
     planner: Planner
     publisher: Publisher
     waiters: Waiters
+    #: Whether a look found nothing of this process there, and made it.
+    is_new: bool
 
 
 class App:
@@ -160,6 +162,11 @@ class App:
     def store(self) -> Store | None:
         """The store, opened: the one configured, else the one beside the jobs; None without one."""
         return self._open().store
+
+    @property
+    def is_new(self) -> bool:
+        """Whether nobody in this process had used what `open(create=False)` found in its memory."""
+        return self._open().is_new
 
     # Registering
 
@@ -502,6 +509,8 @@ class App:
             if not create:
                 _refuse_absent(backend.place(), "backend")
             backend.open()
+            # Whoever opens an app for use declares a queue, the default one at least.
+            is_new = not create and backend.capabilities.reach == "process" and not backend.queues()
             store = self._store(config, backend)
             if store is not None:
                 if not create:
@@ -522,7 +531,7 @@ class App:
             self._known_queues,
         )
         publisher = Publisher(lambda lot: send(backend, lot), backend.capabilities.max_batch)
-        return _Opened(os.getpid(), backend, store, planner, publisher, Waiters(backend))
+        return _Opened(os.getpid(), backend, store, planner, publisher, Waiters(backend), is_new)
 
     def _store(self, config: Config, backend: Backend) -> Store | None:
         if config.store is None:

@@ -28,7 +28,7 @@ def doctor(*, strict: bool, where: Where, session: Session, format: Format | Non
     Prints the plan, that is how each option in use is met, and what was found, such as a task
     whose options the backend cannot honour. Errors make exit code 1.
     """
-    with where.existing() as app:
+    with where.existing(in_memory=True) as app:
         report = app.doctor()
         url = str(app.config.backend)
     items = [*_plan(report), *_findings(report)]

@@ -53,15 +53,18 @@ class Where(msgspec.Struct, frozen=True):
         return App(self.backend, store=self.store)
 
     @contextmanager
-    def existing(self) -> Iterator[App]:
+    def existing(self, *, in_memory: bool = False) -> Iterator[App]:
         """Open the application for a look, or for a change of what is there: make nothing.
 
-        A task that the backend cannot honour does not keep anybody from looking. Raises as
-        `found`, and ConfigurationError where there is nothing to look at.
+        A task that the backend cannot honour does not keep anybody from looking. `in_memory` is for
+        what is asked of the application rather than of its jobs. Raises as `found`, and
+        ConfigurationError where there is nothing to look at.
         """
         app = self.found()
         app.open(create=False, check=False)
         try:
+            if app.is_new and not in_memory:
+                raise _nothing_in_memory(app)
             yield app
         finally:
             app.close()
@@ -169,6 +172,14 @@ def _apps_as_help(module: ModuleType) -> str:
     if not apps:
         return "; name an attribute that is an App"
     return suggestion("", apps).replace("known: ", "its apps: ")
+
+
+def _nothing_in_memory(app: App) -> ConfigurationError:
+    return ConfigurationError(
+        f"there is nothing at {app.config.backend}: its jobs live in the program that enqueues"
+        " them, and no other process sees them; use sqlite:///jobs.db, or ask inside that program,"
+        " as by jobs.counts()"
+    )
 
 
 def refuse_memory(app: App, asked: str) -> None:
