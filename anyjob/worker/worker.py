@@ -40,6 +40,8 @@ _TICK = 0.05
 #: How long cancelled coroutines have to end before their jobs are released without them.
 _CUT_PATIENCE = 0.5
 _FLUSH_PATIENCE = 5.0
+#: How far a drain is, is told so often.
+_TELL_EVERY = 5.0
 #: With this share of the slots lost to attempts that cannot be ended, the worker makes room for
 #: another.
 _LOST_SHARE = 0.1
@@ -256,14 +258,26 @@ class Worker:
 
     def _all_end_within(self, grace: float) -> bool:
         """Wait for the running jobs; False once the grace period is over or a cut was asked for."""
-        deadline = self._clock.monotonic() + grace
+        now = self._clock.monotonic()
+        deadline, tell_at = now + grace, now + _TELL_EVERY
         while not self._held.is_idle:
             word = self._heard(_TICK)
+            now = self._clock.monotonic()
             if word == "drain":
-                deadline = min(deadline, self._clock.monotonic() + self.settings.grace)
-            if word == "cut" or self._clock.monotonic() >= deadline:
+                deadline = min(deadline, now + self.settings.grace)
+            if word == "cut" or now >= deadline:
                 return self._held.is_idle
+            if now >= tell_at:
+                self._tell_draining(deadline - now)
+                tell_at = now + _TELL_EVERY
         return True
+
+    def _tell_draining(self, left: float) -> None:
+        running = len(self._held.running)
+        facts = {"event": "worker.draining", "running": running, "left_s": round(left, 3)}
+        LOGGER.info(
+            "draining: %d jobs still run, for %.0f s at most", running, left, extra={"facts": facts}
+        )
 
     def _cut_running(self) -> None:
         """Cancel coroutines, flag threads, and release whatever does not end at once."""

@@ -122,4 +122,6 @@ def test_what_nobody_honours_keeps_nobody_from_looking(
     assert cli("dead", "ls", "--app", "demanding:jobs").rows[0][0] == dead.id
     assert cli("dead", "revive", dead.id, "--app", "demanding:jobs").code == 0
     # Who would act on the tasks is still refused.
-    assert seen in cli("worker", "demanding:jobs").err
+    worker = cli("worker", "demanding:jobs")
+    assert seen in worker.err
+    assert worker.code == (2 if "expires" in options else 6)

@@ -14,7 +14,7 @@ import pytest
 from anyjob import App
 from anyjob.cli.lookup import find_app
 from anyjob.core.state import State
-from tests.unit.cli.conftest import Shop
+from tests.unit.cli.conftest import Cli, Shop
 
 SHOP = """
 import pathlib, threading, time
@@ -206,3 +206,7 @@ def test_store_that_lives_in_one_program_is_refused_too(
     assert process.returncode == 4
     assert "error: cannot run a worker process with store memory://: it lives in one program" in err
     assert "to do: leave it out, or name one that is shared" in err
+
+
+def test_queue_that_nobody_knows_is_exit_code_5(app: App, cli: Cli) -> None:
+    assert cli("worker", "shop:jobs", "-q", "nope").code == 5

@@ -1,12 +1,14 @@
 """How a worker stops: draining, cutting, and what is left behind."""
 
 import asyncio
+import logging
 import threading
 from collections.abc import Iterator
 
 import pytest
 
 from anyjob import App, Misuse, State, current_job
+from tests.unit.worker.clocks import ShiftedClock
 from tests.unit.worker.conftest import Heard
 from tests.waiting import until
 
@@ -43,6 +45,42 @@ def test_drain_finishes_what_runs_and_releases_the_rest(jobs: App, go: threading
     assert {job.status() for job in made[4:]} == {State.READY}
     assert {jobs.show(job.id).attempts for job in made[4:]} == {0}
     assert {jobs.show(job.id).redeliveries for job in made[4:]} == {0}
+
+
+def test_drain_tells_how_many_jobs_still_run_and_how_long_they_have(
+    timed: App, clock: ShiftedClock, go: threading.Event, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "anyjob.worker")
+    begun: list[int] = []
+
+    @timed.task
+    def hold(number: int) -> None:
+        begun.append(number)
+        go.wait(30)
+
+    def told() -> list[logging.LogRecord]:
+        return [r for r in caplog.records if r.getMessage().startswith("draining: ")]
+
+    def told_twice() -> bool:
+        clock.advance(5)
+        return len(told()) >= 2
+
+    for number in range(2):
+        hold.enqueue(number)
+    # Longer than a slow machine makes of the steps above.
+    worker = timed.worker(grace=100_000, lease=200_000)
+    worker.start()
+    until(lambda: len(begun) == 2)
+    worker.drain()
+    until(told_twice)
+    go.set()
+    worker.stop()
+
+    facts = [record.facts for record in told()[:2]]  # type: ignore[attr-defined]
+    assert {(fact["event"], fact["running"]) for fact in facts} == {("worker.draining", 2)}
+    first, second = (fact["left_s"] for fact in facts)
+    assert 0 < second <= first - 5 + 0.01
+    assert told()[0].getMessage() == f"draining: 2 jobs still run, for {first:.0f} s at most"
 
 
 def test_drained_worker_fetches_nothing_more(jobs: App, go: threading.Event) -> None:
