@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 from examples.shop.corrections import corrected
 from examples.shop.evidence import Evidence
-from examples.shop.figures import median_wait
+from examples.shop.figures import median_wait, plan_waits
 from examples.shop.orders import Plan
 from examples.shop.supplier import FIRST_WAIT
+
+#: The median of fewer is chance.
+FEWEST_ORDERS = 10
 
 
 def every_job_is_done(evidence: Evidence) -> Iterator[str]:
@@ -67,7 +71,18 @@ def killed_worker_lost_nothing(evidence: Evidence) -> Iterator[str]:
 
 
 def premium_went_first(evidence: Evidence) -> Iterator[str]:
+    """Of orders that are too few of a plan, nothing is asked: the report says so."""
+    if too_few(evidence):
+        return
     stories = evidence.history.stories.values()
+    unknown = [plan for plan in Plan if len(plan_waits(stories, plan)) < FEWEST_ORDERS]
+    yield from (f"{plan} orders: the journal lacks how long they waited" for plan in unknown)
     premium, free = median_wait(stories, Plan.PREMIUM), median_wait(stories, Plan.FREE)
-    if premium > free:
+    if not unknown and premium > free:
         yield f"premium orders waited {premium:.2f} s (median), free ones {free:.2f} s"
+
+
+def too_few(evidence: Evidence) -> list[Plan]:
+    """The plans of which there are too few orders for a median."""
+    counts = Counter(order.plan for order in evidence.orders)
+    return [plan for plan in Plan if counts[plan] < FEWEST_ORDERS]

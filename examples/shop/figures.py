@@ -47,9 +47,13 @@ def count(stories: Sequence[Story]) -> Figures:
 
 
 def median_wait(stories: Iterable[Story], plan: str) -> float:
-    """The median wait of the jobs of one plan that were to run at once."""
-    waits = waits_of(story for story in stories if story.job.plan == plan and not story.job.delay)
+    """The median wait of the jobs of one plan that were to run at once; NaN when none started."""
+    waits = plan_waits(stories, plan)
     return median(waits) if waits else float("nan")
+
+
+def plan_waits(stories: Iterable[Story], plan: str) -> list[float]:
+    return waits_of(story for story in stories if story.job.plan == plan and not story.job.delay)
 
 
 def waits_of(stories: Iterable[Story]) -> list[float]:

@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from examples.shop.conduct import FEWEST_ORDERS, too_few
 from examples.shop.evidence import Evidence
 from examples.shop.figures import Figures, count, median_wait
 from examples.shop.journal import Killed
@@ -57,14 +58,24 @@ def _cells(figures: Figures) -> list[str]:
 
 
 def remarks(evidence: Evidence) -> list[str]:
-    stories = evidence.history.stories.values()
-    premium, free = median_wait(stories, Plan.PREMIUM), median_wait(stories, Plan.FREE)
     return [
         "waits in seconds, from when a job could have begun to when it did",
-        f"premium orders waited {premium:.2f} s (median), free ones {free:.2f} s",
+        who_went_first(evidence),
         *killed(evidence),
         f"counted from the files, the mails and the journal in {evidence.out}",
     ]
+
+
+def who_went_first(evidence: Evidence) -> str:
+    few = too_few(evidence)
+    if few:
+        plans = " and ".join(few)
+        return (
+            f"not judged: who went first, for there are fewer than {FEWEST_ORDERS} {plans} orders"
+        )
+    stories = evidence.history.stories.values()
+    premium, free = median_wait(stories, Plan.PREMIUM), median_wait(stories, Plan.FREE)
+    return f"premium orders waited {premium:.2f} s (median), free ones {free:.2f} s"
 
 
 def killed(evidence: Evidence) -> list[str]:
