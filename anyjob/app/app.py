@@ -116,9 +116,9 @@ class App:
             "store": store,
             "namespace": namespace,
             "queues": queues,
+            "defaults": dict(defaults or {}),
             **settings,
         }
-        self._defaults = dict(defaults or {})
         self._middleware = tuple(middleware)
         self._declared_options = _declared_options(self._middleware)
         self._clock = clock
@@ -149,9 +149,7 @@ class App:
     @property
     def defaults(self) -> Mapping[str, Any]:
         """The options of every task that does not say otherwise, checked."""
-        return options_module.checked(
-            {**self.config.defaults, **self._defaults}, self._declared_options
-        )
+        return options_module.checked(self.config.defaults, self._declared_options)
 
     @property
     def backend(self) -> Backend:

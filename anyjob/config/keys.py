@@ -31,6 +31,17 @@ class Text(str):
     __slots__ = ()
 
 
+def plain(value: Any) -> Any:
+    """Return a value in which every Text, however deep, is a str."""
+    if isinstance(value, Text):
+        return str(value)
+    if isinstance(value, Mapping):
+        return {plain(name): plain(inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    return value
+
+
 class Key(msgspec.Struct, frozen=True):
     """One key: how its value is read, and what holds when nobody gives one."""
 
@@ -48,12 +59,12 @@ class Key(msgspec.Struct, frozen=True):
 def _url(value: Any) -> BackendURL:
     if not isinstance(value, str) or not BackendURL(value).scheme:
         raise Wrong("a URL such as 'sqlite:///jobs.db'")
-    return BackendURL(value)
+    return BackendURL(plain(value))
 
 
 def _name(value: Any) -> str:
     try:
-        return checked_name(value, "it")
+        return checked_name(plain(value), "it")
     except ConfigurationError as error:
         raise Wrong(
             "1 to 80 letters, digits, '_', '.' or '-', beginning with a letter or digit"
@@ -109,7 +120,8 @@ def _one_of(*known: str) -> Callable[[Any], str]:
 
 
 def _option(value: Any) -> Any:
-    return value
+    # It goes on to the encoder, which knows no kind of str but str.
+    return plain(value)
 
 
 def _retry(value: Any) -> Retry | None:
@@ -120,7 +132,7 @@ def _retry(value: Any) -> Retry | None:
     if not isinstance(value, Mapping) or not set(value) <= set(fields):
         raise Wrong("a table of " + ", ".join(fields))
     try:
-        return Retry(**value)
+        return Retry(**plain(value))
     except (InvalidOption, TypeError) as error:
         raise Wrong(f"a retry policy ({error})") from error
 

@@ -48,9 +48,9 @@ def load(
     """Return the configuration of an application.
 
     `url` is the backend; `arguments` are further keys of `Config`, `worker` and `defaults` as
-    mappings; None stands for not given. `environ` is the process's own unless given; a file is
-    looked for in `folder`, the current one unless given, and upward. Reads files, blocks for that,
-    changes nothing. Raises ConfigurationError.
+    mappings; None stands for not given, but for an option in `defaults` it is a value. `environ` is
+    the process's own unless given; a file is looked for in `folder`, the current one unless given,
+    and upward. Reads files, blocks for that, changes nothing. Raises ConfigurationError.
     """
     environ = os.environ if environ is None else environ
     file = find_file(folder)
@@ -140,7 +140,9 @@ def _flat(table: Mapping[str, Any], file: ConfigFile | None) -> dict[str, Any]:
         if name not in TABLES:
             flat[name] = value
         elif isinstance(value, Mapping):
-            flat |= {f"{name}.{inner}": v for inner, v in value.items() if v is not None}
+            # An option may be None, such as a timeout; no other key may.
+            given = {k: v for k, v in value.items() if v is not None or name == "defaults"}
+            flat |= {f"{name}.{inner}": v for inner, v in given.items()}
         else:
             raise _wrong(name, "a table", _origin(file, name), value)
     for name in flat:
