@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from datetime import datetime
+from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar, overload
 
@@ -146,10 +147,19 @@ class App:
         """The job options that middleware adds."""
         return self._declared_options
 
-    @property
+    @cached_property
     def defaults(self) -> Mapping[str, Any]:
-        """The options of every task that does not say otherwise, checked."""
-        return options_module.checked(self.config.defaults, self._declared_options)
+        """The options of every task that does not say otherwise, checked on first use; raises
+        InvalidOption, which names the place of what is wrong.
+        """
+        checked: dict[str, Any] = {}
+        for name, value in self.config.defaults.items():
+            try:
+                checked |= options_module.checked({name: value}, self._declared_options)
+                options_module.merged(checked, {}, {})
+            except ConfigurationError as error:
+                raise self.config.refused_default(name, error) from error
+        return checked
 
     @property
     def backend(self) -> Backend:
@@ -497,6 +507,8 @@ class App:
         config = self.config
         if config.failpoint:
             arm(config.failpoint)
+        # First, because an option of a task may be wrong, and then no file is to be made.
+        queues = [QueueSpec(queue) for queue in sorted(self._known_queues())]
         clock = self._clock or SystemClock()
         backend = backend_for(
             config.backend.reveal(), namespace=config.namespace, clock=self._clock
@@ -517,7 +529,7 @@ class App:
                 store.open()
             if check:
                 plan(backend.capabilities, _needs_of(self._middleware))
-            backend.declare([QueueSpec(queue) for queue in sorted(self._known_queues())])
+            backend.declare(queues)
             undo.pop_all()
         planner = Planner(
             backend.capabilities,

@@ -12,7 +12,7 @@ import msgspec
 
 from anyjob.app import App
 from anyjob.cli.clean import counted, one_line
-from anyjob.cli.failure import NotDone
+from anyjob.cli.failure import NotDone, as_typed
 from anyjob.cli.found import queues_named
 from anyjob.cli.lookup import Where, refuse_memory
 from anyjob.cli.options import of_listing, of_tasks
@@ -94,7 +94,7 @@ def enqueue(
     """
     must_wait = wait or wait_timeout is not None
     chosen = {name: value for name, value in options.items() if value is not None}
-    with where.found() as app:
+    with where.found() as app, as_typed():
         refuse_memory(app, "enqueue")
         found = app.tasks.get(task)
         queues_named(app, [chosen["queue"]] if "queue" in chosen else [])

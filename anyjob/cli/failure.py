@@ -5,7 +5,8 @@ from __future__ import annotations
 import shlex
 import signal
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import click
 
@@ -50,7 +51,6 @@ class AppNotLoaded(ConfigurationError):
 _CODES: dict[type[BaseException], int] = {
     click.UsageError: USAGE,
     InvalidArguments: USAGE,
-    InvalidOption: USAGE,
     UnsupportedCapability: UNSUPPORTED,
     ConfigurationError: CONFIGURATION,
     BackendError: UNREACHABLE,
@@ -89,6 +89,17 @@ def explain(error: BaseException, arguments: Sequence[str], session: Session) ->
     session.say(f"error: {problem}")
     session.say(f"to do: {advice}")
     return code
+
+
+@contextmanager
+def as_typed() -> Iterator[None]:
+    """Make an option that is refused a mistake of whoever typed it; those of the application are
+    checked when it opens.
+    """
+    try:
+        yield
+    except InvalidOption as error:
+        raise click.UsageError(str(error), click.get_current_context()) from error
 
 
 def code_of(error: BaseException) -> int:

@@ -8,6 +8,7 @@ from typing import Any, Literal
 import msgspec
 
 from anyjob.config.url import BackendURL, Secret, redact
+from anyjob.core.errors import ConfigurationError, InvalidOption
 from anyjob.core.limits import MAX_PAYLOAD
 from anyjob.core.result import MAX_RESULT
 
@@ -62,6 +63,11 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     def redact(self, text: str) -> str:
         """Return `text` without the secrets of this configuration and without those of any URL."""
         return redact(text, self.secrets)
+
+    def refused_default(self, name: str, error: ConfigurationError) -> InvalidOption:
+        """Return the error of a default option that the application refuses, with its place."""
+        origin = self.origins[f"defaults.{name}"]
+        return InvalidOption(str(error) if origin == "argument" else f"{origin}: {error}")
 
     def __repr__(self) -> str:
         fields = (

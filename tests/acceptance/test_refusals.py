@@ -129,6 +129,35 @@ def test_wrong_configuration_stops_worker_and_doctor(
     assert traces(site.folder) == set()
 
 
+@pytest.mark.parametrize(
+    ("files", "variables", "problem"),
+    [
+        (
+            {"anyjob.toml": "[defaults]\npriority = 10"},
+            {},
+            "anyjob.toml: defaults.priority: expected priority to be an int from 0 to 9",
+        ),
+        (
+            {"anyjob.toml": "[profiles.prod.defaults]\ntimeout = 'soon'"},
+            {"ANYJOB_PROFILE": "prod"},
+            "anyjob.toml: profiles.prod.defaults.timeout: expected timeout to be seconds",
+        ),
+        ({}, {"ANYJOB_DEFAULTS": '{"keep": -1}'}, "ANYJOB_DEFAULTS: expected keep to be 0 s"),
+    ],
+)
+def test_wrong_default_of_a_task_stops_whoever_needs_it(
+    site: Site, files: dict[str, str], variables: dict[str, str], problem: str
+) -> None:
+    write(site.folder, files)
+
+    for verb in (("worker", PROGRAM), ("enqueue", "work", "--app", PROGRAM)):
+        check_is_clear(run(site, [ANYJOB, *verb], **variables), 4, problem)
+    for verb in (("tasks", "ls"), ("queues", "ls")):
+        ended = run(site, [ANYJOB, *verb, "--app", PROGRAM], **variables)
+        check_is_clear(ended, 4, problem)
+    assert traces(site.folder) == set()
+
+
 def test_missing_extra_says_what_to_install(site: Site) -> None:
     write(site.folder, DISTRIBUTION)
     path = f"{site.folder}:{ROOT}"

@@ -1,5 +1,7 @@
 """Exit codes, and the three lines of an error."""
 
+from pathlib import Path
+
 import click
 import pytest
 
@@ -19,7 +21,7 @@ CODES: list[tuple[BaseException, int]] = [
     (errors.JobDead(""), 1),
     (click.UsageError(""), 2),
     (errors.InvalidArguments(), 2),
-    (errors.InvalidOption(), 2),
+    (errors.InvalidOption(), 4),
     (errors.BackendUnavailable(), 3),
     (errors.BackendFull(), 3),
     (errors.BackendCorrupt(), 3),
@@ -138,3 +140,34 @@ def test_codes_are_documented_constants() -> None:
         "INTERRUPTED": 130,
     }
     assert cli_module.__all__ == ["main", "run"]
+
+
+def test_option_of_a_task_that_is_refused_is_no_mistake_of_whoever_typed(
+    cli: Cli, tmp_path: Path
+) -> None:
+    source = """
+from anyjob import App
+jobs = App("sqlite:///jobs.db")
+@jobs.task(delay=60, expires=5)
+def send(to: str) -> None: ...
+"""
+    (tmp_path / "stillborn.py").write_text(source)
+
+    for words in (["worker", "stillborn:jobs"], ["enqueue", "send", "to=a", "--app", "stillborn"]):
+        ran = cli(*words)
+        assert (ran.code, ran.out) == (4, "")
+        assert ran.err.endswith("to do: let it expire later, or wait less\n")
+
+
+def test_option_that_was_typed_and_is_refused_leads_to_the_help_of_its_verb(
+    cli: Cli, tmp_path: Path
+) -> None:
+    source = (
+        'from anyjob import App\njobs = App("sqlite:///jobs.db")\n@jobs.task\ndef send(): ...\n'
+    )
+    (tmp_path / "typed.py").write_text(source)
+
+    ran = cli("enqueue", "send", "--unique-key", "", "--app", "typed:jobs")
+
+    assert ran.code == 2
+    assert ran.err.endswith("to do: anyjob enqueue --help\n")
