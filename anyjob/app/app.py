@@ -158,7 +158,8 @@ class App:
                 checked |= options_module.checked({name: value}, self._declared_options)
                 options_module.merged(checked, {}, {})
             except ConfigurationError as error:
-                raise self.config.refused_default(name, error) from error
+                # Alone, because the error behind it shows the value.
+                raise self.config.refused_default(name, error) from None
         return checked
 
     @property
@@ -440,7 +441,8 @@ class App:
         self.close()
 
     def __repr__(self) -> str:
-        url = self._config.backend if self._config is not None else "not read yet"
+        config = self._config
+        url = config.redact(str(config.backend)) if config is not None else "not read yet"
         return f"<App {url} with {len(self.tasks)} tasks>"
 
     # What job handles ask
@@ -489,7 +491,11 @@ class App:
             # A fork while another thread held the lock is the one case this does not survive, as
             # with any lock.
             if self._opened is None or self._opened.pid != os.getpid():
-                self._opened = self._open_now(create=create, check=check)
+                from anyjob.config.hiding import hiding
+
+                config = self.config
+                with hiding(config.redact):
+                    self._opened = self._open_now(config, create=create, check=check)
             return self._opened
 
     async def _aopen(self) -> _Opened:
@@ -501,10 +507,9 @@ class App:
 
         return await asyncio.to_thread(self._open)
 
-    def _open_now(self, *, create: bool, check: bool) -> _Opened:
+    def _open_now(self, config: Config, *, create: bool, check: bool) -> _Opened:
         from random import SystemRandom
 
-        config = self.config
         if config.failpoint:
             arm(config.failpoint)
         # First, because an option of a task may be wrong, and then no file is to be made.

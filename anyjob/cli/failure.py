@@ -12,7 +12,6 @@ import click
 
 from anyjob.cli.clean import one_line
 from anyjob.cli.session import Session
-from anyjob.config.url import redact
 from anyjob.core.errors import (
     AnyjobError,
     BackendError,
@@ -80,12 +79,14 @@ def explain(error: BaseException, arguments: Sequence[str], session: Session) ->
         return error.code if isinstance(error.code, int) else FAILED
     code = code_of(error)
     if session.verbose:
-        session.say(redact("".join(traceback.format_exception(error))).rstrip())
+        session.say("".join(traceback.format_exception(error)).rstrip())
     if code == INTERRUPTED:
         session.say("anyjob: interrupted")
         return code
     problem, advice = _problem_and_advice(error, code, session)
-    session.say(f"asked: anyjob {_shortened(redact(one_line(shlex.join(arguments))))}")
+    # Masked first: what is quoted or cut is not known again.
+    asked = shlex.join(one_line(session.redact(word)) for word in arguments)
+    session.say(f"asked: anyjob {_shortened(asked)}")
     session.say(f"error: {problem}")
     session.say(f"to do: {advice}")
     return code
@@ -121,7 +122,7 @@ def _problem_and_advice(error: BaseException, code: int, session: Session) -> tu
         message = str(error)
     else:
         message = f"{type(error).__qualname__}: {error}"
-    message = redact(one_line(message)).rstrip(".")
+    message = one_line(session.redact(message)).rstrip(".")
     problem, separator, advice = message.rpartition("; ")
     if separator:
         return problem, advice.replace("known: ", "use one of these: ", 1)

@@ -17,6 +17,7 @@ import msgspec
 
 from anyjob.app import App
 from anyjob.cli.failure import AppNotLoaded
+from anyjob.cli.session import Session
 from anyjob.core.errors import ConfigurationError
 from anyjob.core.names import suggestion
 
@@ -26,6 +27,8 @@ _OURS = str(Path(__file__).parents[1])
 class Where(msgspec.Struct, frozen=True):
     """What the command line says about application and backend."""
 
+    #: Learns which application it is, whose secrets no error may show.
+    session: Session
     app: str | None = None
     backend: str | None = None
     store: str | None = None
@@ -33,11 +36,15 @@ class Where(msgspec.Struct, frozen=True):
     needs_tasks: bool = False
 
     def found(self) -> App:
-        """Return the application; `with` opens it.
+        """Return the application; `with` opens it, and the session knows it.
 
         A backend on the command line goes before an application of the environment. Raises
         UsageError and AppNotLoaded.
         """
+        self.session.app = self._found()
+        return self.session.app
+
+    def _found(self) -> App:
         if self.app and (self.backend or self.store):
             raise click.UsageError("--app has its own backend; leave out --backend and --store")
         if self.store and not self.backend:

@@ -32,9 +32,15 @@ def of_app(function: Function) -> Function:
     @click.option("--store", metavar="URL", help="The store beside --backend.")
     @functools.wraps(function)
     def with_where(
-        *args: Any, app: str | None, backend: str | None, store: str | None, **rest: Any
+        *args: Any,
+        app: str | None,
+        backend: str | None,
+        store: str | None,
+        session: Session,
+        **rest: Any,
     ) -> Any:
-        return function(*args, where=Where(app, backend, store), **rest)
+        where = Where(session, app, backend, store)
+        return function(*args, where=where, session=session, **rest)
 
     return of_every_verb(with_where)
 
@@ -44,8 +50,9 @@ def of_tasks(function: Function) -> Function:
 
     @_app_option
     @functools.wraps(function)
-    def with_where(*args: Any, app: str | None, **rest: Any) -> Any:
-        return function(*args, where=Where(app, needs_tasks=True), **rest)
+    def with_where(*args: Any, app: str | None, session: Session, **rest: Any) -> Any:
+        where = Where(session, app, needs_tasks=True)
+        return function(*args, where=where, session=session, **rest)
 
     return of_every_verb(with_where)
 

@@ -6,8 +6,13 @@ import os
 import sys
 from typing import TYPE_CHECKING, Literal, TextIO
 
+from anyjob.config.url import redact
+from anyjob.core.errors import AnyjobError
+
 if TYPE_CHECKING:
     from rich.console import Console
+
+    from anyjob.app import App
 
 Color = Literal["auto", "always", "never"]
 
@@ -18,10 +23,21 @@ class Session:
     def __init__(self) -> None:
         self.verbose = False
         self.color: Color = "auto"
+        #: The application that the verb works on, once it is found.
+        self.app: App | None = None
+
+    def redact(self, text: str) -> str:
+        """Return `text` without secrets: of any URL, and of the application's configuration."""
+        try:
+            secrets = self.app.config.secrets if self.app is not None else ()
+        except AnyjobError:
+            # A configuration that cannot be read has given its values to nobody.
+            secrets = ()
+        return redact(text, secrets)
 
     def say(self, text: str) -> None:
-        """Write a line for the person, never data, to stderr."""
-        print(text, file=sys.stderr, flush=True)  # noqa: T201 - this is the one place for it
+        """Write a line for the person, never data, to stderr; secrets are masked."""
+        print(self.redact(text), file=sys.stderr, flush=True)  # noqa: T201 - this is the one place for it
 
     @property
     def can_ask(self) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import click
+import msgspec
 
 from anyjob import __version__
 from anyjob.app import App
@@ -63,7 +64,7 @@ def worker(
     """
     if module and where.app:
         raise click.UsageError("the app is given twice; leave out --app")
-    app = (Where(module, needs_tasks=True) if module else where).found()
+    app = (msgspec.structs.replace(where, app=module) if module else where).found()
     chosen = {name: value for name, value in settings.items() if value is not None}
     _run(app, _split(queues), chosen, log_level, log_format)
 
@@ -78,7 +79,11 @@ def _run(
     from anyjob.worker.process import leave, serve, set_up_logging
 
     configured = app.config.worker
-    set_up_logging(log_level or configured.log_level, log_format or configured.log_format)
+    set_up_logging(
+        log_level or configured.log_level,
+        log_format or configured.log_format,
+        app.config.redact,
+    )
     with app:
         refuse_memory(app, "run a worker process")
         named = queues_named(app, queues) if queues else None

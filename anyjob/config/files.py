@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from anyjob.core.errors import ConfigurationError
+from anyjob.config.url import redact
+from anyjob.core.errors import ConfigurationError, shown
 from anyjob.core.names import suggestion
 
 if TYPE_CHECKING:
@@ -85,7 +86,8 @@ def _shared(place: Path) -> ConfigFile | None:
     table = tools["anyjob"]
     if not isinstance(table, dict):
         raise ConfigurationError(
-            f"expected tool.anyjob in {place / SHARED_FILE} to be a table, got {table!r}"
+            f"expected tool.anyjob in {place / SHARED_FILE} to be a table,"
+            f" got {redact(shown(table))}"
         )
     return ConfigFile(place / SHARED_FILE, "tool.anyjob.", table)
 
@@ -110,6 +112,6 @@ def _profiles(file: ConfigFile) -> dict[str, dict[str, Any]]:
     if not isinstance(profiles, dict) or not all(isinstance(t, dict) for t in profiles.values()):
         raise ConfigurationError(
             f"expected {file.prefix}profiles in {file.path} to be a table of tables,"
-            f" got {profiles!r}"
+            f" got {redact(shown(profiles))}"
         )
     return profiles

@@ -134,7 +134,8 @@ def _retry(value: Any) -> Retry | None:
     try:
         return Retry(**plain(value))
     except (InvalidOption, TypeError) as error:
-        raise Wrong(f"a retry policy ({error})") from error
+        # Without the value, which `load` adds unless it is secret.
+        raise Wrong(f"a retry policy ({str(error).partition(', got ')[0]})") from error
 
 
 def option_key(name: str) -> Key:

@@ -16,7 +16,7 @@ from anyjob.config.files import ConfigFile, every_table, find_file, profile_of
 from anyjob.config.keys import KEYS, OTHER_VARIABLES, PREFIX, TABLES, Key, Text, Wrong, option_key
 from anyjob.config.model import Config, WorkerConfig
 from anyjob.config.secrets import expand
-from anyjob.config.url import MASK, BackendURL, Secret
+from anyjob.config.url import MASK, BackendURL, Secret, redact
 from anyjob.core.errors import ConfigurationError
 from anyjob.core.names import suggestion
 
@@ -60,7 +60,7 @@ def load(
         | _from_environment(environ)
         | _from_arguments({"backend": url, **arguments}, folder)
     )
-    values, secrets = _read_all(given, environ)
+    values, secrets, referenced = _read_all(given, environ)
     if "backend" not in values:
         raise ConfigurationError(
             "no backend is configured; pass App('sqlite:///jobs.db'), set ANYJOB_BACKEND, or write"
@@ -75,6 +75,7 @@ def load(
         file=str(file.path) if file is not None else "",
         origins=dict.fromkeys(KEYS, "default") | {name: g.origin for name, g in given.items()},
         secrets=secrets,
+        referenced=referenced,
     )
 
 
@@ -162,35 +163,46 @@ def _origin(file: ConfigFile | None, name: str) -> str:
 
 def _read_all(
     given: Mapping[str, Given], environ: Mapping[str, str]
-) -> tuple[dict[str, Any], tuple[Secret, ...]]:
+) -> tuple[dict[str, Any], tuple[Secret, ...], frozenset[str]]:
     values: dict[str, Any] = {}
     secrets: list[Secret] = []
+    referenced: set[str] = set()
     for name, one in given.items():
         key = KEYS.get(name) or option_key(name.removeprefix("defaults."))
         values[name], found = _read(key, one, environ)
-        secrets.extend(found)
-    return values, tuple(dict.fromkeys(secrets))
+        secrets.extend(_secrets_of(name, values[name], found))
+        if found:
+            referenced.add(name)
+    return values, tuple(dict.fromkeys(secrets)), frozenset(referenced)
 
 
-def _read(key: Key, given: Given, environ: Mapping[str, str]) -> tuple[Any, Iterable[Secret]]:
+def _read(key: Key, given: Given, environ: Mapping[str, str]) -> tuple[Any, tuple[str, ...]]:
+    """Return a key's value, and the texts in it that references stood for."""
     expanded = expand(given.value, f"{key.name} ({given.origin})", environ, given.folder)
     try:
-        value = key.read(expanded.value)
+        return key.read(expanded.value), expanded.found
     except Wrong as wrong:
         shown = MASK if expanded.found else expanded.value
         raise _wrong(key.name, str(wrong), given.origin, shown) from None
+
+
+def _secrets_of(name: str, value: Any, found: tuple[str, ...]) -> Iterable[Secret]:
+    """Return what is to be hunted for; not the name of a namespace or queue, nor a log level, for
+    every line has them, nor where a backend is.
+    """
     if isinstance(value, BackendURL):
-        return value, value.secrets()
-    # Which namespace or queue is used is no secret, wherever its name was taken from.
-    hidden = expanded.found if key.name.startswith("defaults.") else ()
-    return value, map(Secret, hidden)
+        where = re.split(r"[?#]", str(value))[0]
+        return (*value.secrets(), *(Secret(text) for text in found if text not in where))
+    if name == "defaults.queue" or not name.startswith("defaults."):
+        return ()
+    return map(Secret, found)
 
 
 def _wrong(name: str, expected: str, origin: str, value: Any) -> ConfigurationError:
     if name in ("backend", "store") and isinstance(value, str):
         value = str(BackendURL(value))
     where = "" if origin == "argument" else f" ({origin})"
-    return ConfigurationError(f"expected {name}{where} to be {expected}, got {value!r}")
+    return ConfigurationError(f"expected {name}{where} to be {expected}, got {redact(repr(value))}")
 
 
 def _below(table: str, values: Mapping[str, Any]) -> dict[str, Any]:

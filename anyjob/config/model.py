@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from anyjob.config.url import BackendURL, Secret, redact
+from anyjob.config.url import MASK, BackendURL, Secret, redact
 from anyjob.core.errors import ConfigurationError, InvalidOption
 from anyjob.core.limits import MAX_PAYLOAD
 from anyjob.core.result import MAX_RESULT
@@ -59,20 +59,38 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     origins: Mapping[str, str] = {}
     #: What `redact` hunts for.
     secrets: tuple[Secret, ...] = ()
+    #: The dotted keys of values that came, at least in part, from `${NAME}` or `file:`.
+    referenced: frozenset[str] = frozenset()
 
     def redact(self, text: str) -> str:
         """Return `text` without the secrets of this configuration and without those of any URL."""
         return redact(text, self.secrets)
 
     def refused_default(self, name: str, error: ConfigurationError) -> InvalidOption:
-        """Return the error of a default option that the application refuses, with its place."""
+        """Return the error of a default option that the application refuses: with its place, and
+        without a value that came from a reference.
+        """
         origin = self.origins[f"defaults.{name}"]
-        return InvalidOption(str(error) if origin == "argument" else f"{origin}: {error}")
+        text = str(error)
+        expected, got, _ = text.partition(", got ")
+        if got and f"defaults.{name}" in self.referenced:
+            text = f"{expected}{got}{MASK!r}"
+        return InvalidOption(text if origin == "argument" else f"{origin}: {text}")
 
     def __repr__(self) -> str:
         fields = (
-            f"{name}={getattr(self, name)!r}"
-            for name in self.__struct_fields__
-            if name not in ("origins", "secrets")
+            f"{name}={value!r}"
+            for name, value in self._shown().items()
+            if name not in ("origins", "secrets", "referenced")
         )
         return self.redact(f"Config({', '.join(fields)})")
+
+    def _shown(self) -> dict[str, Any]:
+        """The fields, without the default options that came from a reference: those may be too
+        short to be hunted for.
+        """
+        masked = {
+            name: MASK if f"defaults.{name}" in self.referenced else value
+            for name, value in self.defaults.items()
+        }
+        return {name: getattr(self, name) for name in self.__struct_fields__} | {"defaults": masked}

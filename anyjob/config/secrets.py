@@ -68,8 +68,9 @@ def _expand_text(text: str, key: str, environ: Mapping[str, str], folder: Path |
 def _variable(reference: re.Match[str], key: str, environ: Mapping[str, str]) -> str:
     name = reference[1]
     if not reference[0].endswith("}") or not _VARIABLE.fullmatch(name):
+        # Not shown, because what follows a brace that isn't closed may be a password.
         raise ConfigurationError(
-            f"expected {key} to name a variable as ${{NAME}}, got {reference[0][:40]!r};"
+            f"expected {key} to name a variable as ${{NAME}}, got something else;"
             " write $${ for a plain ${"
         )
     if name not in environ:

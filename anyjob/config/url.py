@@ -8,6 +8,10 @@ from collections.abc import Iterable
 MASK = "***"
 #: Shorter secrets are masked where they stand in a URL, but not hunted for in other text.
 _MIN_HUNTED = 4
+#: Messages cut what is long, so that a long secret is hunted by its beginning too.
+_BEGINNING = 32
+# Such as `true`, `full` or `5000`: hunted for in other text, it would blot out every log.
+_PLAIN_PARAMETER = re.compile(r"[A-Za-z]{1,7}|[0-9]{1,7}")
 
 # What stands before "://" is no matter, and looking for it would take quadratic time.
 _URL = re.compile(r"://([^\s\"'<>]*)")
@@ -50,7 +54,9 @@ class BackendURL(Secret):
         return scheme.lower() if separator else ""
 
     def secrets(self) -> tuple[Secret, ...]:
-        """The password and the parameters' values, as written and as they read decoded."""
+        """The password and the parameters' values, as written and as they read decoded; not a
+        value that is a mere word or number of up to 7 characters.
+        """
         from urllib.parse import unquote_plus
 
         written = _parts(self._value.partition("://")[2])[1]
@@ -67,11 +73,23 @@ class BackendURL(Secret):
 
 
 def redact(text: str, secrets: Iterable[Secret] = ()) -> str:
-    """Return `text` with every URL in it masked, and each of `secrets` of 4 characters or more."""
-    for secret in sorted({secret.reveal() for secret in secrets}, key=len, reverse=True):
+    """Return `text` with every URL in it masked, and each of `secrets` of 4 characters or more,
+    also where it is written as a repr or cut after 32 characters.
+    """
+    revealed = {secret.reveal() for secret in secrets}
+    forms = revealed | {repr(secret)[1:-1] for secret in revealed}
+    for secret in sorted(forms, key=len, reverse=True):
         if len(secret) >= _MIN_HUNTED:
-            text = text.replace(secret, MASK)
+            text = _without(text, secret)
     return _URL.sub(lambda url: f"://{_parts(url[1])[0]}", text)
+
+
+def _without(text: str, secret: str) -> str:
+    text = text.replace(secret, MASK)
+    beginning = secret[:_BEGINNING]
+    if len(secret) <= _BEGINNING or beginning not in text:
+        return text
+    return re.sub(re.escape(beginning) + r"\S*", MASK, text)
 
 
 def _parts(rest: str) -> tuple[str, list[str]]:
@@ -89,7 +107,8 @@ def _parts(rest: str) -> tuple[str, list[str]]:
         secrets.append(password)
         user_info = f"{user}:{MASK}"
     shown_query, values = _masked_query(query)
-    return f"{user_info}{at}{host}{path}{shown_query}", secrets + values
+    hunted = [value for value in values if not _PLAIN_PARAMETER.fullmatch(value)]
+    return f"{user_info}{at}{host}{path}{shown_query}", secrets + hunted
 
 
 def _masked_query(query: str) -> tuple[str, list[str]]:

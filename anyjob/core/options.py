@@ -44,6 +44,12 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     #: The options that middleware declared.
     extra: Mapping[str, Any] = {}
 
+    def __repr__(self) -> str:
+        # Of headers and of what middleware adds the names alone: their values may be secret.
+        fields = {name: getattr(self, name) for name in self.__struct_fields__}
+        fields |= {"headers": list(self.headers), "extra": list(self.extra)}
+        return f"Options({', '.join(f'{name}={value!r}' for name, value in fields.items())})"
+
 
 #: The names of the options that anyjob itself knows.
 NAMES = tuple(name for name in Options.__struct_fields__ if name != "extra")

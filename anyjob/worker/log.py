@@ -105,17 +105,22 @@ def facts_of(attempt: Attempt) -> dict[str, Any]:
 
 
 class TextFormatter(logging.Formatter):
-    """One line a record, control characters escaped."""
+    """One line a record, secrets masked by `redact`, control characters escaped."""
 
-    def __init__(self) -> None:
+    def __init__(self, redact: Callable[[str], str]) -> None:
         super().__init__("%(asctime)s %(levelname)-7s %(message)s")
+        self._redact = redact
 
     def format(self, record: logging.LogRecord) -> str:
-        return escaped(super().format(record))
+        return escaped(self._redact(super().format(record)))
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object a line: time, level, message and the facts."""
+    """One JSON object a line: time, level, message and the facts, secrets masked by `redact`."""
+
+    def __init__(self, redact: Callable[[str], str]) -> None:
+        super().__init__()
+        self._redact = redact
 
     def format(self, record: logging.LogRecord) -> str:
         line = {
@@ -123,12 +128,24 @@ class JsonFormatter(logging.Formatter):
             + f".{int(record.msecs):03d}Z",
             "level": record.levelname.lower(),
             "logger": record.name,
-            "message": record.getMessage(),
-            **getattr(record, "facts", {}),
+            "message": self._redact(record.getMessage()),
+            **self._masked(getattr(record, "facts", {})),
         }
         if record.exc_info:
-            line["traceback"] = self.formatException(record.exc_info)
-        return json.dumps(line, default=str, ensure_ascii=True)
+            line["traceback"] = self._redact(self.formatException(record.exc_info))
+        return json.dumps(line, ensure_ascii=True)
+
+    def _masked(self, value: Any) -> Any:
+        """Mask the texts in a value, before JSON's quotes and numbers are around them."""
+        match value:
+            case dict():
+                return {name: self._masked(inner) for name, inner in value.items()}
+            case list() | tuple():
+                return [self._masked(item) for item in value]
+            case None | bool() | int() | float():
+                return value
+            case _:
+                return self._redact(str(value))
 
 
 def escaped(text: str) -> str:

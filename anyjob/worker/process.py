@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Callable
 from types import FrameType
 from typing import TextIO
 
@@ -17,12 +18,12 @@ from anyjob.worker.worker import Worker
 _LAST_WAIT = 1.0
 
 
-def set_up_logging(level: str, log_format: str) -> None:
-    """Write the log to stderr, as text or as one JSON object a line. `level` is a name of
-    `logging`'s.
+def set_up_logging(level: str, log_format: str, redact: Callable[[str], str]) -> None:
+    """Write the log to stderr, as text or as one JSON object a line, with secrets masked by
+    `redact`. `level` is a name of `logging`'s.
     """
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(JsonFormatter() if log_format == "json" else TextFormatter())
+    handler.setFormatter(JsonFormatter(redact) if log_format == "json" else TextFormatter(redact))
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
 
 

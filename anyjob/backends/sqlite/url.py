@@ -43,21 +43,24 @@ class Location(msgspec.Struct, frozen=True):
 def parse_url(url: str) -> Location:
     """Read `sqlite:///relative.db` or `sqlite:////absolute/path.db`, with options after `?`.
 
-    A relative path is taken from the present working directory, now. Raises ConfigurationError.
+    A relative path is taken from the present working directory, now. Raises ConfigurationError,
+    which shows no value of the URL: one of them may be a password.
     """
     parts = urlsplit(url)
     if parts.scheme != "sqlite" or not url.startswith("sqlite://"):
-        raise ConfigurationError(f"expected a URL like sqlite:///jobs.db, got {url!r}")
+        raise ConfigurationError(f"expected a URL like sqlite:///jobs.db, got {parts.scheme!r}")
     if parts.netloc:
         raise ConfigurationError(
-            f"{url!r} names a host, and SQLite has none; write sqlite:///jobs.db for a file in the"
-            " working directory, sqlite:////srv/jobs.db for an absolute path"
+            "the sqlite:// URL names a host, and SQLite has none; write sqlite:///jobs.db for a"
+            " file in the working directory, sqlite:////srv/jobs.db for an absolute path"
         )
     if parts.fragment:
-        raise ConfigurationError(f"{url!r} has a '#'; write %23 if it belongs to the file's name")
+        raise ConfigurationError(
+            "the sqlite:// URL has a '#'; write %23 if it belongs to the file's name"
+        )
     options = _options_of(parts.query)
     return Location(
-        path=_path_of(url, unquote(parts.path)),
+        path=_path_of(unquote(parts.path)),
         synchronous=options.get("synchronous", "full"),
         allow_symlink=options.get("allow_symlink") == "true",
         allow_network=options.get("allow_network") == "true",
@@ -65,15 +68,17 @@ def parse_url(url: str) -> Location:
     )
 
 
-def _path_of(url: str, path: str) -> Path:
+def _path_of(path: str) -> Path:
     name = path.removeprefix("/")
     if not name or name.endswith("/") or ":memory:" in name:
         raise ConfigurationError(
-            f"{url!r} names no file, and jobs that live in the program alone belong to another"
-            " backend; write sqlite:///jobs.db, or memory://"
+            "the sqlite:// URL names no file, and jobs that live in the program alone belong to"
+            " another backend; write sqlite:///jobs.db, or memory://"
         )
     if any(ord(character) < 32 for character in name):
-        raise ConfigurationError(f"{url!r} has a control character in its path")
+        raise ConfigurationError(
+            "the path of the sqlite:// URL has a control character; leave it out"
+        )
     return Path.cwd() / name
 
 
@@ -88,6 +93,8 @@ def _options_of(query: str) -> dict[str, str]:
             raise ConfigurationError(f"expected {name} once in a sqlite:// URL, got it twice")
         if value not in _CHOICES[name]:
             choices = " or ".join(_CHOICES[name])
-            raise ConfigurationError(f"expected {name} to be {choices}, got {value!r}")
+            raise ConfigurationError(
+                f"expected {name} in the sqlite:// URL to be {choices}, got something else"
+            )
         options[name] = value
     return options

@@ -122,7 +122,7 @@ class FileBackend(seam.Backend):
 
     def __init__(self, url: str, *, namespace: str = "anyjob", clock: Any = None) -> None:
         if not re.fullmatch("filebox:///[^?#]+", url):
-            raise seam.ConfigurationError(f"expected a URL like filebox:///jobs, got {url!r}")
+            raise seam.ConfigurationError("expected a URL like filebox:///jobs")
         self._root = Path(
             url.removeprefix("filebox:///"), seam.checked_name(namespace, "a namespace")
         ).absolute()

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from anyjob.cli.lookup import Where, find_app
+from anyjob.cli.session import Session
 from tests.unit.cli.conftest import Cli, Shop
 
 
@@ -101,7 +102,7 @@ def test_backend_on_the_command_line_goes_before_an_app_of_the_environment(
 ) -> None:
     monkeypatch.setenv("ANYJOB_APP", "shop:jobs")
 
-    app = Where(backend="memory://elsewhere").found()
+    app = Where(Session(), backend="memory://elsewhere").found()
 
     assert app.config.backend.reveal() == "memory://elsewhere"
 

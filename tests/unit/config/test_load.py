@@ -1,5 +1,6 @@
 """Where each value of the configuration comes from, and what it has to be."""
 
+import traceback
 from pathlib import Path
 from typing import Any
 
@@ -174,7 +175,7 @@ def test_real_environment_and_current_folder_are_the_default(
         ),
         (
             "[defaults.retry]\nmax_attempts = 0",
-            "a retry policy .expected max_attempts .* got 0.",
+            "a retry policy .expected max_attempts .*, got {'max_attempts': 0}",
         ),
         ("profiles = 3", "expected profiles in .* to be a table of tables, got 3"),
         ("lease = ", "anyjob.toml is not TOML: .*; correct it"),
@@ -287,3 +288,62 @@ def test_wrong_value_from_a_secret_is_not_shown(tmp_path: Path) -> None:
         load(url="memory://", lease="${PW}", environ={"PW": "hunter2"}, folder=tmp_path)
 
     assert raised.value.__cause__ is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'namespace = "${TOKEN}!"',
+        'queues = ["${TOKEN}!"]',
+        '[defaults.retry]\nbackoff = "${TOKEN}"',
+        '[defaults.retry]\ninitial = "${TOKEN}"',
+        'store = "${TOKEN}"',
+        'store = "x://u:${TOKEN"',
+        'namespace = "x://u:hunter2secret@h"',
+        'store = { url = "x://u:hunter2secret@h" }',
+        'profiles = "x://u:hunter2secret@h"',
+    ],
+)
+def test_error_of_a_reader_shows_no_secret(tmp_path: Path, text: str) -> None:
+    write(tmp_path, text.replace('${TOKEN"', '${TOKEN:hunter2secret@h"'))
+
+    environ = {"TOKEN": "hunter2secret"}
+
+    with pytest.raises(ConfigurationError) as raised:
+        load(url="memory://", environ=environ, folder=tmp_path)
+
+    assert "hunter2secret" not in "".join(traceback.format_exception(raised.value))
+
+
+def test_default_from_a_reference_is_not_shown_however_short(tmp_path: Path) -> None:
+    config = load(
+        url="memory://",
+        defaults={"headers": {"pin": "${PIN}"}, "priority": 3},
+        environ={"PIN": "42"},
+        folder=tmp_path,
+    )
+
+    assert "defaults={'headers': '***', 'priority': 3}" in repr(config)
+    assert config.referenced == {"defaults.headers"}
+
+
+def test_part_of_a_url_is_hunted_for_where_it_is_secret(tmp_path: Path) -> None:
+    environ = {"DATA": "/srv/data", "SYNC": "hunter", "NAME": "hunter2secret"}
+    url = "sqlite:///${DATA}/jobs.db?synchronous=${SYNC}&${NAME}"
+
+    config = load(url=url, environ=environ, folder=tmp_path)
+
+    assert config.redact("/srv/data hunter hunter2secret") == "/srv/data *** ***"
+
+
+def test_names_from_a_reference_are_not_hunted_for(tmp_path: Path) -> None:
+    config = load(
+        url="memory://",
+        namespace="${NAME}",
+        queues=["${NAME}"],
+        defaults={"queue": "${NAME}"},
+        environ={"NAME": "mail"},
+        folder=tmp_path,
+    )
+
+    assert config.redact("mail") == "mail"

@@ -61,6 +61,23 @@ def test_redact_masks_secrets_that_are_long_enough_to_hunt_for() -> None:
     assert redact("abc hunter2-longer hunter2", secrets) == "abc *** ***"
 
 
+def test_redact_masks_a_secret_that_is_quoted_or_cut() -> None:
+    quoted = "it's a \\ secret"
+    long = "hunter2" * 30
+
+    shown = redact(f"got {quoted!r} and {long[:90]!r}… for {long}", [Secret(quoted), Secret(long)])
+
+    assert shown == 'got "***" and \'*** for ***'
+
+
+@pytest.mark.parametrize("value", ["true", "full", "5000", "require"])
+def test_parameter_that_is_a_plain_word_or_number_is_masked_in_its_url_alone(value: str) -> None:
+    url = BackendURL(f"sqlite:///jobs.db?x={value}")
+
+    assert str(url) == "sqlite:///jobs.db?x=***"
+    assert url.secrets() == ()
+
+
 def test_secret_is_shown_by_nothing(caplog: pytest.LogCaptureFixture) -> None:
     secret = Secret("hunter2")
     with caplog.at_level(logging.INFO):

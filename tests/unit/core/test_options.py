@@ -75,6 +75,15 @@ def test_nearest_level_that_says_when_replaces_delay_and_run_at_both(
     assert (options.delay, options.run_at) == (nearest.get("delay"), nearest.get("run_at"))
 
 
+def test_repr_shows_names_alone_of_what_may_be_secret() -> None:
+    options = merged({}, {}, {"headers": {"auth": "hunter2"}, "token": "hunter2", "priority": 3})
+
+    assert "priority=3" in repr(options)
+    assert "headers=['auth']" in repr(options)
+    assert "extra=['token']" in repr(options)
+    assert "hunter2" not in repr(options)
+
+
 def test_job_without_options_gets_the_documented_defaults() -> None:
     options = merged({}, {}, {})
 

@@ -168,7 +168,7 @@ def record(message: str, **extra: object) -> logging.LogRecord:
 def test_json_line_is_one_object_with_stable_keys() -> None:
     facts = {"event": "job.dead", "job": "j-1", "attempt": 2, "error": "über\nzwei\x1b[31m"}
 
-    line = JsonFormatter().format(record("send j-1 was buried", facts=facts))
+    line = JsonFormatter(str).format(record("send j-1 was buried", facts=facts))
 
     assert "\n" not in line
     read = json.loads(line)
@@ -190,16 +190,31 @@ def test_json_line_carries_a_traceback_and_values_that_json_lacks() -> None:
     made = record("died", facts={"where": threading.Lock})
     made.exc_info = info
 
-    read = json.loads(JsonFormatter().format(made))
+    read = json.loads(JsonFormatter(str).format(made))
 
     assert "ValueError: broken" in read["traceback"]
     assert "lock" in read["where"].lower()
 
 
 def test_text_line_shows_no_control_character() -> None:
-    line = TextFormatter().format(record("an \x1b[31merror\x07 from a task"))
+    line = TextFormatter(str).format(record("an \x1b[31merror\x07 from a task"))
 
     assert line.endswith("INFO    an \\x1b[31merror\\x07 from a task")
+
+
+def test_lines_are_masked_before_they_are_quoted() -> None:
+    def redact(text: str) -> str:
+        return text.replace('pass"word', "***").replace("4711", "***")
+
+    facts = {"error": 'pass"word', "parts": ['a pass"word', None], "count": 4711}
+
+    line = JsonFormatter(redact).format(record('got pass"word', facts=facts))
+    text = TextFormatter(redact).format(record('got pass"word'))
+
+    read = json.loads(line)
+    assert (read["message"], read["error"], read["parts"]) == ("got ***", "***", ["a ***", None])
+    assert read["count"] == 4711
+    assert text.endswith("got ***")
 
 
 def test_one_cause_writes_one_line_a_second(
