@@ -677,7 +677,8 @@ def _by_transaction(
 
 def _not_found(id: str, queue: str) -> JobNotFound:
     return JobNotFound(
-        f"no job {id!r} in queue {queue!r}; it may have ended, or stand in another queue"
+        f"no job {id!r} in queue {queue!r}; ask the queue it was sent to, unless its end is kept no"
+        " longer"
     )
 
 

@@ -64,16 +64,24 @@ def value_of(record: JobRecord, registry: Registry, job: Job[Any], now: float) -
                 error=error,
             )
         case State.EXPIRED:
-            raise JobExpired(f"{_named(job)} expired before it was started")
+            raise JobExpired(
+                f"{_named(job)} expired before it was started; enqueue it anew if it is still"
+                " wanted, with a later expires=..."
+            )
         case _:
             why = f": {ended.reason}" if ended.reason else ""
-            raise JobCancelled(f"{_named(job)} was cancelled{why}")
+            raise JobCancelled(
+                f"{_named(job)} was cancelled{why}; enqueue it anew if it is still wanted"
+            )
 
 
 def not_done(job: Job[Any], record: JobRecord | None, timeout: float | None) -> ResultTimeout:
     """Return the error of a wait that ended before the job did."""
-    state = f"it is {record.state}" if record is not None else "it has not ended"
-    return ResultTimeout(f"{_named(job)} had not ended after {timeout:g} s; {state}")
+    state = f" and is {record.state}" if record is not None else ""
+    return ResultTimeout(
+        f"{_named(job)} had not ended after {timeout:g} s{state}; wait longer, or look later with"
+        f" `anyjob jobs show {job.id}`"
+    )
 
 
 def _known(record: JobRecord | None, job: Job[Any]) -> JobRecord:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import signal
 import traceback
@@ -62,6 +63,8 @@ _CODES: dict[type[BaseException], int] = {
 }
 #: Nobody reads more of what they typed themselves.
 _MOST_ASKED = 400
+# click ends its messages in one; ours may end in "expires=...".
+_FULL_STOP = re.compile(r"(?<!\.)\.$")
 #: What to do where the error itself doesn't say.
 _ADVICE = {
     USAGE: "{command} --help",
@@ -122,9 +125,10 @@ def _problem_and_advice(error: BaseException, code: int, session: Session) -> tu
         message = str(error)
     else:
         message = f"{type(error).__qualname__}: {error}"
-    message = one_line(session.redact(message)).rstrip(".")
+    message = _FULL_STOP.sub("", one_line(session.redact(message)))
     problem, separator, advice = message.rpartition("; ")
-    if separator:
+    # What others raise may have a semicolon and no advice.
+    if separator and isinstance(error, click.ClickException | AnyjobError):
         return problem, advice.replace("known: ", "use one of these: ", 1)
     command = getattr(getattr(error, "ctx", None), "command_path", "anyjob")
     missing = "see the traceback above" if session.verbose else "-v shows the traceback"

@@ -25,6 +25,7 @@ COMMAND_SECONDS = 5.0
 #: Seconds that a leader waits at most for those who took part in the commit before.
 _LINGER = 0.001
 _MOST = 256
+_LOOK = "; look what is stored before you do it again"
 
 
 class Uncertain(BackendError):
@@ -143,7 +144,9 @@ class Writer:
             return ticket.wait(math.inf)
         turn = ticket.wait(time.monotonic() + BUSY_SECONDS)
         if turn is Turn.LATE:
-            raise Uncertain("the disk did not confirm a commit in time; it may have been done")
+            raise Uncertain(
+                f"the disk did not confirm a commit in time, and it may have been done{_LOOK}"
+            )
         return turn
 
     def _lead(self, own: Ticket, deadline: float) -> None:
@@ -215,7 +218,9 @@ class Writer:
         finally:
             for ticket in batch:
                 if not ticket.answered:  # the leader was interrupted
-                    ticket.fail(Uncertain("a commit was interrupted; it may have been done"))
+                    ticket.fail(
+                        Uncertain(f"a commit was interrupted, and it may have been done{_LOOK}")
+                    )
                 if ticket is not own:
                     ticket.tell(Turn.ANSWERED)
 
@@ -280,7 +285,8 @@ class Writer:
             if not is_uncertain(error):
                 raise
             raise Uncertain(
-                f"the disk failed while a commit was forced to it ({error}); it may be found done"
+                f"the disk failed while a commit was forced to it ({error}), and it may be found"
+                f" done{_LOOK}"
             ) from error
 
 
@@ -300,6 +306,6 @@ def _roll_back(connection: sqlite3.Connection) -> None:
 def late() -> BackendUnavailable:
     """The error of a write whose turn did not come."""
     return BackendUnavailable(
-        "another process held the turn to write until the deadline, and nothing was done; it may be"
-        " frozen, or its transaction very long"
+        "another process held the turn to write until the deadline, and nothing was done; end it"
+        " if it is frozen, or let its transactions be shorter, then try again"
     )

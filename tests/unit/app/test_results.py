@@ -114,7 +114,7 @@ def test_cancelled_job_raises_with_its_reason(jobs: App, ask: Asked) -> None:
 
     waiting = discard.using(delay=3600).enqueue()
     assert waiting.cancel()
-    with pytest.raises(JobCancelled, match="was cancelled$"):
+    with pytest.raises(JobCancelled, match="was cancelled; enqueue it anew if it is still wanted$"):
         ask(waiting, 30)
     with jobs.worker(), pytest.raises(JobCancelled, match="cancelled: not wanted any more"):
         ask(discard.enqueue(), 30)
@@ -318,7 +318,7 @@ def test_task_that_asks_for_its_own_result_is_told_that_it_is_not_done(jobs: App
         return "done?"
 
     with jobs.worker():
-        assert "it is leased" in ask.enqueue().result(timeout=30)
+        assert "and is leased;" in ask.enqueue().result(timeout=30)
 
 
 def test_status_and_get_of_an_unknown_job_raise(jobs: App) -> None:

@@ -65,6 +65,7 @@ def test_error_is_three_lines_without_secrets(capsys: pytest.CaptureFixture[str]
         (errors.JobNotFound("gone"), "anyjob jobs ls, anyjob queues ls or anyjob tasks ls"),
         (errors.ResultTimeout("late"), "wait longer, or look later with: anyjob jobs show ID"),
         (ZeroDivisionError("x"), "-v shows the traceback"),
+        (ValueError("this; that"), "-v shows the traceback"),
     ],
 )
 def test_error_without_advice_gets_one(
