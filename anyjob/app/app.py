@@ -14,6 +14,15 @@ from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar, overload
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from anyjob.app.asked import (
+    checked_cursor,
+    checked_drafts,
+    checked_edits,
+    checked_id,
+    checked_ids,
+    checked_state,
+    checked_states,
+)
 from anyjob.app.plan import Planner
 from anyjob.app.results import Waiters, value_of, wait_for
 from anyjob.app.send import LOT, Publisher, lots_of, send
@@ -32,6 +41,7 @@ from anyjob.core.errors import (
     JobNotFound,
     PayloadTooLarge,
     UnsupportedCapability,
+    shown,
 )
 from anyjob.core.events import Event, Subscriber, Subscribers
 from anyjob.core.failpoints import arm
@@ -117,10 +127,11 @@ class App:
             "store": store,
             "namespace": namespace,
             "queues": queues,
-            "defaults": dict(defaults or {}),
+            # A copy, because nothing is read before the first use.
+            "defaults": dict(defaults) if isinstance(defaults, Mapping) else defaults,
             **settings,
         }
-        self._middleware = tuple(middleware)
+        self._middleware = _checked_middleware(middleware)
         self._declared_options = _declared_options(self._middleware)
         self._clock = clock
         self._config: Config | None = None
@@ -242,6 +253,11 @@ class App:
         """
 
         def add(subscriber: SubscriberT) -> SubscriberT:
+            if not callable(subscriber):
+                raise ConfigurationError(
+                    f"expected a subscriber to be called with an event, got {shown(subscriber)};"
+                    " pass a function"
+                )
             self._subscribers.add(event, subscriber)
             return subscriber
 
@@ -280,7 +296,7 @@ class App:
         answers: list[Job[Any] | Rejected] = []
         size = min(LOT, opened.backend.capabilities.max_batch)
         try:
-            for lot in lots_of(drafts, size):
+            for lot in lots_of(checked_drafts(drafts), size):
                 answers += self._store_lot(opened, lot)
         except BaseException as error:  # of user code, too: a generator may raise anything
             _tell_stored(error, answers)
@@ -297,14 +313,14 @@ class App:
 
     def get(self, id: str, queue: str = DEFAULT_QUEUE) -> Job[Any]:
         """Return the handle of a stored job; raises JobNotFound."""
-        record = self.backend.get(checked_name(queue, "queue"), [id])[0]
+        record = self.backend.get(checked_name(queue, "queue"), [checked_id(id)])[0]
         if record is None:
             raise _not_found(id, queue)
         return Job(self, id, queue, self._view(record).task)
 
     def show(self, id: str, queue: str = DEFAULT_QUEUE) -> JobView:
         """Return everything that is stored of a job; raises JobNotFound."""
-        record = self.backend.get(checked_name(queue, "queue"), [id])[0]
+        record = self.backend.get(checked_name(queue, "queue"), [checked_id(id)])[0]
         if record is None:
             raise _not_found(id, queue)
         return self._view(record)
@@ -313,7 +329,9 @@ class App:
         self, queue: str, state: State, cursor: str | None = None, limit: int = 100
     ) -> ViewPage:
         """List jobs of one state, a page of up to `limit` (1 to 1000) at a time."""
-        page = self.backend.browse(checked_name(queue, "queue"), State(state), cursor, limit)
+        page = self.backend.browse(
+            checked_name(queue, "queue"), checked_state(state), checked_cursor(cursor), limit
+        )
         return ViewPage([self._view(record) for record in page.records], page.cursor)
 
     def counts(self, queue: str = DEFAULT_QUEUE) -> Counts:
@@ -338,12 +356,12 @@ class App:
 
     def purge(self, queue: str, states: Collection[State] = (State.READY, State.SCHEDULED)) -> int:
         """Remove all waiting jobs of a queue; returns how many."""
-        return self.backend.purge(checked_name(queue, "queue"), states)
+        return self.backend.purge(checked_name(queue, "queue"), checked_states(states))
 
     def cancel(self, ids: Sequence[str], queue: str = DEFAULT_QUEUE) -> list[CancelResult]:
         """End waiting jobs as cancelled; says of each what became of it."""
         keep = options_module.DEFAULT_KEEP
-        return self.backend.cancel(checked_name(queue, "queue"), ids, keep=keep)
+        return self.backend.cancel(checked_name(queue, "queue"), checked_ids(ids), keep=keep)
 
     def revive(
         self,
@@ -358,12 +376,15 @@ class App:
         DecodeError for one that cannot be edited, and InvalidArguments if its task is known here
         and would not take them.
         """
-        bodies = {id: self._edited(queue, id, changes) for id, changes in (edit or {}).items()}
-        return self.backend.revive(checked_name(queue, "queue"), ids, edit=bodies or None)
+        wanted = None if ids is None else checked_ids(ids)
+        edits = checked_edits(edit)
+        bodies = {id: self._edited(queue, id, changes) for id, changes in edits.items()}
+        return self.backend.revive(checked_name(queue, "queue"), wanted, edit=bodies or None)
 
     def discard(self, queue: str, ids: Sequence[str] | None) -> int:
         """Remove dead jobs, all with None; returns how many."""
-        return self.backend.discard(checked_name(queue, "queue"), ids)
+        wanted = None if ids is None else checked_ids(ids)
+        return self.backend.discard(checked_name(queue, "queue"), wanted)
 
     def doctor(self) -> Report:
         """Examine tasks, plan and backend; changes nothing."""
@@ -596,11 +617,11 @@ class App:
         return Job(self, id, envelope.queue, draft.task.name, id == envelope.id)
 
     def _edited(self, queue: str, id: str, changes: Mapping[str, Any]) -> bytes:
-        shown = self.show(id, queue)
-        if shown.body is None:
+        stored = self.show(id, queue)
+        if stored.body is None:
             raise _not_found(id, queue)
-        body = edited(shown.body, changes, self.config.max_payload)
-        task = self.tasks.find(shown.task)
+        body = edited(stored.body, changes, self.config.max_payload)
+        task = self.tasks.find(stored.task)
         if task is not None:
             task.signature.decode(decode_body(body, self.config.max_payload).args)
         return body
@@ -619,6 +640,18 @@ def _tell_stored(error: BaseException, answers: list[Job[Any] | Rejected]) -> No
             " since; the error's attribute `stored` has its answers"
         )
         error.stored = answers  # type: ignore[attr-defined]
+
+
+def _checked_middleware(middleware: object) -> tuple[Middleware, ...]:
+    """Return middleware; raises ConfigurationError for what is none, such as its class."""
+    given = tuple(middleware) if isinstance(middleware, Iterable) else (middleware,)
+    for one in given:
+        if not isinstance(one, Middleware):
+            raise ConfigurationError(
+                f"expected middleware to be a list of Middleware objects, got {shown(one)} for one;"
+                " pass [Timing()], for example"
+            )
+    return given
 
 
 def _declared_options(middleware: Sequence[Middleware]) -> dict[str, type]:

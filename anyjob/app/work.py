@@ -11,7 +11,7 @@ import msgspec
 from anyjob.config import Config
 from anyjob.core.backend import Backend, QueueShare
 from anyjob.core.clock import Clock
-from anyjob.core.errors import ConfigurationError
+from anyjob.core.errors import ConfigurationError, shown
 from anyjob.core.events import Subscribers
 from anyjob.core.middleware import Middleware
 from anyjob.core.names import checked_name, suggestion
@@ -86,8 +86,11 @@ def _served(
     """Return the queues to serve; raises ConfigurationError for what would never bring a job."""
     if queues is None:
         return config.worker.queues or sorted(known_queues)
-    if isinstance(queues, str) or not queues:
-        raise ConfigurationError(f"expected queues to be a list of queue names, got {queues!r}")
+    if isinstance(queues, str) or not isinstance(queues, Collection) or not queues:
+        raise ConfigurationError(
+            f"expected queues to be a list of queue names, got {shown(queues)}; pass ['default'],"
+            " for example"
+        )
     for name in queues:
         if checked_name(name, "queue") not in known_queues:
             raise ConfigurationError(

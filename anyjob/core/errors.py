@@ -60,7 +60,9 @@ class InvalidArguments(ConfigurationError):
 
 
 class InvalidOption(ConfigurationError):
-    """Raised when an option is unknown, of the wrong type or out of range."""
+    """Raised when an option, or what a call is given, is unknown, of the wrong type or out of
+    range.
+    """
 
 
 class Misuse(ConfigurationError):

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from anyjob.core.errors import ConfigurationError
+from anyjob.core.errors import ConfigurationError, shown
 from anyjob.core.names import suggestion
 
 #: Every event, with what it means.
@@ -90,6 +90,10 @@ class Subscribers:
 
 
 def _matching(name: str) -> list[str]:
+    if not isinstance(name, str):
+        raise ConfigurationError(
+            f"expected the name of an event, got {shown(name)}; pass 'job.dead', for example"
+        )
     if name in EVENTS:
         return [name]
     prefix = name.removesuffix("*")

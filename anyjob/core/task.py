@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Protocol, TypeVar
@@ -53,10 +53,10 @@ class Task(Generic[P, R]):
         self._door = door
         self.function = function
         self.name = checked_task_name(name if name is not None else _own_name(function))
-        if isinstance(aliases, str):
+        if isinstance(aliases, str) or not isinstance(aliases, Iterable):
             raise ConfigurationError(
-                f"expected aliases of task {self.name!r} to be several names, got"
-                f" the text {aliases!r}"
+                f"expected aliases of task {self.name!r} to be a list of names, got"
+                f" {shown(aliases)}; pass aliases=[...]"
             )
         self.aliases = tuple(checked_task_name(alias) for alias in aliases)
         self.is_async = is_async(function)
@@ -256,15 +256,15 @@ class Registry:
 
     def find(self, name: str) -> Task[..., Any] | None:
         """Return the task of that exact name or alias, or None."""
-        return self._by_name.get(name)
+        return self._by_name.get(name) if isinstance(name, str) else None
 
     def get(self, name: str) -> Task[..., Any]:
         """Return the task of that exact name or alias; raises TaskNotFound."""
-        task = self._by_name.get(name)
+        task = self.find(name)
         if task is None:
-            raise TaskNotFound(
-                f"no task {shown(name)} is registered{suggestion(name, self._by_name)}"
-            )
+            # Whatever was asked for: it may be no name at all.
+            near = suggestion(name if isinstance(name, str) else "", self._by_name)
+            raise TaskNotFound(f"no task {shown(name)} is registered{near}")
         return task
 
     def queues(self) -> set[str]:

@@ -142,7 +142,7 @@ def test_name_and_aliases_are_checked() -> None:
         make(receipt, name="")
     with pytest.raises(ConfigurationError, match="expected a task's name"):
         make(receipt, aliases=["no spaces"])
-    with pytest.raises(ConfigurationError, match="to be several names, got the text 'old'"):
+    with pytest.raises(ConfigurationError, match="to be a list of names, got 'old'"):
         make(receipt, aliases="old")
 
 
