@@ -74,6 +74,7 @@ def test_error_of_a_job_without_result_says_what_to_do(
     job = end(shop)
     with pytest.raises(AnyjobError) as raised:
         job.result(timeout=0)
+    capsys.readouterr()  # what a worker said of its run
 
     explain(raised.value, [], Session())
 

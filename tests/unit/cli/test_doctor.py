@@ -124,4 +124,4 @@ def test_what_nobody_honours_keeps_nobody_from_looking(
     # Who would act on the tasks is still refused.
     worker = cli("worker", "demanding:jobs")
     assert seen in worker.err
-    assert worker.code == (2 if "expires" in options else 6)
+    assert worker.code == (4 if "expires" in options else 6)
