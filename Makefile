@@ -22,7 +22,6 @@ WAITING = -n 3
 CERTIFIED = $(addprefix tests/conformance/,wire/test_certified.py test_filebox.py)
 ZOO = tests/conformance/zoo
 ENGINE = $(addprefix tests/conformance/,engine history machines wire test_filebox_deaths.py test_filebox_trouble.py)
-MACHINES = $(addprefix tests/conformance/,test_memory.py test_sqlite.py) -k _machine
 
 .PHONY: demo test check docs bench venv certify format clean \
 	test-unit test-conformance test-certified test-zoo test-engine test-programs test-typing test-acceptance \
@@ -54,15 +53,13 @@ test-unit: .venv/.complete
 	$(PYTEST) tests/unit $(PARALLEL) --cov --cov-report=
 	$(PYTHON) -m coverage report --include='anyjob/core/*' --fail-under=100
 
-# On the coverage of the unit tests, so the floors hold what both reach together. Machines are run below, since counting
-# their steps doubles their time.
+# On the coverage of the unit tests, so the floors hold what both reach together.
 test-conformance: test-unit
-	$(PYTEST) tests/conformance $(PARALLEL) $(addprefix --ignore=,$(CERTIFIED) $(ZOO) $(ENGINE)) -k 'not _machine' \
+	$(PYTEST) tests/conformance $(PARALLEL) $(addprefix --ignore=,$(CERTIFIED) $(ZOO) $(ENGINE)) \
 		--cov --cov-append --cov-report=
 	$(PYTHON) scripts/coverage_floors.py
 
 test-certified: .venv/.complete
-	$(PYTEST) $(MACHINES) $(PARALLEL)
 	$(PYTEST) $(CERTIFIED) $(WAITING)
 
 test-zoo: .venv/.complete
