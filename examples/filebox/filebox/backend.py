@@ -27,7 +27,7 @@ CAPABILITIES = seam.Capabilities(
     lease="timed", fencing="token", redeliveries="exact", release="place",
     dedup="none", dedup_window=0.0, unique="none", transaction=False,
     atomic_batch=False, atomic_children=False, max_batch=1000, max_payload=4 * 1024 * 1024,
-    delay="native", resolution=0.001, order="loose", priorities=10, low_share="none",
+    delay="native", resolution=0.001, order="fifo", priorities=10, low_share="none",
     dead="native", results="native", browse="none", counts="exact", pause="none", cancel="none",
     wait="poll", visibility_lag=0.0, wakeup_lag=0.05, schedule_lag=0.05, redelivery_lag=0.05,
 )  # fmt: skip
