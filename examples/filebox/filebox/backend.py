@@ -123,9 +123,8 @@ class FileBackend(seam.Backend):
     def __init__(self, url: str, *, namespace: str = "anyjob", clock: Any = None) -> None:
         if not re.fullmatch("filebox:///[^?#]+", url):
             raise seam.ConfigurationError("expected a URL like filebox:///jobs")
-        self._root = Path(
-            url.removeprefix("filebox:///"), seam.checked_name(namespace, "a namespace")
-        ).absolute()
+        root = Path(url.removeprefix("filebox:///"), seam.checked_name(namespace, "a namespace"))
+        self._root = root.absolute()
         self.clock: seam.Clock = clock or seam.SystemClock()
         self._pid = 0
 
@@ -171,7 +170,9 @@ class FileBackend(seam.Backend):
         return seam.PollingConsumer(self, queues, lease=lease, poll=POLL)
 
     def lease(self, queue: str, seconds: float) -> Iterator[tuple[Lease, Ticket]]:
-        for ticket in self._open(queue, READY):
+        # Twice: a folder that others write to may show a file without one that was there before.
+        newest = max((ticket.place for ticket in self._open(queue, READY)), default=0)
+        for ticket in (each for each in self._open(queue, READY) if each.place <= newest):
             # A lapsed lease goes to its next owner in the same one step.
             lost = ticket.redeliveries + bool(ticket.token)
             mine = self.extend(ticket, seconds, redeliveries=lost, token=secrets.randbits(62) + 1)
