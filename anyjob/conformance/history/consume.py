@@ -166,7 +166,7 @@ class Hands:
         if work == "long":
             self._keep(4)
         if work == "stalls" and lease.redeliveries == 0:
-            self._part.hand.wait(1.5 * self._facts["lease"])
+            self._part.hand.wait(3 * self._facts["lease"])
         self._end(lease, work)
 
     def _end(self, lease: Lease, work: str) -> None:

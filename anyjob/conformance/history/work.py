@@ -22,7 +22,7 @@ from anyjob.core.settlement import (
 #: whoever runs it.
 COMMON = (*("done",) * 12, "fails", "broken", "released", "abandoned", "parent", "twice")
 #: Some of each, in every history.
-SPECIAL = ("long", "stalls", "poison")
+SPECIAL = ("long", "stalls", "poison", "stalls")
 
 
 def job_id(random: Random) -> str:

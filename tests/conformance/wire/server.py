@@ -113,7 +113,9 @@ class Connection:
         for request in lines:
             verb, arguments = msgspec.json.decode(request, type=tuple[str, msgspec.Raw])
             if verb == "clock":
-                self._space.clock.told = msgspec.json.decode(arguments, type=tuple[float, float])
+                told = msgspec.json.decode(arguments, type=tuple[float, float])
+                if told[1] >= (self._space.clock.told or told)[1]:  # else it is read late
+                    self._space.clock.told = told
                 continue
             self._wire.sendall(self._answer(verb, arguments))
 
