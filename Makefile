@@ -7,8 +7,8 @@
 #   make bench [QUICK=1]      the benchmarks
 #
 # BACKEND and QUICK reach the programs as environment variables, as make hands them on. Beside these: venv,
-# test-pythons (unit and conformance tests on the other Pythons found), certify (the suite's own tests, the zoo at twenty
-# seeds, the full tier on each backend), format, clean.
+# test-pythons (unit and conformance tests on the other Pythons found), test-engine (the tests of the conformance suite
+# itself), certify (the zoo at twenty seeds, the full tier on each backend), format, clean.
 
 PYTHON = .venv/bin/python
 PYTEST = $(PYTHON) -m pytest
@@ -18,7 +18,7 @@ PYTEST = $(PYTHON) -m pytest
 PARALLEL = -n 2
 WAITING = -n 3
 
-# A push certifies four backends and runs the zoo. The tests of the engine that does so wait for `make certify`.
+# A push certifies four backends and runs the zoo. The tests of the engine that does so are run by `make test-engine`.
 CERTIFIED = $(addprefix tests/conformance/,wire/test_certified.py test_filebox.py)
 ZOO = tests/conformance/zoo
 ENGINE = $(addprefix tests/conformance/,engine history machines wire test_filebox_deaths.py test_filebox_trouble.py)
@@ -87,10 +87,10 @@ test-wheel: .venv/.complete
 test-pythons: .venv/.complete
 	@scripts/test_pythons.sh
 
-# The longer tier: the suite's own tests, the zoo at twenty seeds, and the full tier on each backend. Tests read CERTIFY;
-# tests/conftest.py gives Hypothesis its profile.
+# The longer tier: the zoo at twenty seeds, and the full tier on each backend. Tests read CERTIFY; tests/conftest.py gives
+# Hypothesis its profile.
 certify: export CERTIFY = 1
-certify: test-engine
+certify: .venv/.complete
 	$(PYTEST) $(ZOO) $(WAITING) --timeout=1800
 	$(PYTHON) scripts/conformance_matrix.py --tier full
 
