@@ -432,11 +432,17 @@ class App:
         still raises. Raises ConfigurationError, UnsupportedCapability, BackendUnavailable or
         BackendCorrupt.
         """
+        was_open = self._opened is not None
         opened = self._open(create=create, check=check)
         if not check:
             return
-        for task in self.tasks:
-            opened.planner.check(task, task.options)
+        try:
+            for task in self.tasks:
+                opened.planner.check(task, task.options)
+        except BaseException:
+            if not was_open:
+                self.close()
+            raise
 
     def close(self) -> None:
         """Give everything back; idempotent. The next use opens the app again."""

@@ -1,6 +1,7 @@
 """Opening, closing, looking at jobs and acting on them."""
 
 import threading
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from anyjob import (
     App,
     ConfigurationError,
     InvalidArguments,
+    InvalidOption,
     JobDead,
     JobNotFound,
     State,
@@ -274,3 +276,17 @@ def test_result_limit_is_never_larger_than_what_the_backend_holds(jobs: App) -> 
     worker = jobs.worker(max_result=10**12)
 
     assert worker.settings.max_result < jobs.backend.capabilities.max_payload
+
+
+def test_app_that_a_task_keeps_from_opening_leaves_nothing_open(tmp_path: Path) -> None:
+    app = App(f"sqlite:///{tmp_path}/jobs.db")
+
+    @app.task(delay=60, expires=5)
+    def stillborn() -> None: ...
+
+    with pytest.raises(InvalidOption, match="would expire"):
+        app.open()
+
+    log = tmp_path / "jobs.db-wal"
+    assert (tmp_path / "jobs.db").exists()
+    assert not log.exists(), "whoever closes the file last removes its log"
