@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping, Sequence
-from contextlib import ExitStack, suppress
 from datetime import datetime
 from functools import cached_property
 from types import TracebackType
@@ -23,14 +22,13 @@ from anyjob.app.asked import (
     checked_state,
     checked_states,
 )
-from anyjob.app.plan import Planner
-from anyjob.app.results import Waiters, value_of, wait_for
-from anyjob.app.send import LOT, Publisher, lots_of, send
-from anyjob.backends.registry import backend_for, store_for
+from anyjob.app.lots import by_transaction, planned_or_reason, tell_stored
+from anyjob.app.results import value_of, wait_for
+from anyjob.app.send import LOT, lots_of, send
+from anyjob.app.stack import checked_middleware, declared_options, needs_of
 from anyjob.core import options as options_module
 from anyjob.core.attempt import Progress
-from anyjob.core.backend import Backend, CancelResult, Counts, JobRecord, QueueSpec
-from anyjob.core.capabilities import Need, plan
+from anyjob.core.backend import Backend, CancelResult, Counts, JobRecord
 from anyjob.core.clock import Clock, SystemClock
 from anyjob.core.draft import AnyDraft, Draft
 from anyjob.core.durations import Duration
@@ -39,18 +37,14 @@ from anyjob.core.errors import (
     ConfigurationError,
     EnqueueRejected,
     JobNotFound,
-    PayloadTooLarge,
     UnsupportedCapability,
     shown,
 )
 from anyjob.core.events import Event, Subscriber, Subscribers
-from anyjob.core.failpoints import arm
-from anyjob.core.ids import IdMaker
 from anyjob.core.job import Job
 from anyjob.core.middleware import Middleware
 from anyjob.core.names import checked_name
 from anyjob.core.options import DEFAULT_QUEUE
-from anyjob.core.place import Place
 from anyjob.core.retry import Retry
 from anyjob.core.state import State
 from anyjob.core.store import Store
@@ -60,6 +54,7 @@ from anyjob.core.wire import decode_body
 
 if TYPE_CHECKING:
     from anyjob.app.doctor import Report
+    from anyjob.app.opening import Opened
     from anyjob.config import Config
     from anyjob.worker import Worker
 
@@ -82,19 +77,6 @@ class ViewPage(msgspec.Struct, frozen=True):
 
     jobs: list[JobView]
     cursor: str | None
-
-
-class _Opened(msgspec.Struct, frozen=True, eq=False):
-    """What an open app holds, and the process it belongs to."""
-
-    pid: int
-    backend: Backend
-    store: Store | None
-    planner: Planner
-    publisher: Publisher
-    waiters: Waiters
-    #: Whether a look found nothing of this process there, and made it.
-    is_new: bool
 
 
 class App:
@@ -131,11 +113,11 @@ class App:
             "defaults": dict(defaults) if isinstance(defaults, Mapping) else defaults,
             **settings,
         }
-        self._middleware = _checked_middleware(middleware)
-        self._declared_options = _declared_options(self._middleware)
+        self._middleware = checked_middleware(middleware)
+        self._declared_options = declared_options(self._middleware)
         self._clock = clock
         self._config: Config | None = None
-        self._opened: _Opened | None = None
+        self._opened: Opened | None = None
         self._opening = threading.Lock()
         #: The registered tasks.
         self.tasks = Registry()
@@ -299,7 +281,7 @@ class App:
             for lot in lots_of(checked_drafts(drafts), size):
                 answers += self._store_lot(opened, lot)
         except BaseException as error:  # of user code, too: a generator may raise anything
-            _tell_stored(error, answers)
+            tell_stored(error, answers)
             raise
         return answers
 
@@ -391,7 +373,7 @@ class App:
         from anyjob.app.doctor import examined
 
         opened = self._open()
-        needs = _needs_of(self._middleware)
+        needs = needs_of(self._middleware)
         return examined(
             opened.backend, self.tasks, opened.planner.check, needs, self.config.max_payload
         )
@@ -432,7 +414,7 @@ class App:
         still raises. Raises ConfigurationError, UnsupportedCapability, BackendUnavailable or
         BackendCorrupt.
         """
-        was_open = self._opened is not None
+        before = self._opened
         opened = self._open(create=create, check=check)
         if not check:
             return
@@ -440,7 +422,7 @@ class App:
             for task in self.tasks:
                 opened.planner.check(task, task.options)
         except BaseException:
-            if not was_open:
+            if opened is not before:
                 self.close()
             raise
 
@@ -510,7 +492,7 @@ class App:
 
     # Inside
 
-    def _open(self, *, create: bool = True, check: bool = True) -> _Opened:
+    def _open(self, *, create: bool = True, check: bool = True) -> Opened:
         opened = self._opened
         if opened is not None and opened.pid == os.getpid():
             return opened
@@ -518,14 +500,24 @@ class App:
             # A fork while another thread held the lock is the one case this does not survive, as
             # with any lock.
             if self._opened is None or self._opened.pid != os.getpid():
+                from anyjob.app.opening import open_all
                 from anyjob.config.hiding import hiding
 
                 config = self.config
                 with hiding(config.redact):
-                    self._opened = self._open_now(config, create=create, check=check)
+                    self._opened = open_all(
+                        config,
+                        clock=self._clock,
+                        middleware=self._middleware,
+                        registry=self.tasks,
+                        known_queues=self._known_queues,
+                        report=self._report,
+                        create=create,
+                        check=check,
+                    )
             return self._opened
 
-    async def _aopen(self) -> _Opened:
+    async def _aopen(self) -> Opened:
         """Do what `_open` does without blocking the event loop."""
         opened = self._opened
         if opened is not None and opened.pid == os.getpid():
@@ -533,52 +525,6 @@ class App:
         import asyncio
 
         return await asyncio.to_thread(self._open)
-
-    def _open_now(self, config: Config, *, create: bool, check: bool) -> _Opened:
-        from random import SystemRandom
-
-        if config.failpoint:
-            arm(config.failpoint)
-        # First, because an option of a task may be wrong, and then no file is to be made.
-        queues = [QueueSpec(queue) for queue in sorted(self._known_queues())]
-        clock = self._clock or SystemClock()
-        backend = backend_for(
-            config.backend.reveal(), namespace=config.namespace, clock=self._clock
-        )
-        backend.subscribe(self._report)
-        with ExitStack() as undo:
-            undo.callback(backend.close)
-            if not create:
-                _refuse_absent(backend.place(), "backend")
-            backend.open()
-            # Whoever opens an app for use declares a queue, the default one at least.
-            is_new = not create and backend.capabilities.reach == "process" and not backend.queues()
-            store = self._store(config, backend)
-            if store is not None:
-                if not create:
-                    _refuse_absent(store.place(), "store")
-                undo.callback(store.close)
-                store.open()
-            if check:
-                plan(backend.capabilities, _needs_of(self._middleware))
-            backend.declare(queues)
-            undo.pop_all()
-        planner = Planner(
-            backend.capabilities,
-            self._middleware,
-            IdMaker(SystemRandom().getrandbits),
-            clock,
-            config.max_payload,
-            self.tasks,
-            self._known_queues,
-        )
-        publisher = Publisher(lambda lot: send(backend, lot), backend.capabilities.max_batch)
-        return _Opened(os.getpid(), backend, store, planner, publisher, Waiters(backend), is_new)
-
-    def _store(self, config: Config, backend: Backend) -> Store | None:
-        if config.store is None:
-            return backend.store()
-        return store_for(config.store.reveal(), namespace=config.namespace, clock=self._clock)
 
     def _view(self, record: JobRecord) -> JobView:
         return view(record, self.config.max_payload, self._now())
@@ -589,17 +535,17 @@ class App:
     def _known_queues(self) -> set[str]:
         return {DEFAULT_QUEUE, *self.config.queues, *self.tasks.queues()}
 
-    def _planned(self, opened: _Opened, draft: AnyDraft) -> Envelope:
+    def _planned(self, opened: Opened, draft: AnyDraft) -> Envelope:
         envelope = opened.planner.envelope(draft)
         if isinstance(envelope, Rejected):
             raise EnqueueRejected(f"a job of task {draft.task.name!r} was rejected: {envelope.why}")
         return envelope
 
-    def _store_lot(self, opened: _Opened, lot: list[AnyDraft]) -> list[Job[Any] | Rejected]:
+    def _store_lot(self, opened: Opened, lot: list[AnyDraft]) -> list[Job[Any] | Rejected]:
         """Store what can be planned of a lot; an item that cannot gives its reason."""
-        planned = [_planned_or_reason(opened.planner, draft) for draft in lot]
+        planned = [planned_or_reason(opened.planner, draft) for draft in lot]
         answers: list[Any] = list(planned)  # where each envelope gives way to its answer
-        for transaction, places, envelopes in _by_transaction(lot, planned):
+        for transaction, places, envelopes in by_transaction(lot, planned):
             receipts = send(opened.backend, envelopes, transaction)
             for place, envelope, receipt in zip(places, envelopes, receipts, strict=True):
                 answers[place] = self._job_or_reason(lot[place], envelope, receipt)
@@ -636,82 +582,6 @@ class App:
         if self._subscribers.wants(name):
             clock = self._clock or SystemClock()
             self._subscribers.tell(Event(name, clock.time(), facts=facts))
-
-
-def _tell_stored(error: BaseException, answers: list[Job[Any] | Rejected]) -> None:
-    stored = sum(isinstance(answer, Job) for answer in answers)
-    with suppress(Exception):  # a class of theirs may refuse what it does not know
-        error.add_note(
-            f"enqueue_many had stored {stored} jobs before this, and stored none of those drawn"
-            " since; the error's attribute `stored` has its answers"
-        )
-        error.stored = answers  # type: ignore[attr-defined]
-
-
-def _checked_middleware(middleware: object) -> tuple[Middleware, ...]:
-    """Return middleware; raises ConfigurationError for what is none, such as its class."""
-    given = tuple(middleware) if isinstance(middleware, Iterable) else (middleware,)
-    for one in given:
-        if not isinstance(one, Middleware):
-            raise ConfigurationError(
-                f"expected middleware to be a list of Middleware objects, got {shown(one)} for one;"
-                " pass [Timing()], for example"
-            )
-    return given
-
-
-def _declared_options(middleware: Sequence[Middleware]) -> dict[str, type]:
-    """Join what middleware adds; raises ConfigurationError if a name is taken."""
-    declared: dict[str, type] = {}
-    for one in middleware:
-        for name, kind in one.options.items():
-            if name in declared or name in options_module.NAMES:
-                raise ConfigurationError(
-                    f"middleware {type(one).__name__} declares the option {name!r}, which is taken;"
-                    " rename it"
-                )
-            declared[name] = kind
-    return declared
-
-
-def _refuse_absent(place: Place | None, what: str) -> None:
-    if place is not None and not place.exists:
-        raise ConfigurationError(
-            f"there is no {place.text!r}, and looking makes none; correct the URL of the {what}, or"
-            " enqueue a first job there"
-        )
-
-
-def _needs_of(middleware: Sequence[Middleware]) -> list[Need]:
-    return [
-        Need(name, name, f"middleware {type(one).__name__}")
-        for one in middleware
-        for name in one.needs
-    ]
-
-
-def _planned_or_reason(planner: Planner, draft: AnyDraft) -> Envelope | Rejected:
-    try:
-        return planner.envelope(draft)
-    except (ConfigurationError, PayloadTooLarge) as error:
-        return Rejected(str(error))
-
-
-def _by_transaction(
-    lot: Sequence[AnyDraft], planned: Sequence[Envelope | Rejected]
-) -> list[tuple[Any, list[int], list[Envelope]]]:
-    """Group what is to be stored, with its places, by the connection it is stored through."""
-    groups: dict[int, tuple[Any, list[int], list[Envelope]]] = {}
-    for place, envelope in enumerate(planned):
-        if not isinstance(envelope, Envelope):
-            continue
-        transaction = lot[place].transaction
-        group = groups.get(id(transaction))
-        if group is None:
-            group = groups[id(transaction)] = (transaction, [], [])
-        group[1].append(place)
-        group[2].append(envelope)
-    return list(groups.values())
 
 
 def _not_found(id: str, queue: str) -> JobNotFound:

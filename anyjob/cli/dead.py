@@ -11,7 +11,7 @@ from anyjob.app import App
 from anyjob.cli.clean import counted
 from anyjob.cli.confirm import agreed
 from anyjob.cli.failure import NotDone
-from anyjob.cli.found import by_queue, can_browse, first_jobs, jobs_named, pages, queues_named
+from anyjob.cli.found import by_queue, first_jobs, jobs_named, pages, queues_named
 from anyjob.cli.jobs import listed
 from anyjob.cli.lookup import Where
 from anyjob.cli.one_job import show_jobs
@@ -200,7 +200,7 @@ class _Asked:
         if not self._every:
             yield from by_queue(self.jobs).items()
             return
-        if not can_browse(self._app, State.DEAD):
+        if not self._app.backend.capabilities.lists(State.DEAD):
             yield from ((queue, None) for queue, count in self._counts.items() if count)
             return
         # Not more than there were: a revived job may die again while we go on.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from functools import partial
 
 from anyjob.app import App
 from anyjob.cli.failure import NotFound
@@ -14,17 +13,6 @@ from anyjob.core.view import JobView
 
 #: How many jobs one look takes.
 PAGE = 500
-
-
-def can(app: App, capability: str) -> bool:
-    """Whether the backend has a capability, be it emulated; its field in `Capabilities`."""
-    return bool(getattr(app.backend.capabilities, capability) != "none")
-
-
-def can_browse(app: App, state: State) -> bool:
-    """Whether the backend lists jobs of this state."""
-    level = app.backend.capabilities.browse
-    return level == "all" or (level == "dead" and state is State.DEAD)
 
 
 def queues_named(app: App, names: Sequence[str]) -> list[str]:
@@ -56,11 +44,12 @@ def _job(app: App, id: str, queues: Sequence[str]) -> JobView:
 
 def pages(app: App, queue: str, state: State, most: int) -> Iterator[list[JobView]]:
     """Browse up to `most` jobs of one state, page by page; raises UnsupportedCapability."""
-    if not can_browse(app, state):
+    capabilities = app.backend.capabilities
+    if not capabilities.lists(state):
         raise UnsupportedCapability(
             "browse",
-            f"{app.backend.capabilities.product} cannot list {state} jobs: its capability 'browse'"
-            f" is {app.backend.capabilities.browse!r}; anyjob queues ls counts them, and anyjob"
+            f"{capabilities.product} cannot list {state} jobs: its capability 'browse'"
+            f" is {capabilities.browse!r}; anyjob queues ls counts them, and anyjob"
             " jobs show shows those whose ids are known",
         )
     cursor = None
@@ -85,7 +74,7 @@ def by_queue(jobs: Sequence[JobView]) -> dict[str, list[str]]:
 def first_jobs(app: App, queue: str, states: Sequence[State], most: int = 5) -> list[JobView]:
     """Return a few of the jobs in `states`, as far as the backend lists them."""
     found: list[JobView] = []
-    for state in filter(partial(can_browse, app), states):
+    for state in filter(app.backend.capabilities.lists, states):
         for page in pages(app, queue, state, most - len(found)):
             found += page
     return found

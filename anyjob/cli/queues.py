@@ -10,7 +10,7 @@ import click
 from anyjob.app import App
 from anyjob.cli.clean import counted
 from anyjob.cli.confirm import agreed
-from anyjob.cli.found import can, first_jobs, queues_named
+from anyjob.cli.found import first_jobs, queues_named
 from anyjob.cli.lookup import Where
 from anyjob.cli.options import of_app, of_destruction, of_listing, queue_option
 from anyjob.cli.output import Column, Format, Listing, show
@@ -40,7 +40,7 @@ def ls(*, queues: tuple[str, ...], where: Where, session: Session, format: Forma
     A backend that cannot pause queues shows none of them as paused or not.
     """
     with where.existing() as app:
-        paused = app.paused() if can(app, "pause") else None
+        paused = None if app.backend.capabilities.lacks("pause") else app.paused()
         items = [_item(app, queue, paused) for queue in queues_named(app, queues)]
     show(Listing("queues", _COLUMNS, items), format, session)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING, Literal, TextIO
 
 from anyjob.config.url import redact
@@ -28,12 +29,11 @@ class Session:
 
     def redact(self, text: str) -> str:
         """Return `text` without secrets: of any URL, and of the application's configuration."""
-        try:
-            secrets = self.app.config.secrets if self.app is not None else ()
-        except AnyjobError:
+        if self.app is not None:
             # A configuration that cannot be read has given its values to nobody.
-            secrets = ()
-        return redact(text, secrets)
+            with suppress(AnyjobError):
+                return self.app.config.redact(text)
+        return redact(text)
 
     def say(self, text: str) -> None:
         """Write a line for the person, never data, to stderr; secrets are masked."""

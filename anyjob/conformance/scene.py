@@ -62,9 +62,9 @@ class Scene(Stage):
         return self.backend.capabilities
 
     def lacks(self, capability: str) -> bool:
-        level = getattr(self.capabilities, capability)
         # One level of priority is none at all.
-        return level == "none" or level is False or (capability, level) == ("priorities", 1)
+        alone = capability == "priorities" and self.capabilities.priorities == 1
+        return alone or self.capabilities.lacks(capability)
 
     def verify_absent(self, capability: str) -> None:
         verify_absent(self, capability)

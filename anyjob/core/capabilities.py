@@ -12,6 +12,7 @@ import msgspec
 
 from anyjob.core.errors import ConfigurationError, UnsupportedCapability
 from anyjob.core.names import suggestion
+from anyjob.core.state import State
 
 Level = Literal["native", "emulated", "none"]
 
@@ -68,6 +69,15 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
     max_payload: int
     clock: Literal["backend", "client"] = "backend"
 
+    def lacks(self, name: str) -> bool:
+        """Whether the capability of this name is declared absent."""
+        level = getattr(self, name)
+        return level == "none" or level is False
+
+    def lists(self, state: State) -> bool:
+        """Whether `browse` lists jobs of this state."""
+        return self.browse == "all" or (self.browse == "dead" and state is State.DEAD)
+
     def require(self, need: Need) -> Level:
         """Return how `need` is met: "native" or "emulated"; raise UnsupportedCapability if nobody
         can.
@@ -77,8 +87,7 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
                 f"{need.asked_by} needs {need.capability!r}, which is no capability"
                 f"{suggestion(need.capability, self.__struct_fields__)}"
             )
-        level = getattr(self, need.capability)
-        if level == "none" or level is False:
+        if self.lacks(need.capability):
             raise UnsupportedCapability(
                 need.capability,
                 f"{need.asked_by} needs {need.what}, which {self.product} cannot do; leave it out,"
@@ -95,7 +104,7 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
                 f" {self.max_delay:g} s of {self.product}; delay it by"
                 f" {self.max_delay:g} s at most, or use another backend",
             )
-        return "emulated" if level == "emulated" else "native"
+        return "emulated" if getattr(self, need.capability) == "emulated" else "native"
 
 
 class Need(msgspec.Struct, frozen=True):

@@ -45,7 +45,8 @@ def drain(order: Order, harness: object, header: Header) -> Header:
         )
         _take_all(part, backend, consumer, header)
         consumer.close(release=True)
-        lists_dead = backend.capabilities.dead != "none" and backend.capabilities.browse != "none"
+        capabilities = backend.capabilities
+        lists_dead = not capabilities.lacks("dead") and capabilities.lists(State.DEAD)
         index = _so_far(order, header)
         part.record(*_ended(part.name, backend, index))
         if lists_dead:

@@ -194,8 +194,7 @@ class AdministrationMachine(QueueMachine):
         picks: list[int],
     ) -> None:
         """Page through a state, with a change after the first page."""
-        level = self.scene.capabilities.browse
-        if level == "none" or (level == "dead" and state is not State.DEAD):
+        if not self.scene.capabilities.lists(state):
             return
         self.enqueue(lot, 0)
         if state is State.DEAD:

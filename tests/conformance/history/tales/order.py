@@ -76,13 +76,17 @@ def low_end_got_nothing(say: Script) -> None:
         say.settle(job, say.lease(job, priority=0))
 
 
-@breaks("shares")
-def queue_got_nothing_while_its_job_was_ready(say: Script) -> None:
-    say.enqueue("a")
+def _busy_with_another_queue(say: Script) -> None:
     for number in range(200):
         job = f"job {number}"
         say.enqueue(say.sent(job, queue="other"))
         say.settle(job, say.lease(job, queue="other"))
+
+
+@breaks("shares")
+def queue_got_nothing_while_its_job_was_ready(say: Script) -> None:
+    say.enqueue("a")
+    _busy_with_another_queue(say)
     say.settle("a", say.lease("a"))
 
 
@@ -90,10 +94,7 @@ def queue_got_nothing_while_its_job_was_ready(say: Script) -> None:
 def queue_got_nothing_while_it_was_paused(say: Script) -> None:
     say.enqueue("a")
     say.paused("q")
-    for number in range(200):
-        job = f"job {number}"
-        say.enqueue(say.sent(job, queue="other"))
-        say.settle(job, say.lease(job, queue="other"))
+    _busy_with_another_queue(say)
     say.resumed("q")
     say.settle("a", say.lease("a"))
 
