@@ -53,6 +53,7 @@ def examined(
         except AnyjobError as error:
             findings.append(_task_refused(task, error))
     findings += _durability(backend.capabilities)
+    findings += _exclusive(backend.capabilities)
     findings += backend.weaknesses()
     findings += _untimed(registry)
     findings += unknown_tasks(backend, registry, max_payload, look_for)
@@ -90,6 +91,20 @@ def _durability(capabilities: Capabilities) -> list[Finding]:
             f"{capabilities.product} is configured with durability {capabilities.durability!r}",
             f"accepted jobs are lost {what[capabilities.durability]}",
             "use a durable backend or setting where that matters",
+        )
+    ]
+
+
+def _exclusive(capabilities: Capabilities) -> list[Finding]:
+    if capabilities.exclusive:
+        return []
+    return [
+        Finding(
+            "jobs-given-twice",
+            "warning",
+            f"{capabilities.product} gives a job twice now and then, by its own account",
+            "a task may run twice at a time, and once more after it was done",
+            "let tasks find out what they have done already, by current_job().id",
         )
     ]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Self
 from uuid import UUID
 
@@ -12,6 +12,7 @@ import msgspec
 
 from anyjob.conformance.absences import verify_absent
 from anyjob.conformance.clock import FakeClock
+from anyjob.conformance.doubles import SeenOnce, Sightings
 from anyjob.conformance.harness import Harness
 from anyjob.conformance.servers import Running
 from anyjob.conformance.stage import SLACK, Stage, maintain_all
@@ -41,6 +42,7 @@ class Scene(Stage):
     ) -> None:
         super().__init__(harness, clock, server=server)
         self._ids = itertools.count(1)
+        self._sightings: dict[str, Sightings] = {}
 
     def __enter__(self) -> Self:
         super().__enter__()
@@ -90,7 +92,23 @@ class Scene(Stage):
         backend = self.harness.backend(site)
         self.at_end(backend.close)
         backend.open()
-        return backend
+        return (
+            backend if backend.capabilities.exclusive else self._seen_once(backend, site.namespace)
+        )
+
+    def _seen_once(self, backend: Backend, namespace: str) -> Backend:
+        """The backend without the doubles that it may deliver; how many is evidence."""
+
+        def moment() -> float:
+            return time.monotonic() + (0.0 if self.clock is None else self.clock.monotonic())
+
+        if namespace not in self._sightings:
+            are_timed = backend.capabilities.lease == "timed"
+            self._sightings[namespace] = Sightings(moment, self._count_doubles, are_timed=are_timed)
+        return SeenOnce(backend, self._sightings[namespace])
+
+    def _count_doubles(self, count: int) -> None:
+        self.evidence["doubles"] = self.evidence.get("doubles", 0) + count
 
     def client(self, proxy: Proxy | None = None) -> Backend:
         return self.fresh(proxy=proxy)
@@ -109,13 +127,15 @@ class Scene(Stage):
     def consumer(
         self,
         *queues: str,
+        weights: Mapping[str, int] | None = None,
         lease: float | None = None,
         backend: Backend | None = None,
         worker: str = "worker-1",
     ) -> Consumer:
-        """Open a consumer, of equal weights where there are several queues."""
+        """Open a consumer, of equal weights where there are several queues, or of these."""
+        shares = weights or dict.fromkeys(queues or (QUEUE,), 1)
         consumer = (backend or self.backend).consume(
-            [QueueShare(queue) for queue in queues or (QUEUE,)],
+            [QueueShare(queue, weight) for queue, weight in shares.items()],
             lease=self.lease if lease is None else lease,
             worker=worker,
         )

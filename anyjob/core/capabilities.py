@@ -32,6 +32,9 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
     lease: Literal["timed", "connection"]
     max_lease: float | None = None
     fencing: Literal["token", "local"]
+    #: Whether a job has one live lease at most and never comes again once it is over; False where
+    #: the service gives its best and no promise, as SQS standard queues do.
+    exclusive: bool = True
     durability: Literal["none", "process", "os"]
     failover: Literal["none", "lossy", "lossless"] = "none"
 

@@ -12,7 +12,7 @@ from anyjob.conformance.example import shows
 from anyjob.conformance.scene import QUEUE, Scene
 from anyjob.conformance.stage import SLACK
 from anyjob.conformance.threads import Background, at_once
-from anyjob.core.backend import Consumer, QueueShare
+from anyjob.core.backend import Consumer
 from anyjob.core.settlement import Answer, Complete, Lease, Release
 from anyjob.core.state import State
 
@@ -191,11 +191,7 @@ class Fetch(BackendProperties):
         scene.declare(*weights)
         for queue in weights:
             scene.put(1000, queue=queue)
-        consumer = scene.backend.consume(
-            [QueueShare(queue, weight) for queue, weight in weights.items()],
-            lease=scene.lease,
-            worker="worker-1",
-        )
+        consumer = scene.consumer(weights=weights)
 
         fetched = Counter(consumer.fetch(1, 0.0)[0].queue for _ in range(1000))
 

@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 import msgspec
 
+from anyjob.conformance.history.doubles import leave_aside
 from anyjob.conformance.history.events import Enqueue, Event, Settle
 from anyjob.conformance.history.index import Index
 from anyjob.conformance.history.marks import marks
@@ -44,7 +45,8 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     broken: Mapping[str, int]
     #: How often each situation was reached.
     marks: Mapping[str, int]
-    #: jobs, deliveries, explained and unexplained duplicates.
+    #: jobs, deliveries, explained and unexplained duplicates, and doubles, which the declared level
+    #: allows.
     counts: Mapping[str, int]
 
     @property
@@ -78,6 +80,7 @@ def check(history: History, *, without: Collection[str] = ()) -> Verdict:
             "the history has no 'drained' event, so nobody knows what was still under way; let a"
             " run come to its end, or judge the history of another one"
         )
+    leave_aside(index)
     broken: dict[str, int] = {}
     found: list[Violation] = []
     for name, rule in RULES.items():
@@ -146,4 +149,5 @@ def _counts(index: Index) -> dict[str, int]:
         "deliveries": deliveries(index),
         "explained duplicates": explained,
         "unexplained duplicates": unexplained,
+        "doubles": sum(len(job.doubles) for job in index.jobs.values()),
     }

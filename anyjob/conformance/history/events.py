@@ -49,8 +49,6 @@ class Header(msgspec.Struct, frozen=True, kw_only=True):
     slack: float = 2.0
     #: Whether the dead letters were listed in the end.
     lists_dead: bool = True
-    #: Unexplained duplicates that are allowed, as a part of all deliveries.
-    duplicates: float = 0.0
 
 
 class Sent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):

@@ -133,6 +133,8 @@ class Job:
     sendings: list[Sending] = field(default_factory=list)
     #: In the order in which their leases were given.
     deliveries: list[Delivery] = field(default_factory=list)
+    #: Those of them that nothing explains, where the backend may give a job twice.
+    doubles: list[Delivery] = field(default_factory=list)
     cancels: list[tuple[Cancel, Phase | None, float]] = field(default_factory=list)
     dead: list[Dead] = field(default_factory=list)
     #: "expired" or "cancelled", where the backend showed it so.
@@ -148,8 +150,24 @@ class Job:
         return min((each.accepted for each in self.sendings), default=inf)
 
     @property
+    def chain(self) -> list[Delivery]:
+        """The deliveries without the doubles."""
+        if not self.doubles:
+            return self.deliveries
+        return [each for each in self.deliveries if each not in self.doubles]
+
+    @property
     def pairs(self) -> Iterator[tuple[Delivery, Delivery]]:
-        return pairwise(self.deliveries)
+        """Deliveries of which the second has to follow from the first: no double is among them, nor
+        between them.
+        """
+        if not self.doubles:
+            return pairwise(self.deliveries)
+        return (
+            pair
+            for pair in pairwise(self.deliveries)
+            if not any(each in self.doubles for each in pair)
+        )
 
     @property
     def settlings(self) -> Iterator[Settling]:

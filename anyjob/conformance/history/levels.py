@@ -11,6 +11,7 @@ class Levels(msgspec.Struct, frozen=True, kw_only=True):
     """Fields of `Capabilities` by which a history is judged; the strictest where one is absent."""
 
     lease: str = "timed"
+    exclusive: bool = True
     dedup: str = "window"
     redeliveries: str = "exact"
     order: str = "fifo"

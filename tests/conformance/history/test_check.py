@@ -59,23 +59,27 @@ def test_violations_beyond_the_first_few_are_counted() -> None:
     assert len(verdict.violations) == 5
 
 
-def test_duplicates_are_counted_by_kind_and_bounded_by_the_level() -> None:
-    say = Script(duplicates=0.5)
+def test_job_given_twice_is_counted_where_the_level_allows_it() -> None:
+    say = Script()
     say.one_of_each()
     say.enqueue("a")
     first = say.lease("a")
     say.wait(LEASE)
     second = say.lease("a", redeliveries=1)
-    third = say.lease("a", redeliveries=2)
-    for token, answer in ((first, "fail"), (second, "fail"), (third, "ok")):
+    third = say.lease("a", redeliveries=1)
+    for token, answer in ((first, "fail"), (second, "ok"), (third, "fail")):
         say.settle("a", token, answer=answer)
+    say.lease("a", redeliveries=1)
+    strict = check(say.history())
 
-    verdict = check(say.history())
+    say.capabilities = {"exclusive": False}
+    weak = check(say.history())
 
-    assert verdict.counts["explained duplicates"] == 1
-    assert verdict.counts["unexplained duplicates"] == 1
-    # The level bounds duplicates; that two held it at once is another rule.
-    assert set(verdict.broken) == {"overlap"}
+    assert set(strict.broken) == {"overlap", "duplicate", "step", "fence"}
+    assert strict.counts["doubles"] == 0
+    assert weak.holds, str(weak)
+    assert weak.counts["explained duplicates"] == 1
+    assert weak.counts["doubles"] == 2
 
 
 def test_level_that_is_declared_weaker_widens_what_is_legal() -> None:

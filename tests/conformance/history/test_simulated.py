@@ -9,8 +9,9 @@ import time
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
-from anyjob.conformance.history import check
+from anyjob.conformance.history import History, check
 from tests.conformance.history.simulated import FLAWS, Simulated
 
 #: The number of the promise when certifying.
@@ -59,6 +60,20 @@ def test_flaw_is_found(flaw: str) -> None:
 
     assert shown
     assert not missed, f"{len(missed)} of {len(shown)} unseen"
+
+
+def test_double_is_counted_where_the_level_allows_it() -> None:
+    runs = [Simulated(seed, jobs=150, flaw="completed job comes back") for seed in range(10)]
+    histories = [run.history() for run in runs]
+    weak = {"low_share": "none", "exclusive": False}
+
+    verdicts = [
+        check(History(replace(history.header, capabilities=weak), history.events))
+        for history in histories
+    ]
+
+    assert [str(verdict) for verdict in verdicts if not verdict.holds] == []
+    assert any(verdict.counts["doubles"] for verdict in verdicts)
 
 
 def test_situations_are_reached() -> None:

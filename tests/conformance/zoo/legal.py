@@ -16,7 +16,7 @@ from anyjob.conformance.clock import FakeClock
 from anyjob.core.backend import Consumer, Counts, JobRecord, Page
 from anyjob.core.capabilities import Capabilities
 from anyjob.core.envelope import PRIORITIES, Envelope, Receipt
-from anyjob.core.settlement import Answer, Lease, Settled, Settlement
+from anyjob.core.settlement import Answer, Complete, End, Lease, Settled, Settlement
 from anyjob.core.state import State
 from tests.conformance.zoo.mutant import MemoryMutantHarness
 from tests.conformance.zoo.planting import Edit
@@ -104,6 +104,69 @@ class LocallyFenced(WrappedBackend):
     @property
     def capabilities(self) -> Capabilities:  # type: ignore[override]
         return replace(self.inner.capabilities, fencing="local")
+
+
+class Twice(WrappedConsumer):
+    """Gives every job once more with the next fetch, unless its lease has lapsed by then or it was
+    given back.
+    """
+
+    def __init__(self, inner: Consumer, memory: Memory) -> None:
+        super().__init__(inner, memory)
+        #: What comes again, and when its lease ends.
+        self._again: dict[str, tuple[Lease, float]] = {}
+        self._doubles: set[int] = set()
+        self._answers: list[Settled] = []
+
+    def fetch(
+        self, credit: int, timeout: float, limits: Mapping[str, int] | None = None
+    ) -> list[Lease]:
+        doubles = self._due(credit, limits or {})
+        if doubles:
+            return doubles
+        leases = super().fetch(credit, timeout, limits)
+        now = self.memory.clock.monotonic()
+        self._again |= {each.id: (each, now + each.until - each.now) for each in leases}
+        return leases
+
+    def _due(self, credit: int, limits: Mapping[str, int]) -> list[Lease]:
+        now, again = self.memory.clock.monotonic(), list(self._again.values())
+        self._again.clear()
+        live = [lease for lease, until in again if now < until]
+        # Those that have no room now come no more.
+        doubles = [replace(each, token=each.token ^ 1 << 62) for each in live][:credit]
+        doubles = [each for each in doubles if limits.get(each.queue, credit) >= credit]
+        self._doubles.update(each.token for each in doubles)
+        return doubles
+
+    def settle(self, settlements: Sequence[Settlement]) -> None:
+        mine = [each for each in settlements if each.lease.token in self._doubles]
+        super().settle([each for each in settlements if each not in mine])
+        for each in settlements:
+            if not isinstance(each, Complete | End):
+                self._again.pop(each.lease.id, None)
+        self._answers += [Settled(each, Answer.DONE) for each in mine]
+
+    def answered(self, settled: list[Settled]) -> list[Settled]:
+        answers, self._answers = self._answers, []
+        return settled + answers
+
+    def extend(self, leases: Sequence[Lease], lease: float) -> list[Lease]:
+        real = [each for each in leases if each.token not in self._doubles]
+        until = self.memory.clock.monotonic() + lease
+        lost = super().extend(real, lease)
+        for each in real:
+            if each not in lost and each.id in self._again:
+                self._again[each.id] = self._again[each.id][0], until
+        return lost
+
+
+class GivenTwice(WrappedBackend):
+    consumer = Twice
+
+    @property
+    def capabilities(self) -> Capabilities:  # type: ignore[override]
+        return replace(self.inner.capabilities, exclusive=False)
 
 
 class CountsLate(WrappedBackend):
@@ -264,6 +327,7 @@ UPPER = (
 )
 
 LEGAL = [
+    Strange("everything twice", wrap=GivenTwice),
     Strange("reversed", (LOOSE, Edit("line.py", POPPED, POPPED.replace("popleft", "pop")))),
     Strange(
         "shuffled",

@@ -2,26 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, TypeVar
 
 import msgspec
 
-from anyjob.core.backend import (
-    Backend,
-    CancelResult,
-    Consumer,
-    Counts,
-    JobRecord,
-    Page,
-    QueueShare,
-    QueueSpec,
-)
-from anyjob.core.capabilities import Capabilities
+from anyjob.conformance.handing_on import HandingOn, HandingOnConsumer
+from anyjob.core.backend import Backend, Consumer, QueueShare
 from anyjob.core.clock import Clock
-from anyjob.core.envelope import Envelope, Receipt
 from anyjob.core.settlement import Lease, Settled, Settlement
-from anyjob.core.state import State
 
 T = TypeVar("T")
 
@@ -36,13 +25,13 @@ class Memory(msgspec.Struct):
     kept: dict[str, Any] = {}
 
 
-class WrappedConsumer(Consumer):
+class WrappedConsumer(HandingOnConsumer):
     """Hands on; a defect changes what goes in (`settling`) or what comes out (`leased`,
     `answered`).
     """
 
     def __init__(self, inner: Consumer, memory: Memory) -> None:
-        self.inner = inner
+        super().__init__(inner)
         self.memory = memory
         self._leases: dict[int, Lease] = {}
         self._originals: dict[int, Settlement] = {}
@@ -84,15 +73,6 @@ class WrappedConsumer(Consumer):
         lost = self.inner.extend([self.known(each) for each in leases], lease)
         return [known[id(each)] for each in lost]
 
-    def wake(self) -> None:
-        self.inner.wake()
-
-    def stop(self) -> None:
-        self.inner.stop()
-
-    def close(self, *, release: bool) -> None:
-        self.inner.close(release=release)
-
     def known(self, lease: Lease) -> Lease:
         """The lease as the backend inside knows it."""
         return self._leases.get(id(lease), lease)
@@ -119,75 +99,17 @@ class WrappedConsumer(Consumer):
         return told
 
 
-class WrappedBackend(Backend):
+class WrappedBackend(HandingOn):
     """Hands on to `inner`; a subclass has one defect and names its own kind of consumer."""
 
     consumer: ClassVar[type[WrappedConsumer]] = WrappedConsumer
 
     def __init__(self, inner: Backend, memory: Memory) -> None:
-        self.inner = inner
+        super().__init__(inner)
         self.memory = memory
-
-    @property
-    def capabilities(self) -> Capabilities:  # type: ignore[override]
-        return self.inner.capabilities
-
-    def open(self) -> None:
-        self.inner.open()
-
-    def close(self) -> None:
-        self.inner.close()
-
-    def declare(self, queues: Collection[QueueSpec]) -> None:
-        self.inner.declare(queues)
-
-    def enqueue(self, jobs: Sequence[Envelope], *, transaction: Any = None) -> list[Receipt]:
-        return self.inner.enqueue(jobs, transaction=transaction)
 
     def consume(self, queues: Sequence[QueueShare], *, lease: float, worker: str) -> Consumer:
         return self.consumer(self.inner.consume(queues, lease=lease, worker=worker), self.memory)
-
-    def maintain(self, budget: float) -> float:
-        return self.inner.maintain(budget)
-
-    def counts(self, queue: str) -> Counts:
-        return self.inner.counts(queue)
-
-    def pause(self, queue: str) -> None:
-        self.inner.pause(queue)
-
-    def resume(self, queue: str) -> None:
-        self.inner.resume(queue)
-
-    def paused(self) -> set[str]:
-        return self.inner.paused()
-
-    def queues(self) -> set[str]:
-        return self.inner.queues()
-
-    def browse(self, queue: str, state: State, cursor: str | None, limit: int) -> Page:
-        return self.inner.browse(queue, state, cursor, limit)
-
-    def get(self, queue: str, ids: Sequence[str], wait: float = 0.0) -> list[JobRecord | None]:
-        return self.inner.get(queue, ids, wait)
-
-    def cancel(self, queue: str, ids: Sequence[str], *, keep: float = 0.0) -> list[CancelResult]:
-        return self.inner.cancel(queue, ids, keep=keep)
-
-    def purge(self, queue: str, states: Collection[State]) -> int:
-        return self.inner.purge(queue, states)
-
-    def revive(
-        self,
-        queue: str,
-        ids: Sequence[str] | None,
-        *,
-        edit: Mapping[str, bytes] | None = None,
-    ) -> int:
-        return self.inner.revive(queue, ids, edit=edit)
-
-    def discard(self, queue: str, ids: Sequence[str] | None) -> int:
-        return self.inner.discard(queue, ids)
 
     def settle_inside(self, queue: str, settlements: Sequence[Settlement]) -> None:
         """Settle behind everybody's back."""

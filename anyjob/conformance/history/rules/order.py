@@ -30,7 +30,7 @@ def inversion(index: Index) -> Iterator[Finding]:
     found: dict[str, list[Finding]] = defaultdict(list)
     taken: dict[str, int] = defaultdict(int)
     for job in index.jobs.values():
-        for delivery in job.deliveries:
+        for delivery in job.chain:
             queue = delivery.event.queue
             taken[queue] += 1
             if queue in waits and waits[queue].overtaken_by(delivery):
@@ -61,7 +61,7 @@ def starved(index: Index) -> Iterator[Finding]:
     taken: dict[str, list[float]] = defaultdict(list)
     low: dict[str, list[float]] = defaultdict(list)
     for job in index.jobs.values():
-        for delivery in job.deliveries:
+        for delivery in job.chain:
             taken[delivery.event.queue].append(delivery.event.mono)
             if delivery.event.priority == 0:
                 low[delivery.event.queue].append(delivery.event.mono)

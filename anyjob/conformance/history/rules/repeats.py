@@ -26,18 +26,13 @@ def resurrected(index: Index) -> Iterator[Finding]:
                     f" {before.event.process} was done",
                 )
         ended = [at for _, answer, at in job.cancels if answer == "ok"]
-        if ended and any(each.begin > ended[0] for each in job.deliveries):
+        if ended and any(each.begin > ended[0] for each in job.chain):
             yield Finding(job.id, "delivered after it was cancelled")
 
 
 def duplicate(index: Index) -> Iterator[Finding]:
-    """A job is delivered again only for a reason, and stored once for one id.
-
-    What the declared level allows of the first kind is a part of all deliveries.
-    """
-    found = [*_unexplained(index)]
-    if len(found) > index.header.duplicates * deliveries(index):
-        yield from found
+    """A job is delivered again only for a reason, and stored once for one id."""
+    yield from _unexplained(index)
     if index.levels.dedup == "window":
         for job in index.jobs.values():
             if stored(job) > 1:
