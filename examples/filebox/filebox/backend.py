@@ -63,7 +63,7 @@ class Ticket(NamedTuple):
     redeliveries: int
     token: int  # 0 unless it is leased
     since: float  # ready or ended from then on; leased: the same, on the clock that never jumps
-    until: float  # leased, or remembered, until then
+    until: float  # leased, or remembered, until then; waiting: it was put there then
     at: int  # where in the file its content begins
     folder: Path  # new, open, dead, or how it ended: all that is not in the name
 
@@ -156,7 +156,7 @@ class FileBackend(seam.Backend):
         for job, draft in zip(jobs, drafts, strict=True):
             draft.write(job.body, b"", b"")  # a full disk shows here, while nobody sees a job
         try:
-            moved = [draft.move(until=0.0) for draft in drafts]
+            moved = [draft.move() for draft in drafts]
         except seam.BackendError as error:
             raise seam.EnqueueUncertain("some of the jobs may be stored", jobs) from error
         return [seam.ACCEPTED if each else seam.Rejected("its draft is gone") for each in moved]
@@ -164,7 +164,7 @@ class FileBackend(seam.Backend):
     def _draft(self, job: Envelope, now: float) -> Ticket:
         due = job.due.timestamp() if isinstance(job.due, datetime) else now + (job.due or 0.0)
         place, new = BEGIN + time.monotonic_ns(), self._box(job.queue) / "new"
-        return Ticket(9 - job.priority, place, job.id, 0, 0, 0, max(now, due), now + STALE, 0, new)
+        return Ticket(9 - job.priority, place, job.id, 0, 0, 0, max(now, due), now, 0, new)
 
     def consume(self, queues: Sequence[QueueShare], *, lease: float, worker: str) -> Consumer:
         return seam.PollingConsumer(self, queues, lease=lease, poll=POLL)
@@ -189,7 +189,7 @@ class FileBackend(seam.Backend):
         return hold.move(since=(now := self.clock.monotonic()), until=now + seconds, **changes)
 
     def end(self, hold: Ticket, settlement: Settlement) -> Ticket | None:
-        now, folder, changes = self.clock.time(), "open", dict[str, Any](token=0)
+        folder, changes = "open", dict[str, Any](token=0, until=(now := self.clock.time()))
         match settlement:
             case seam.Complete() | seam.End():
                 folder = getattr(settlement, "state", "succeeded")
@@ -214,7 +214,7 @@ class FileBackend(seam.Backend):
         deadline = time.monotonic() + budget
         for queue in self.queues():
             for ticket in self._tickets(queue, "new", *ENDED):
-                if ticket.until <= self.clock.time():
+                if ticket.until + STALE * (ticket.folder.name == "new") <= self.clock.time():
                     ticket.remove()
                     if time.monotonic() >= deadline:
                         return 0.0
@@ -253,11 +253,11 @@ class FileBackend(seam.Backend):
         self, queue: str, ids: Sequence[str] | None, *, edit: Mapping[str, bytes] | None = None
     ) -> int:
         seam.check_edit(edit or {}, CAPABILITIES.max_payload)
-        now, revived = self.clock.time(), 0
+        revived, times = 0, dict.fromkeys(("since", "until"), self.clock.time())
         for ticket in self._dead(queue, ids):
             body, note, *_ = ticket.read() or [b"", b""]
             at = ticket.write((edit or {}).get(ticket.id, body), note, b"")
-            revived += ticket.move(at=at, attempts=0, redeliveries=0, since=now) is not None
+            revived += ticket.move(at=at, attempts=0, redeliveries=0, **times) is not None
         return revived
 
     def discard(self, queue: str, ids: Sequence[str] | None) -> int:
@@ -283,7 +283,7 @@ class FileBackend(seam.Backend):
         if ticket.folder.name != "open":
             return State(ticket.folder.name)
         if not ticket.token:
-            return READY if ticket.since <= self.clock.time() else SCHEDULED
+            return READY if ticket.since <= max(self.clock.time(), ticket.until) else SCHEDULED
         # A lease that begins in the future is from before the machine's last start.
         return LEASED if ticket.since <= self.clock.monotonic() < ticket.until else READY
 
