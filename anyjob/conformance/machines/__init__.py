@@ -17,7 +17,11 @@ class BackendMachines:
     def test_lease_machine(self) -> None:
         run_machine("lease", self.harness)
 
-    @explores("UNQ-1", "UNQ-2", "UNQ-4", "ENQ-4", "ENQ-6", "ENQ-9", "DLQ-5")
+    @explores("LSE-3", "LSE-4", "LSE-7", "LSE-11", "LSE-12", "TIM-4", "TIM-6", "SET-8")
+    def test_recovery_machine(self) -> None:
+        run_machine("recovery", self.harness)
+
+    @explores("UNQ-1", "UNQ-2", "UNQ-3", "UNQ-4", "ENQ-4", "ENQ-6", "ENQ-9", "DLQ-5")
     def test_unique_machine(self) -> None:
         run_machine("unique", self.harness)
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import ClassVar
 
 from hypothesis.stateful import RuleBasedStateMachine
@@ -15,6 +16,7 @@ from anyjob.conformance.machines.model import Model
 from anyjob.conformance.scene import LEASE, Scene
 from anyjob.conformance.stage import Stage
 from anyjob.conformance.store_scene import StoreScene
+from anyjob.core.errors import AnyjobError
 
 
 class Machine(RuleBasedStateMachine):
@@ -97,3 +99,13 @@ class StoreMachine(Machine):
 
     def _stage(self) -> Stage:
         return self.scene
+
+
+@contextlib.contextmanager
+def refused(kind: type[AnyjobError]) -> Iterator[None]:
+    """Fail unless the call in the block raises this error of ours."""
+    try:
+        yield
+    except kind:
+        return
+    raise AssertionError(f"accepted what {kind.__name__} was to be raised for")

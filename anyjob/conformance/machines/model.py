@@ -8,11 +8,12 @@ given.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from anyjob.conformance.brief import brief
+from anyjob.conformance.clock import FakeClock
 from anyjob.core.backend import CancelResult
 from anyjob.core.capabilities import Capabilities
 from anyjob.core.envelope import PRIORITIES, Envelope
@@ -47,7 +48,8 @@ class ModelJob:
     state: State
     #: In its priority, smaller first; None: anywhere.
     place: int | None
-    #: Model time: since when it is ready, when it is due, when its lease ends, when it ended.
+    #: Since when it is ready, when it is due, when it ended, all on the wall clock; or when its
+    #: lease ends, on the steady one.
     at: float
     #: Until when a lease is surely its holder's: earlier than its end where the fence is local.
     sure: float = 0.0
@@ -63,16 +65,25 @@ class ModelJob:
     reason: str | None = None
     outcome: bytes | None = None
     keep: float = 0.0
+    #: When it ended, on the steady clock.
+    ended: float = 0.0
+    #: How often the wall clock had been set back when it was accepted.
+    era: int = 0
 
 
 class Model:
     """The jobs of one queue, and what may be seen of them."""
 
-    def __init__(self, capabilities: Capabilities, now: Callable[[], float]) -> None:
+    def __init__(self, capabilities: Capabilities, clock: FakeClock) -> None:
         self.capabilities = capabilities
-        self.now = now
+        #: The wall clock, which may be set, and the steady one.
+        self.now = clock.time
+        self.steady = clock.monotonic
         self.jobs: dict[str, ModelJob] = {}
         self.paused = False
+        #: How often the wall clock was set back: by then, a place may be told by an earlier time
+        #: than those before it.
+        self.era = 0
         self._places = 0
         self._fetched = 0
         self._inversions = 0
@@ -99,7 +110,7 @@ class Model:
 
     def is_live(self, lease: Lease) -> bool:
         """Whether this lease is the job's own and has not ended."""
-        return self._is_current(lease) and self.now() < self.jobs[lease.id].sure - self._eps
+        return self._is_current(lease) and self.steady() < self.jobs[lease.id].sure - self._eps
 
     def may_be_live(self, lease: Lease) -> bool:
         """Whether it is the newest of its job and nobody is known to have taken it back."""
@@ -108,11 +119,15 @@ class Model:
     def is_certain(self, job: ModelJob) -> bool:
         """Whether its state is not about to change by itself, or just has."""
         moves = job.state in (State.SCHEDULED, State.LEASED)
-        return not moves or self.now() < job.at - self._eps
+        return not moves or self._clock_of(job) < job.at - self._eps
+
+    def may_have_come(self, job: ModelJob) -> bool:
+        """Whether its time is over, or is now."""
+        return self._has_come(job, 0.0)
 
     def is_remembered(self, job: ModelJob) -> bool:
         """Whether the record of an ended job must still be there."""
-        return self.now() < job.at + max(job.keep, self.capabilities.dedup_window) - 1.0
+        return self.steady() < job.ended + max(job.keep, self.capabilities.dedup_window) - 1.0
 
     # What happens
 
@@ -127,6 +142,7 @@ class Model:
             place=None if envelope.due is not None else self._next_place(),
             at=at,
             is_placed=envelope.due is None,
+            era=self.era,
         )
         self.jobs[job.id] = job
 
@@ -154,6 +170,8 @@ class Model:
             assert answer is Answer.DONE, f"live lease on {lease.id} answered {answer}"
         if not self._is_current(lease):
             assert answer is Answer.LEASE_LOST, f"stale lease on {lease.id} answered {answer}"
+        elif self._is_fenced_off(lease):
+            assert answer is Answer.LEASE_LOST, f"{lease.id} settled past its local deadline"
         if answer is Answer.DONE:
             self._apply(self.jobs[lease.id], settlement)
 
@@ -161,6 +179,7 @@ class Model:
         """A lease was extended, or reported as lost. Fails if that is no legal answer."""
         assert not (lost and self.is_live(lease)), f"live lease on {lease.id} reported as lost"
         assert lost or self._is_current(lease), f"stale lease on {lease.id} extended"
+        assert lost or not self._is_fenced_off(lease), f"{lease.id} extended past its deadline"
         if not lost:
             self._hold(self.jobs[lease.id], seconds)
 
@@ -170,7 +189,7 @@ class Model:
             if leases is None or any(
                 self._is_current(each) for each in leases if each.id == job.id
             ):
-                job.at = job.sure = self.now()
+                job.at = job.sure = self.steady()
 
     def cancelled(self, job_id: str, result: CancelResult) -> None:
         """A request to cancel was answered. Fails if that is no legal answer."""
@@ -199,6 +218,10 @@ class Model:
     def _eps(self) -> float:
         return self.capabilities.resolution
 
+    def _clock_of(self, job: ModelJob) -> float:
+        """What the clock shows that the job's time is on."""
+        return self.steady() if job.state is State.LEASED else self.now()
+
     def _due(self, due: float | datetime | None) -> float:
         if isinstance(due, datetime):
             return due.timestamp()
@@ -210,11 +233,16 @@ class Model:
 
     def _has_come(self, job: ModelJob, lag: float) -> bool:
         moves = job.state in (State.SCHEDULED, State.LEASED)
-        return moves and self.now() >= job.at + lag - (0.0 if lag else self._eps / 2)
+        return moves and self._clock_of(job) >= job.at + lag - (0.0 if lag else self._eps / 2)
 
     def _is_current(self, lease: Lease) -> bool:
         job = self.jobs.get(lease.id)
         return job is not None and job.state is State.LEASED and job.token == lease.token
+
+    def _is_fenced_off(self, lease: Lease) -> bool:
+        """Whether a local fence has to stop its holder by now."""
+        local = self.capabilities.fencing == "local" and self.capabilities.lease == "timed"
+        return local and self.steady() > self.jobs[lease.id].sure + self._eps
 
     def _next_place(self) -> int:
         self._places += 1
@@ -223,7 +251,7 @@ class Model:
     def _check_turn(self, job: ModelJob, waiting: list[ModelJob]) -> None:
         """Whether it was this job's turn before those that still wait."""
         assert self.may_be_leased(job), (
-            f"{job.state} job {job.id} was leased at {self.now() - job.at:.3f} s"
+            f"{job.state} job {job.id} was leased at {self._clock_of(job) - job.at:.3f} s"
         )
         if job in waiting:
             waiting.remove(job)
@@ -231,7 +259,7 @@ class Model:
             passed = [
                 other.id
                 for other in waiting
-                if other.priority == job.priority
+                if (other.priority, other.era) == (job.priority, job.era)
                 and other.place is not None
                 and other.place < job.place
             ]
@@ -275,8 +303,8 @@ class Model:
             job.at = job.sure = math.inf
             return
         local = self.capabilities.fencing == "local"
-        job.at = self.now() + seconds
-        job.sure = self.now() + (LOCAL_DEADLINE * seconds if local else seconds)
+        job.at = self.steady() + seconds
+        job.sure = self.steady() + (LOCAL_DEADLINE * seconds if local else seconds)
 
     def _apply(self, job: ModelJob, settlement: Settlement) -> None:
         if settlement.note is not None:
@@ -311,7 +339,7 @@ class Model:
         job.at = self.now() + delay
 
     def _end(self, job: ModelJob, state: State, settlement: Settlement | None = None) -> None:
-        job.state, job.at = state, self.now()
+        job.state, job.at, job.ended = state, self.now(), self.steady()
         if settlement is not None:
             job.outcome, job.keep = settlement.outcome, settlement.keep
 

@@ -10,11 +10,12 @@ from uuid import UUID
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, precondition, rule
 
-from anyjob.conformance.machines.base import SceneMachine
+from anyjob.conformance.machines.base import SceneMachine, refused
 from anyjob.conformance.machines.model import LOW_SHARE, Model, ModelJob
 from anyjob.conformance.scene import LEASE, UUID_V7
 from anyjob.conformance.settlements import settlement
 from anyjob.core.envelope import ACCEPTED, PRIORITIES, Envelope
+from anyjob.core.errors import InvalidOption
 from anyjob.core.settlement import Answer, Lease
 from anyjob.core.state import State
 
@@ -38,6 +39,7 @@ QUEUE = st.sampled_from(QUEUES)
 PRIORITY = st.sampled_from([5, 5, 0, 1, 4, 8, 9])
 LOT = st.lists(st.tuples(QUEUE, PRIORITY), min_size=1, max_size=8)
 KINDS = st.sampled_from(["complete", "retry", "release", "release", "abandon"])
+DELAY = 1.5
 #: In rounds of so many, a low job is leased at the latest when each start of the low end had its
 #: turn.
 FLOOD = LOW_SHARE
@@ -53,7 +55,7 @@ class OrderMachine(SceneMachine):
         super().__init__()
         self.scene.declare(*QUEUES)
         capabilities = self.scene.capabilities
-        self.models = {queue: Model(capabilities, self.clock.time) for queue in QUEUES}
+        self.models = {queue: Model(capabilities, self.clock) for queue in QUEUES}
         self.consumers = [
             self.scene.consumer(*queues, lease=LEASE, worker=f"worker-{who}")
             for who, queues in enumerate(SHARES)
@@ -70,8 +72,8 @@ class OrderMachine(SceneMachine):
         self.enqueue(lot)
 
     @rule(lot=LOT)
-    def enqueue(self, lot: Sequence[tuple[str, int]]) -> None:
-        jobs = [self._job(queue, priority) for queue, priority in lot]
+    def enqueue(self, lot: Sequence[tuple[str, int]], due: float | None = None) -> None:
+        jobs = [self._job(queue, priority, due) for queue, priority in lot]
 
         assert self.scene.backend.enqueue(jobs) == [ACCEPTED] * len(jobs)
 
@@ -85,6 +87,27 @@ class OrderMachine(SceneMachine):
         for _ in range(5):
             leases = self._fetch(QUEUES.index(queue), 1)
             self.marks["many of one priority were leased one by one"] += bool(leases)
+
+    @precondition(lambda self: not self.scene.lacks("delay"))
+    @rule(lot=LOT, who=WHO)
+    def wait_for_their_time(self, lot: Sequence[tuple[str, int]], who: int) -> None:
+        """What came due goes by its priority as well."""
+        self.enqueue(lot, due=DELAY)
+        capabilities = self.scene.capabilities
+        late = capabilities.schedule_lag + capabilities.resolution + 0.01
+        self.let_pass(DELAY + late, *self.models.values())
+        for _ in lot:
+            self._fetch(who, 1)
+
+    @rule(queue=QUEUE, priority=st.sampled_from([-1, PRIORITIES]))
+    def be_refused(self, queue: str, priority: int) -> None:
+        """A priority that there is not makes no job."""
+        job = self._job(queue, priority)
+
+        with refused(InvalidOption):
+            self.scene.backend.enqueue([job])
+
+        assert self.scene.backend.get(queue, [job.id]) == [None]
 
     # Jobs go out
 
@@ -211,7 +234,8 @@ class OrderMachine(SceneMachine):
             self.marks["a retried job was leased again"] += job.id in self.retried
             self.marks["a lost job was leased again"] += job.state is State.LEASED
 
-    def _job(self, queue: str, priority: int) -> Envelope:
+    def _job(self, queue: str, priority: int, due: float | None = None) -> Envelope:
         self.made += 1
         job_id = str(UUID(int=UUID_V7 | self.made))
-        return Envelope(id=job_id, queue=queue, body=b"%d" % self.made, priority=priority)
+        body = b"%d" % self.made
+        return Envelope(id=job_id, queue=queue, body=body, priority=priority, due=due)

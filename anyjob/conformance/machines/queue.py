@@ -28,12 +28,14 @@ class QueueMachine(SceneMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.model = Model(self.scene.capabilities, self.clock.time)
+        self.model = Model(self.scene.capabilities, self.clock)
         self.backends = [self.scene.backend, self.scene.fresh()]
         self.consumers = [self._new_consumer(who) for who in range(2)]
         #: All leases of each consumer, the newest first.
         self.leases: list[list[Lease]] = [[], []]
         self.made = 0
+        #: How far the wall clock was set back and not forward again.
+        self.set_back = 0.0
 
     # Steps that rules are made of
 
@@ -60,6 +62,16 @@ class QueueMachine(SceneMachine):
         self.let_pass(seconds, self.model)
         if any(not self.model.is_certain(job) for job in leased):
             self.marks["a lease lapsed while its holder lived"] += 1
+
+    def set_wall_clock(self, step: float) -> None:
+        """Set the clock forward or back; back only while no job is known to have come due, because
+        what did may be ready already.
+        """
+        if any(self.model.may_have_come(job) for job in self.model.in_state(State.SCHEDULED)):
+            step = abs(step)
+        self.clock.jump(step)
+        self.model.era += step < 0
+        self.set_back = max(0.0, self.set_back - step)
 
     def call_off(self, picks: Sequence[int], *, unknown: bool) -> None:
         """Cancel jobs of any state, and perhaps one that never was."""
@@ -208,6 +220,7 @@ class QueueMachine(SceneMachine):
             self.scene.backend.resume(QUEUE)
             self.scene.pass_time(5.0)
             self.model.paused = False
+        self.clock.jump(self.set_back)
         lags = self.scene.capabilities.redelivery_lag + self.scene.capabilities.resolution
         for _ in range(4):
             self.let_pass(3 * LEASE + lags, self.model)

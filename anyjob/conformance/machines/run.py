@@ -18,6 +18,7 @@ from anyjob.conformance.machines.base import Machine
 from anyjob.conformance.machines.leases import LeaseMachine
 from anyjob.conformance.machines.order import OrderMachine
 from anyjob.conformance.machines.payload import PayloadMachine
+from anyjob.conformance.machines.recovery import RecoveryMachine
 from anyjob.conformance.machines.schedule import ScheduleMachine
 from anyjob.conformance.machines.store_keys import StoreKeysMachine
 from anyjob.conformance.machines.store_schedule import StoreScheduleMachine
@@ -26,6 +27,7 @@ from anyjob.conformance.probe import obeys_clock
 
 MACHINES: dict[str, type[Machine]] = {
     "lease": LeaseMachine,
+    "recovery": RecoveryMachine,
     "unique": UniqueMachine,
     "order": OrderMachine,
     "schedule": ScheduleMachine,

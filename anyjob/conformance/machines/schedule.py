@@ -6,15 +6,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta, timezone
+from zoneinfo import ZoneInfo
 
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, precondition, rule
 from msgspec.structs import replace
 
+from anyjob.conformance.machines.base import refused
 from anyjob.conformance.machines.queue import QueueMachine
 from anyjob.conformance.scene import LEASE, QUEUE
 from anyjob.conformance.stage import maintain_all
 from anyjob.core.envelope import ACCEPTED, Envelope
+from anyjob.core.errors import InvalidOption
 from anyjob.core.state import WAITING, State
 
 SITUATIONS: dict[str, str | None] = {
@@ -30,7 +33,7 @@ SITUATIONS: dict[str, str | None] = {
 }
 
 #: Fractions that careless rounding makes nothing of or drops, and what is past.
-DELAYS = st.sampled_from([None, 0.0, -5.0, 0.0004, 0.0015, 0.9996, 1.5, 20.0, 2.5 * LEASE])
+DELAYS = st.sampled_from([None, 0.0, -5.0, 0.0004, 0.0015, 0.9996, 1.5, 20.0, 4 * LEASE])
 #: None: a delay counted from now; else an instant, written so many hours from UTC.
 ZONES = st.sampled_from([None, None, 0, -7, 5])
 LOT = st.lists(st.tuples(DELAYS, ZONES), min_size=1, max_size=6)
@@ -116,6 +119,30 @@ class ScheduleMachine(QueueMachine):
         after = due + capabilities.schedule_lag + capabilities.resolution - self.clock.time()
         self._wait(max(after, 0.0) + 0.0001)
         self.take(1 - who, 20)
+
+    @precondition(lambda self: not self.scene.lacks("delay"))
+    @rule(who=CONSUMERS, nonsense=st.sampled_from([datetime(2026, 2, 3), -1.0]))  # noqa: DTZ001 - naive
+    def be_refused(self, who: int, nonsense: float | datetime) -> None:
+        """A naive instant is nobody's, and no delay is negative: there is no job then."""
+        job = replace(self._job(5, None, 20), due=nonsense)
+
+        with refused(InvalidOption):
+            self.backends[who].enqueue([job])
+
+        assert self.backends[1 - who].get(QUEUE, [job.id]) == [None]
+
+    @precondition(lambda self: not (self.scene.lacks("delay") or self.scene.lacks("cancel")))
+    @rule(fold=st.integers(0, 1))
+    def wait_for_an_hour_that_comes_twice(self, fold: int) -> None:
+        due = datetime(2026, 11, 1, 1, 30, tzinfo=ZoneInfo("America/New_York"), fold=fold)
+        most = self.model.capabilities.max_delay
+        if most is not None and due.timestamp() - self.clock.time() > most:
+            return
+        job = replace(self._job(5, None, 20), due=due)
+        assert self.backends[0].enqueue([job]) == [ACCEPTED]
+        self.model.accept(job)
+        self.look()
+        self.call_off([0], unknown=False)
 
     # Looking
 

@@ -8,12 +8,15 @@ from dataclasses import dataclass
 
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, precondition, rule
+from msgspec.structs import replace
 
+from anyjob.conformance.machines.base import refused
 from anyjob.conformance.machines.model import ModelJob
 from anyjob.conformance.machines.queue import End, QueueMachine
 from anyjob.conformance.scene import LEASE, QUEUE
 from anyjob.conformance.settlements import KINDS
 from anyjob.core.envelope import ACCEPTED, Duplicate, Envelope, Receipt, Unique
+from anyjob.core.errors import PayloadTooLarge
 from anyjob.core.state import WAITING, State
 
 SITUATIONS: dict[str, str | None] = {
@@ -124,6 +127,28 @@ class UniqueMachine(QueueMachine):
         self.end(who, [(pick, end) for pick in range(3)])
         self.enqueue(who, [((key, None), None)])
 
+    @rule(who=CONSUMERS, key=st.sampled_from(KEYS), step=st.sampled_from([-3600.0, 3600.0]))
+    def set_clock(self, who: int, key: str, step: float) -> None:
+        """A key is held as long as it was asked for, whatever the clock on the wall shows."""
+        self.enqueue(who, [((key, LEASE / 2), None)])
+        self.set_wall_clock(step)
+        self.enqueue(1 - who, [((key, LEASE), None)])
+        self.pass_time(LEASE / 2 + 1.0)
+        self.enqueue(who, [((key, None), None)])
+
+    @precondition(lambda self: not self.scene.lacks("unique"))
+    @rule(who=CONSUMERS, key=st.sampled_from(KEYS))
+    def be_refused(self, who: int, key: str) -> None:
+        """A call that is refused leaves no key behind."""
+        most = self.model.capabilities.max_payload
+        wanting = self._wished((key, None), None)
+        too_large = replace(self._job(5, None, 0), body=bytes(most + 1))
+
+        with refused(PayloadTooLarge):
+            self.backends[who].enqueue([wanting, too_large])
+
+        self.enqueue(1 - who, [((key, None), None)])
+
     # People
 
     @precondition(lambda self: not self.scene.lacks("cancel"))
@@ -187,13 +212,13 @@ class UniqueMachine(QueueMachine):
         holding = self._holding(envelope)
         if holding is None or not self._is_unfinished(holding.job):
             return None
-        return holding.job if self.model.now() <= holding.until + self._eps else None
+        return holding.job if self.model.steady() <= holding.until + self._eps else None
 
     def _assert_free(self, envelope: Envelope) -> None:
         """Nobody surely holds the key that a job got."""
         holding, holder = self._holding(envelope), self._holder(envelope)
         if holding is not None and holder is not None:
-            is_sure = self.model.now() < holding.until - self._eps
+            is_sure = self.model.steady() < holding.until - self._eps
             assert not is_sure, f"{envelope.id} got the key that {holder.id} holds"
 
     def _holding(self, envelope: Envelope) -> Holding | None:
@@ -202,7 +227,7 @@ class UniqueMachine(QueueMachine):
     def _hold(self, envelope: Envelope, job: ModelJob) -> None:
         if envelope.unique is not None:
             ttl = envelope.unique.ttl
-            until = math.inf if ttl is None else self.model.now() + ttl
+            until = math.inf if ttl is None else self.model.steady() + ttl
             self.holdings[envelope.unique.key] = Holding(job, until)
 
     def _revive_all(self) -> None:

@@ -204,6 +204,67 @@ class InOrder:
         return parts
 
 
+# What comes back
+
+
+class ForgetsWhatTheDeadHeld(MemoryBackend):
+    """Drops the leases of everybody when one worker's backend closes."""
+
+    def close(self) -> None:
+        if self._open is not None:
+            for queue in self._open.queues.values():
+                vars(queue)["_lots"].clear()
+        super().close()
+
+
+class SweepsTenAtOnce(MemoryBackend):
+    """Takes back the first ten leases of a lot, and forgets the others."""
+
+    def consume(self, queues: Sequence[QueueShare], *, lease: float, worker: str) -> Consumer:
+        consumer = super().consume(queues, lease=lease, worker=worker)
+        for queue in self._space().queues.values():
+            remember = type(queue).__dict__["_remember_lot"]
+            vars(queue)["_remember_lot"] = lambda until, jobs, remember=remember, queue=queue: (
+                remember(queue, until, jobs[:10])
+            )
+        return consumer
+
+
+class LatecomerReplacesTheOutcome(MemoryBackend):
+    """Keeps the outcome that came last, whoever brought it."""
+
+    def consume(self, queues: Sequence[QueueShare], *, lease: float, worker: str) -> Consumer:
+        consumer = super().consume(queues, lease=lease, worker=worker)
+        flush = consumer.flush
+        space = self._space()
+
+        def flushing(deadline: float) -> list[Settled]:
+            settled = flush(deadline)
+            for each in settled:
+                lease = each.settlement.lease
+                job = space.queues[lease.queue].jobs.get(lease.id)
+                if job is not None and each.settlement.outcome is not None:
+                    job.outcome = each.settlement.outcome
+            return settled
+
+        vars(consumer).update(flush=flushing)
+        return consumer
+
+
+class ExtendsOnePage(MemoryBackend):
+    """Reaches a thousand leases in one call, and says so of all."""
+
+    def consume(self, queues: Sequence[QueueShare], *, lease: float, worker: str) -> Consumer:
+        consumer = super().consume(queues, lease=lease, worker=worker)
+        extend = consumer.extend
+
+        def extending(leases: Sequence[Lease], seconds: float) -> list[Lease]:
+            return extend(leases[:1000], seconds)
+
+        vars(consumer).update(extend=extending)
+        return consumer
+
+
 # Due times
 
 
@@ -235,7 +296,9 @@ class RetryDelayIsLost(MemoryBackend):
                 job = space.queues[each.settlement.lease.queue].jobs.get(each.settlement.lease.id)
                 if isinstance(each.settlement, Retry) and job is not None and job.attempts > 1:
                     queue = space.queues[each.settlement.lease.queue]
-                    queue.due = [(0.0, 0, job) if entry[2] is job else entry for entry in queue.due]
+                    queue.due = [
+                        (0.0, id(job), job) if entry[2] is job else entry for entry in queue.due
+                    ]
                     heapq.heapify(queue.due)
             return settled
 

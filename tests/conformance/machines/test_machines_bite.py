@@ -31,6 +31,12 @@ PLANTED: dict[str, list[type]] = {
         defects.StarvesTheLowEnd,
         defects.DrainsOneQueueFirst,
     ],
+    "recovery": [
+        defects.ForgetsWhatTheDeadHeld,
+        defects.SweepsTenAtOnce,
+        defects.LatecomerReplacesTheOutcome,
+        defects.ExtendsOnePage,
+    ],
     "schedule": [
         defects.RoundsDelaysDown,
         defects.RetryDelayIsLost,

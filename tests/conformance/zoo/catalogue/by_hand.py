@@ -18,6 +18,7 @@ BY_HAND = [
         ),
         fails="TIM-4",
         says="jump_of_the_wall_clock_moves_no_extended_lease",
+        machine="recovery",
     ),
     planted(
         "to revive all ends after a slice",
@@ -64,6 +65,7 @@ BY_HAND = [
         ("insert.py", "_key(job.unique, steady)", "_key(job.unique, wall)"),
         fails="UNQ-2",
         says="jump_of_the_wall_clock_moves_no_time_of_a_key",
+        machine="unique",
     ),
     planted(
         "a burial drops its outcome",

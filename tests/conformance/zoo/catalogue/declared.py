@@ -247,6 +247,7 @@ LIARS = [
         fails="LSE-3",
         says="expected [0-9.]+ ready jobs, got [0-9.]+",
         spoils="MNT-3",
+        machine="recovery",
     ),
     mutant(
         "the schedule lag is declared too small",
@@ -259,5 +260,6 @@ LIARS = [
         fails="TIM-2",
         says="expected a job within [0-9.]+ s",
         spoils="ADM-1 CAP-2 ENQ-1 MNT-2 MNT-3 TIM-1 TIM-3 TIM-6",
+        machine="schedule",
     ),
 ]

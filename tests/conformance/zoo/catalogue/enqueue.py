@@ -220,6 +220,7 @@ UNIQUE = [
         ),
         fails="UNQ-3",
         says="refused_enqueue_leaves_no_key_behind",
+        machine="unique",
     ),
     mutant(
         "a retry frees the key",

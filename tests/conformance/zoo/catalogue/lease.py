@@ -50,6 +50,7 @@ LEASE = [
         says="expected [0-9.]+ ready jobs, got [0-9.]+",
         spoils="MNT-1 MNT-3",
         issue="kombu#164",
+        machine="recovery",
     ),
     mutant(
         "there is a sweep in a hundred seconds whatever the lease",
@@ -141,6 +142,7 @@ LEASE = [
         ),
         fails="LSE-4",
         says="stale_settlement_leaves_a_result_alone",
+        machine="recovery",
     ),
     mutant(
         "a loss is not reported",
@@ -197,6 +199,7 @@ LEASE = [
         fails="LSE-7",
         says="expected [0-9.]+ ready jobs, got [0-9.]+",
         issue="procrastinate#1518",
+        machine="recovery",
     ),
     mutant(
         "a worker of the same name is taken for the dead one",
@@ -204,6 +207,7 @@ LEASE = [
         fails="LSE-7",
         says="expected [0-9.]+ ready jobs, got [0-9.]+",
         issue="procrastinate#1518",
+        machine="recovery",
     ),
     mutant(
         "a lapse counts as an attempt",
@@ -285,6 +289,7 @@ LEASE = [
         fails="LSE-11",
         says="only_a_local_fence_ends_a_lease_before_its_time",
         spoils="CAP-2",
+        machine="recovery",
     ),
     mutant(
         "one loss fails the whole extend",
@@ -306,5 +311,6 @@ LEASE = [
         ),
         fails="LSE-12",
         says="extend_names_the_lost_leases_and_extends_the_rest",
+        machine="recovery",
     ),
 ]

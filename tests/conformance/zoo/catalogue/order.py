@@ -83,6 +83,7 @@ ORDER = [
         fails="ORD-3",
         says="DID NOT RAISE InvalidOption",
         spoils="CAP-6 ENQ-2 ENQ-3 ENQ-5",
+        machine="order",
     ),
     mutant(
         "a retry resets the priority",

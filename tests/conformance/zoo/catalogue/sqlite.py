@@ -100,6 +100,7 @@ SQLITE = [
         ),
         fails="ORD-1",
         says="priority_counts_for_what_waited_for_its_time",
+        machine="order",
     ),
     planted(
         "a purge ends after a slice",

@@ -42,6 +42,7 @@ TIME = [
         fails="TIM-3",
         says="DID NOT RAISE InvalidOption",
         spoils="ENQ-3 ENQ-5",
+        machine="schedule",
     ),
     mutant(
         "a negative delay is read as none",
@@ -53,12 +54,14 @@ TIME = [
         fails="TIM-3",
         says="DID NOT RAISE InvalidOption",
         spoils="CAP-4",
+        machine="schedule",
     ),
     mutant(
         "an hour that comes twice comes once",
         ("queue.py", DUE, DUE.replace("due.timestamp()", "due.replace(fold=0).timestamp()")),
         fails="TIM-3",
         says="instants_survive_the_end_of_summer_time",
+        machine="schedule",
     ),
     mutant(
         "leases end by the wall clock",
@@ -75,6 +78,7 @@ TIME = [
         fails="TIM-4",
         says="expected nothing to lease, got",
         spoils="UNQ-2",
+        machine="recovery",
     ),
     mutant(
         "a delay over the lease runs twice",
@@ -88,6 +92,7 @@ TIME = [
         says="expected nothing to lease, got",
         spoils="TIM-3",
         issue="kombu#337",
+        machine="schedule",
     ),
     mutant(
         "delays are counted in the worker and begin anew in the next",
@@ -99,6 +104,7 @@ TIME = [
         fails="TIM-6",
         says="expected a job within [0-9.]+ s",
         issue="celery#3501",
+        machine="recovery",
     ),
     mutant(
         "a lease tells when its job became ready in place of now",
@@ -109,6 +115,7 @@ TIME = [
         ),
         fails="TIM-7",
         says="job_leased_after_its_expiry_ends_as_expired",
+        machine="lease",
     ),
     mutant(
         "an expired job is shown as succeeded",
