@@ -104,7 +104,7 @@ def _exclusive(capabilities: Capabilities) -> list[Finding]:
             "warning",
             f"{capabilities.product} gives a job twice now and then, by its own account",
             "a task may run twice at a time, and once more after it was done",
-            "let tasks find out what they have done already, by current_job().id",
+            "let tasks find out what they have done already, by current_job().idempotency_key",
         )
     ]
 
