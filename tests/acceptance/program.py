@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from anyjob import App, Bury, Retry, current_job
+from anyjob import App, Bury, Event, Retry, current_job
 from tests.acceptance.diary import write
 
 QUICKLY = Retry(max_attempts=3, initial=0.05, jitter=False)
@@ -136,4 +136,9 @@ def make(url: str | None = None) -> App:
     jobs.task(retry=QUICKLY)(failing)
     jobs.task(retry=QUICKLY)(buried)
     jobs.task(timeout=1)(hog)
+    jobs.on("job.reclaimed")(note_reclaimed)
     return jobs
+
+
+def note_reclaimed(event: Event) -> None:
+    write(folder(), "reclaimed", event.job, redeliveries=event.facts["redeliveries"])

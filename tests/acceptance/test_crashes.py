@@ -34,6 +34,9 @@ def test_job_of_a_killed_worker_is_run_by_another(site: Site) -> None:
     runs = site.diary.runs()[job]
     assert [(run["attempt"], run["redeliveries"]) for run in runs] == [(1, 0), (1, 1)]
     assert runs[1]["at"] - killed <= RECOVERY
+    site.wait(lambda: site.diary.lines("reclaimed"), "it is told")
+    told = [(line["job"], line["redeliveries"]) for line in site.diary.lines("reclaimed")]
+    assert told == [(job, 1)]
     site.diary.check([job])
 
 
