@@ -234,6 +234,16 @@ def only(items: Sequence[T]) -> T:
     return items[0]
 
 
+def assert_same(found: Sequence[object], wanted: Sequence[object]) -> None:
+    """Fail at the first difference of two long lists. Compared by pytest, thousands of items that
+    all differ take minutes to be shown.
+    """
+    assert len(found) == len(wanted), f"expected {len(wanted)} items, got {len(found)}"
+    pairs = enumerate(zip(found, wanted, strict=True))
+    wrong = next((index for index, (one, other) in pairs if one != other), None)
+    assert wrong is None, f"item {wrong} is {found[wrong]!r:.200}, not {wanted[wrong]!r:.200}"
+
+
 def maintain_all(maintain: Callable[[float], float]) -> None:
     """Call until nothing more is wanted at once; fails if that takes longer than any backlog."""
     deadline = time.monotonic() + LONGEST_BACKLOG

@@ -9,7 +9,7 @@ from anyjob.conformance.backend.properties import BackendProperties
 from anyjob.conformance.effort import effort
 from anyjob.conformance.example import shows
 from anyjob.conformance.scene import Scene
-from anyjob.conformance.stage import SLACK
+from anyjob.conformance.stage import SLACK, assert_same
 from anyjob.conformance.threads import at_once
 
 #: So many items pass through maintenance at once; the statement's own number when certifying.
@@ -32,8 +32,8 @@ class Maintain(BackendProperties):
         at_once([partial(scene.keep_up, backend) for backend in backends for _ in range(2)])
 
         leases = scene.rest(scene.consumer())
-        assert sorted(lease.id for lease in leases) == [job.id for job in jobs]
-        assert sorted(lease.redeliveries for lease in leases) == [0] * 300 + [1] * 300
+        assert_same(sorted(lease.id for lease in leases), [job.id for job in jobs])
+        assert_same(sorted(lease.redeliveries for lease in leases), [0] * 300 + [1] * 300)
 
     @shows("MNT-1", needs="delay")
     def test_mnt_1_maintain_ends_with_its_budget(self, scene: Scene) -> None:
@@ -76,7 +76,7 @@ class Maintain(BackendProperties):
         scene.pass_time(scene.delay + scene.capabilities.schedule_lag)
 
         consumer = scene.consumer()
-        assert sorted(lease.id for lease in scene.rest(consumer)) == [job.id for job in jobs]
+        assert_same(sorted(lease.id for lease in scene.rest(consumer)), [job.id for job in jobs])
 
     @shows("MNT-3")
     def test_mnt_3_more_than_a_page_of_lapsed_leases_all_pass(self, scene: Scene) -> None:
@@ -86,7 +86,7 @@ class Maintain(BackendProperties):
         scene.outlast()
 
         again = scene.rest(scene.consumer())
-        assert sorted(lease.id for lease in again) == [job.id for job in jobs]
+        assert_same(sorted(lease.id for lease in again), [job.id for job in jobs])
         assert {lease.redeliveries for lease in again} == {1}
 
 

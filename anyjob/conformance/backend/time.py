@@ -11,7 +11,7 @@ import pytest
 from anyjob.conformance.backend.properties import BackendProperties
 from anyjob.conformance.example import shows
 from anyjob.conformance.scene import Scene
-from anyjob.conformance.stage import SLACK
+from anyjob.conformance.stage import SLACK, assert_same
 from anyjob.core.envelope import Envelope
 from anyjob.core.errors import InvalidOption, UnsupportedCapability
 from anyjob.core.settlement import Answer, Complete, End, Lease, Verdict
@@ -69,7 +69,7 @@ class Time(BackendProperties):
         )
         leases = scene.rest(consumer)
 
-        assert sorted(lease.id for lease in leases) == [job.id for job in jobs]
+        assert_same(sorted(lease.id for lease in leases), [job.id for job in jobs])
         assert enqueuing <= SLACK, "UNKNOWN: enqueued too slowly to tell how late they were"
 
     @shows("TIM-2", needs="delay")

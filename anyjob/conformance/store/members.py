@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from anyjob.conformance.example import shows
+from anyjob.conformance.stage import assert_same
 from anyjob.conformance.store.properties import StoreProperties
 from anyjob.conformance.store_scene import StoreScene
 from anyjob.conformance.threads import at_once
@@ -74,7 +75,7 @@ class Members(StoreProperties):
             lot = [Member("set", n) for n in range(start, min(start + most, SIZE))]
             remaining += [each.remaining for each in scene.store.settle_members(lot)]
 
-        assert remaining == list(range(SIZE - 1, -1, -1))
+        assert_same(remaining, range(SIZE - 1, -1, -1))
 
 
 def _settle(store: Store, ordinal: int) -> MemberSettled:

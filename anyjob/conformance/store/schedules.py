@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from anyjob.conformance.effort import effort
 from anyjob.conformance.example import shows
-from anyjob.conformance.stage import only
+from anyjob.conformance.stage import assert_same, only
 from anyjob.conformance.store.properties import StoreProperties
 from anyjob.conformance.store_scene import StoreScene
 from anyjob.conformance.threads import at_once
@@ -104,7 +104,7 @@ class Schedules(StoreProperties):
             left += _ids(taken)
             assert len(left) <= MANY
 
-        assert sorted(left) == ids
+        assert_same(sorted(left), ids)
 
     @shows("SCH-4")
     def test_sch_4_removal_before_due_is_obeyed(self, scene: StoreScene) -> None:
