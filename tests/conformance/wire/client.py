@@ -173,7 +173,8 @@ class LineConsumer(Consumer):
         try:
             return self._send(partial(self._ask_to_fetch, credit, timeout, limits))
         except Misuse:
-            if self._closed or not self._wire.is_open:  # closed while it waited
+            # The server ends its half of a close before this end knows of it.
+            if self._stopped or not self._wire.is_open:
                 return []
             raise
         finally:

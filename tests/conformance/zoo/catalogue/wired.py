@@ -127,8 +127,8 @@ WIRED = [
         "alive after an outage, and not consuming",
         (
             "client.py",
-            "        except Misuse:\n            if self._closed or not self._wire.is_open:  # closed while it waited",
-            "        except (BackendUnavailable, Unanswered):\n            self._stopped = True\n            raise\n        except Misuse:\n            if self._closed or not self._wire.is_open:  # closed while it waited",
+            "        except Misuse:\n            # The server ends its half of a close before this end knows of it.\n            if self._stopped or not self._wire.is_open:",
+            "        except (BackendUnavailable, Unanswered):\n            self._stopped = True\n            raise\n        except Misuse:\n            # The server ends its half of a close before this end knows of it.\n            if self._stopped or not self._wire.is_open:",
         ),
         fails="CRS-6",
         says="crs_6",
