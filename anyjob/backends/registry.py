@@ -20,11 +20,17 @@ if TYPE_CHECKING:
 
 BACKENDS = {
     "memory": "anyjob.backends.memory:MemoryBackend",
+    "redis": "anyjob.backends.redis:RedisBackend [redis]",
+    "rediss": "anyjob.backends.redis:RedisBackend [redis]",
     "sqlite": "anyjob.backends.sqlite:SQLiteBackend",
+    "unix": "anyjob.backends.redis:RedisBackend [redis]",
 }
 STORES = {
     "memory": "anyjob.backends.memory:MemoryStore",
+    "redis": "anyjob.backends.redis:RedisStore [redis]",
+    "rediss": "anyjob.backends.redis:RedisStore [redis]",
     "sqlite": "anyjob.backends.sqlite:SQLiteStore",
+    "unix": "anyjob.backends.redis:RedisStore [redis]",
 }
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
@@ -113,7 +119,9 @@ def _class_in(entry: EntryPoint, what: str, contract: type) -> Any:
 
 def _remedy(entry: EntryPoint) -> str:
     """What to type; a package names the extra that a backend needs as `module:Class [extra]`."""
-    if entry.dist is None:
+    if entry.dist is None:  # one of our own
+        if entry.extras:
+            return f"pip install 'anyjob[{','.join(entry.extras)}]'"
         return "use a Python that was built with it"
     extras = f"[{','.join(entry.extras)}]" if entry.extras else ""
     wanted = f"{entry.dist.name}{extras}"

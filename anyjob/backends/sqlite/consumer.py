@@ -10,10 +10,10 @@ from typing import Any
 
 import msgspec
 
+from anyjob.backends.desk import Desk
 from anyjob.backends.shares import LowEnd, Ring
 from anyjob.backends.sqlite.claim import Grant, claim
 from anyjob.backends.sqlite.clock import microseconds
-from anyjob.backends.sqlite.desk import Desk
 from anyjob.backends.sqlite.extend import extend, release
 from anyjob.backends.sqlite.lots import array
 from anyjob.backends.sqlite.settle import settle

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from anyjob.backends.checks import check_edit, check_shares
-from anyjob.backends.sqlite.desk import Desk
+from anyjob.backends.desk import Desk
 from anyjob.core.backend import (
     Backend,
     CancelResult,

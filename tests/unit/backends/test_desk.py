@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from anyjob.backends.sqlite.desk import Desk
+from anyjob.backends.desk import Desk
 from anyjob.core.settlement import Answer, Complete, Lease, Settlement
 
 

@@ -1,0 +1,97 @@
+"""What the server and the driver say, told in errors of ours."""
+
+from __future__ import annotations
+
+import redis
+
+from anyjob.backends.redis.resp import ReplyError
+from anyjob.backends.redis.url import Location
+from anyjob.core.errors import (
+    AnyjobError,
+    BackendCorrupt,
+    BackendError,
+    BackendFull,
+    BackendUnavailable,
+    ConfigurationError,
+)
+
+#: Refusals that pass by themselves; nothing was done, so the same may be sent again.
+PASSING = frozenset(
+    {"LOADING", "BUSY", "READONLY", "MASTERDOWN", "TRYAGAIN", "CLUSTERDOWN", "NOREPLICAS"}
+)
+
+_ADVICE = {
+    "LOADING": "it is reading its data from disk; wait until it has",
+    "BUSY": "a script of somebody's does not end; SCRIPT KILL ends it",
+    "READONLY": "it is a replica; name the primary, or the sentinels that know it",
+    "MASTERDOWN": "it is a replica without its primary",
+    "CLUSTERDOWN": "the cluster is not complete",
+    "NOREPLICAS": "it has fewer replicas than min-replicas-to-write asks for",
+    "MISCONF": "it cannot write its data to disk and refuses every change; look at its log",
+}
+
+
+class Lost(Exception):
+    """The connection broke, or the deadline passed."""
+
+    def __init__(self, why: str, *, sent: bool) -> None:
+        super().__init__(why)
+        self.why = why
+        #: Whether the server may have got what it was asked.
+        self.sent = sent
+
+
+def unreachable(location: Location, why: str) -> BackendUnavailable:
+    return BackendUnavailable(f"{location.shown} {why}")
+
+
+def unconnected(location: Location, error: Exception) -> AnyjobError:
+    """The error of ours for a connection that was not made."""
+    text = str(error)
+    if isinstance(error, redis.AuthenticationError) or "WRONGPASS" in text:
+        return ConfigurationError(
+            f"{location.shown} refuses the user or the password; correct them in the URL"
+        )
+    if isinstance(error, redis.exceptions.NoPermissionError):
+        return refused(location, ReplyError(f"NOPERM {text}"))
+    if "DB index" in text or "invalid DB" in text:
+        return ConfigurationError(
+            f"{location.shown} has no database {location.db}; the URL's path is its number"
+        )
+    if isinstance(error, redis.BusyLoadingError):
+        return unreachable(location, f"is not ready: {_ADVICE['LOADING']}")
+    if isinstance(error, redis.TimeoutError | TimeoutError):
+        return unreachable(location, "did not answer in time")
+    return unreachable(location, f"cannot be reached: {_plain(text)}")
+
+
+def refused(location: Location, error: ReplyError) -> AnyjobError:
+    """The error of ours for a command that the server refused."""
+    where, code = location.shown, error.code
+    if code == "OOM":
+        return BackendFull(
+            f"{where} has used all the memory that its maxmemory allows; running jobs still settle;"
+            " raise maxmemory, or let the workers catch up"
+        )
+    if code == "WRONGTYPE":
+        return BackendCorrupt(
+            f"{where} holds a key of another type where the jobs are; somebody else writes under"
+            " this namespace; move that key away, or choose another namespace"
+        )
+    if code == "NOPERM":
+        return ConfigurationError(
+            f"{where} does not let this user do what is needed: {_plain(str(error))}; give it the"
+            " rights of the page on ACLs"
+        )
+    if code == "NOAUTH":
+        return ConfigurationError(
+            f"{where} wants a password; write redis://:password@host, or user:password"
+        )
+    if code in _ADVICE:
+        return unreachable(location, f"refuses to work: {_ADVICE[code]}")
+    return BackendError(f"{where} refused a command: {_plain(str(error))}")
+
+
+def _plain(text: str) -> str:
+    """A driver's message on one line and no longer than people read."""
+    return " ".join(text.split())[:300].rstrip(".")

@@ -1,0 +1,298 @@
+"""A server in use by this process: its connections, and commands answered by a deadline."""
+
+from __future__ import annotations
+
+import os
+import random
+import secrets
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from anyjob.backends.redis.errors import PASSING, Lost, refused, unreachable
+from anyjob.backends.redis.keys import Keys
+from anyjob.backends.redis.resp import ReplyError, Word, pack
+from anyjob.backends.redis.scripts import Call, Command, Plain, Script
+from anyjob.backends.redis.url import Location
+from anyjob.backends.redis.wire import Wire
+from anyjob.core.clock import Clock
+from anyjob.core.errors import AnyjobError, BackendError, Misuse
+
+#: What a command may take, connecting included.
+COMMAND_SECONDS = 5.0
+#: Pauses before a refusal that passes is met again.
+_FIRST_PAUSE, _LAST_PAUSE = 0.01, 0.2
+
+Report = Callable[[str, Mapping[str, Any]], None]
+
+
+class Uncertain(BackendError):
+    """Raised when a command was sent and nobody can know whether it was carried out."""
+
+    retryable = True
+
+
+class Link:
+    """Connections to one server; any thread. The last of its users closes it."""
+
+    def __init__(self, location: Location, namespace: str, clock: Clock | None) -> None:
+        self.location = location
+        self.keys = Keys(namespace)
+        self.report: Report | None = None
+        self._clock = clock
+        self._window = round(location.dedup_window * 1000)
+        self._guard = threading.Lock()
+        self._idle: deque[Wire] = deque()
+        self._wires: set[Wire] = set()
+        self._users = 0
+        self._process = 0
+        #: What tells the server's data from those of a server that was emptied.
+        self._epoch = b""
+        self._next_epoch = secrets.token_hex(8).encode()
+        #: Queues that are known to stand in the list of all.
+        self._listed: set[str] = set()
+
+    def __repr__(self) -> str:
+        return f"<Link to {self.location.shown}>"
+
+    # Beginning and ending
+
+    def open(self, check: Callable[[], None]) -> None:
+        """Begin to use the server, after `check` found it fit. Raises an error of ours."""
+        with self._guard:
+            if self._process not in (0, os.getpid()):
+                raise Misuse(_FORKED)
+            self._users += 1
+            first, self._process = self._users == 1, os.getpid()
+        if first:
+            try:
+                check()
+            except BaseException:
+                self.close()
+                raise
+
+    def close(self) -> None:
+        """Stop using it; the last user ends every connection, also under calls that wait."""
+        if self._process != os.getpid():
+            return  # a forked child leaves the parent's connections alone
+        with self._guard:
+            if self._users > 1:
+                self._users -= 1
+                return
+            self._users = self._process = 0
+            wires, self._wires = self._wires, set()
+            idle = set(self._idle)
+            self._idle.clear()
+            self._listed.clear()
+        for wire in wires:
+            # What is in use is closed by its user, who finds it broken.
+            wire.close() if wire in idle else wire.cut()
+
+    @property
+    def is_open(self) -> bool:
+        return self._users > 0 and self._process == os.getpid()
+
+    def check_open(self) -> None:
+        """Raise Misuse before `open`, after `close` and in a forked child."""
+        if self._process != os.getpid():
+            raise Misuse(_FORKED if self._process else _CLOSED)
+        if not self._users:
+            raise Misuse(_CLOSED)
+
+    # Asking
+
+    def call(self, script: Script, queues: Sequence[str], args: Sequence[Word]) -> Call:
+        """A script of the queues, with its clock and window."""
+        keys: tuple[bytes, ...] = (
+            self.keys.of(queues[0])
+            if len(queues) == 1
+            else tuple(key for queue in queues for key in self.keys.of(queue))
+        )
+        return Call(script, keys, [self.now(), self._window, *args])
+
+    def run(self, script: Script, queue: str, *args: Word, reads: bool = False) -> Any:
+        """The answer of one script to one queue."""
+        return self.ask([self.call(script, [queue], args)], reads=reads)[0]
+
+    def do(self, *words: Word, reads: bool = False) -> Any:
+        """The answer to one command."""
+        return self.ask([Plain(words)], reads=reads)[0]
+
+    def ask(self, commands: Sequence[Command], *, reads: bool = False) -> list[Any]:
+        """The answers to commands that are sent together.
+
+        Raises the error of the first that was refused, BackendUnavailable if none was carried out
+        or all of them only `reads`, `Uncertain` if nobody can know.
+        """
+        replies = self.tell(commands, reads=reads)
+        for reply in replies:
+            if isinstance(reply, ReplyError):
+                raise refused(self.location, reply)
+        return replies
+
+    def tell(
+        self,
+        commands: Sequence[Command],
+        *,
+        reads: bool = False,
+        seconds: float = COMMAND_SECONDS,
+    ) -> list[Any]:
+        """As `ask`, with a ReplyError in the place of each answer that is one."""
+        deadline = time.monotonic() + seconds
+        wire = self.take(deadline)
+        try:
+            replies = wire.exchange(
+                b"".join(command.packed() for command in commands), len(commands), deadline
+            )
+            replies = self.mend(wire, commands, replies, deadline)
+        except Lost as lost:
+            raise self.lost(lost, reads=reads) from lost
+        finally:
+            self.give(wire)
+        return replies
+
+    def mend(
+        self, wire: Wire, commands: Sequence[Command], replies: list[Any], deadline: float
+    ) -> list[Any]:
+        """Send again what was refused for a reason that passes, nothing of it having been done."""
+        pause = _FIRST_PAUSE
+        while refusals := [at for at, reply in enumerate(replies) if _passes(reply)]:
+            if any(replies[at].code != "NOSCRIPT" for at in refusals):
+                if time.monotonic() + pause >= deadline:
+                    break
+                # Not a secret: it keeps many clients from coming back at once.
+                time.sleep(pause * random.uniform(0.5, 1.0))
+                pause = min(2 * pause, _LAST_PAUSE)
+            data = b"".join(_again(commands[at], replies[at]) for at in refusals)
+            for at, reply in zip(
+                refusals, wire.exchange(data, len(refusals), deadline), strict=True
+            ):
+                replies[at] = reply
+        if any(isinstance(reply, ReplyError) and reply.code == "READONLY" for reply in replies):
+            wire.cut()  # the primary is elsewhere now, and a new connection finds it
+        return replies
+
+    def lost(self, lost: Lost, *, reads: bool) -> AnyjobError:
+        """The error of ours for a connection that broke."""
+        if not self.is_open:
+            return Misuse(_CLOSED)
+        if lost.sent and not reads:
+            return Uncertain(
+                f"{self.location.shown} {lost.why}; what it was asked may have been done or not"
+            )
+        return unreachable(self.location, lost.why)
+
+    def take(self, deadline: float) -> Wire:
+        """A connection for the caller alone, until `give`."""
+        self.check_open()
+        while True:
+            try:
+                wire = self._idle.pop()
+            except IndexError:
+                break
+            # A server that was restarted meanwhile has closed its end: nothing may be sent there,
+            # or nobody could know whether it arrived.
+            if wire.is_whole and wire.is_idle():
+                return wire
+            self.end(wire)
+        wire = self._connected(deadline)
+        with self._guard:
+            if self.is_open:
+                self._wires.add(wire)
+                return wire
+        wire.close()
+        raise Misuse(_CLOSED)
+
+    def give(self, wire: Wire) -> None:
+        """Give a connection back."""
+        if wire.is_whole and self.is_open:
+            self._idle.append(wire)
+        else:
+            self.end(wire)
+
+    def end(self, wire: Wire) -> None:
+        """Close a connection that nobody uses any more."""
+        with self._guard:
+            self._wires.discard(wire)
+        wire.close()
+
+    # Whether all is as it was
+
+    def check_epoch(self) -> None:
+        """Report it if the server lost all that it held."""
+        self._notice(self.do(*self._epoch_words(), reads=True))
+
+    def _connected(self, deadline: float) -> Wire:
+        wire = Wire(self.location, max(0.01, min(COMMAND_SECONDS, deadline - time.monotonic())))
+        try:
+            # Whoever answers here may be another server than before, or one without its data.
+            [found] = wire.exchange(pack(self._epoch_words()), 1, deadline)
+        except Lost as lost:
+            wire.close()
+            raise unreachable(self.location, lost.why) from lost
+        if not isinstance(found, ReplyError):  # what is refused now is refused to the caller too
+            self._notice(found)
+        return wire
+
+    def _epoch_words(self) -> tuple[Word, ...]:
+        return (b"SET", self.keys.epoch, self._next_epoch, b"NX", b"GET")
+
+    def _notice(self, found: bytes | None) -> None:
+        """Take note of the epoch that was there, None if there was none and ours is there now."""
+        now = self._next_epoch if found is None else found
+        was, self._epoch = self._epoch, now
+        if found is None:
+            self._next_epoch = secrets.token_hex(8).encode()
+        if was not in (b"", now):
+            self._listed.clear()
+            if self.report is not None:
+                self.report("store.reset_detected", {"server": self.location.shown})
+
+    # What everybody needs to know
+
+    def now(self) -> bytes:
+        """The clock as scripts take it: empty for the server's own."""
+        if self._clock is None:
+            return b""
+        wall, steady = self._clock.time(), self._clock.monotonic()
+        return b"%d:%d" % (round(wall * 1_000_000), round(steady * 1_000_000))
+
+    def wall(self) -> float:
+        """Seconds since the epoch, by the clock that scripts go by."""
+        if self._clock is not None:
+            return self._clock.time()
+        seconds, microseconds = self.do(b"TIME", reads=True)
+        return int(seconds) + int(microseconds) / 1_000_000
+
+    def listing(self, names: Iterable[str]) -> list[Command]:
+        """What puts those of these queues into the list of all that may not stand there; `listed`
+        says that it was done.
+        """
+        new = [name for name in names if name not in self._listed]
+        return [Plain((b"SADD", self.keys.names, *new))] if new else []
+
+    def listed(self, names: Iterable[str]) -> None:
+        self._listed.update(names)
+
+    def queues(self) -> list[str]:
+        """Every queue that ever stood in the list."""
+        return sorted(name.decode() for name in self.do(b"SMEMBERS", self.keys.names, reads=True))
+
+
+def _passes(reply: Any) -> bool:
+    return isinstance(reply, ReplyError) and (reply.code == "NOSCRIPT" or reply.code in PASSING)
+
+
+def _again(command: Command, error: ReplyError) -> bytes:
+    if error.code == "NOSCRIPT" and isinstance(command, Call):
+        return command.packed_whole()
+    return command.packed()
+
+
+_CLOSED = "this redis:// object is not open; call open() first, and nothing after close()"
+_FORKED = (
+    "this redis:// object was opened before a fork, and a forked child must not use its"
+    " connections; open another one in the child"
+)

@@ -1,0 +1,169 @@
+"""What a redis:// URL says: which server, as whom, and the few options there are.
+
+redis://user:password@host:6379/0, rediss:// for TLS, unix:///path/to/socket?db=0.
+"""
+
+from __future__ import annotations
+
+import math
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
+
+import msgspec
+
+from anyjob.core.errors import ConfigurationError
+from anyjob.core.names import suggestion
+
+_SCHEMES = ("redis", "rediss", "unix")
+_TLS_OPTIONS = ("ca", "cert", "key")
+_OPTIONS = ("db", "dedup_window", "allow_eviction", "fsync", *_TLS_OPTIONS)
+_POLICIES = (
+    "allkeys-lru", "allkeys-lfu", "allkeys-random", "allkeys-lrm", "volatile-lru", "volatile-lfu",
+    "volatile-lrm", "volatile-random", "volatile-ttl",
+)  # fmt: skip
+_PORT = 6379
+DEDUP_WINDOW = 60.0
+
+
+class Location(msgspec.Struct, frozen=True):
+    """Where the jobs are, and as whom to ask for them."""
+
+    host: str = "localhost"
+    port: int = _PORT
+    #: The socket's path, in place of host and port.
+    path: str = ""
+    db: int = 0
+    user: str | None = None
+    password: str | None = None
+    tls: bool = False
+    #: Files in PEM: who signed the server's certificate (empty: the system's list), our own
+    #: certificate and its key.
+    ca: str = ""
+    cert: str = ""
+    key: str = ""
+    #: Seconds for which the id of a finished job is remembered; 0: not at all.
+    dedup_window: float = DEDUP_WINDOW
+    #: The one policy besides noeviction that the server may have.
+    allow_eviction: str = ""
+    #: Whether the operator says that the server has `appendfsync always`, which no server tells to
+    #: those who have no right to CONFIG.
+    fsync: bool = False
+
+    def __repr__(self) -> str:
+        return f"<Location {self.shown}>"
+
+    @property
+    def shown(self) -> str:
+        """The server, without anything that is secret."""
+        if self.path:
+            return f"unix://{self.path}?db={self.db}"
+        scheme = "rediss" if self.tls else "redis"
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{scheme}://{host}:{self.port}/{self.db}"
+
+
+def parse_url(url: str) -> Location:
+    """Read a URL. Raises ConfigurationError, which shows no value of it: one may be a password."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError as error:
+        raise ConfigurationError(
+            "the redis:// URL cannot be read: its port is no number from 0 to 65535, or a bracket"
+            " or a character of the password is not written as %XX"
+        ) from error
+    if parts.scheme not in _SCHEMES:
+        raise ConfigurationError(
+            f"expected a URL like redis://localhost:6379/0, got {parts.scheme!r}"
+        )
+    if parts.fragment:
+        raise ConfigurationError(
+            f"the {parts.scheme}:// URL has a '#'; write %23 if it belongs to the password"
+        )
+    options = _options_of(parts)
+    is_socket = parts.scheme == "unix"
+    if is_socket and (parts.hostname or not parts.path.strip("/")):
+        raise ConfigurationError(
+            "the unix:// URL names no socket; write unix:///run/redis/redis.sock, three slashes"
+        )
+    tls = parts.scheme == "rediss"
+    _check_tls(options, tls=tls)
+    return Location(
+        host=parts.hostname or "localhost",
+        port=_PORT if port is None else port,
+        path=unquote(parts.path) if is_socket else "",
+        db=_db_of(parts, options),
+        user=unquote(parts.username) if parts.username else None,
+        password=unquote(parts.password) if parts.password else None,
+        tls=tls,
+        ca=options.get("ca", ""),
+        cert=options.get("cert", ""),
+        key=options.get("key", ""),
+        dedup_window=_window_of(options),
+        allow_eviction=_choice(options, "allow_eviction", _POLICIES),
+        fsync=bool(_choice(options, "fsync", ("always",))),
+    )
+
+
+def _options_of(parts: SplitResult) -> dict[str, str]:
+    options: dict[str, str] = {}
+    for name, value in parse_qsl(parts.query, keep_blank_values=True):
+        if name not in _OPTIONS:
+            raise ConfigurationError(
+                f"no option {name!r} for {parts.scheme}://{suggestion(name, _OPTIONS)}"
+            )
+        if name in options:
+            raise ConfigurationError(
+                f"expected {name} once in a {parts.scheme}:// URL, got it twice"
+            )
+        options[name] = value
+    return options
+
+
+def _db_of(parts: SplitResult, options: dict[str, str]) -> int:
+    path = "" if parts.scheme == "unix" else parts.path.strip("/")
+    if path and "db" in options:
+        raise ConfigurationError("the redis:// URL has two databases; leave ?db= out")
+    text = path or options.get("db") or "0"
+    if not text.isdecimal() or not text.isascii() or len(text) > 6:
+        raise ConfigurationError(
+            "expected the database in the redis:// URL to be a number, as in redis://localhost/0,"
+            " got something else"
+        )
+    return int(text)
+
+
+def _window_of(options: dict[str, str]) -> float:
+    text = options.get("dedup_window")
+    if text is None:
+        return DEDUP_WINDOW
+    try:
+        window = float(text)
+    except ValueError:
+        window = math.nan
+    if not (window == 0 or 1 <= window <= 86400):
+        raise ConfigurationError(
+            "expected dedup_window in the redis:// URL to be 0 or from 1 to 86400 seconds, got"
+            " something else"
+        )
+    return window
+
+
+def _choice(options: dict[str, str], name: str, choices: tuple[str, ...]) -> str:
+    value = options.get(name, "")
+    if name in options and value not in choices:
+        raise ConfigurationError(
+            f"expected {name} in the redis:// URL to be {' or '.join(choices)}, got something else"
+        )
+    return value
+
+
+def _check_tls(options: dict[str, str], *, tls: bool) -> None:
+    given = [name for name in _TLS_OPTIONS if name in options]
+    if given and not tls:
+        raise ConfigurationError(
+            f"the redis:// URL has {given[0]!r}, which TLS alone needs; write rediss://"
+        )
+    if ("cert" in options) != ("key" in options):
+        raise ConfigurationError(
+            "the rediss:// URL needs both cert and key for a client's certificate, or neither"
+        )

@@ -1,0 +1,112 @@
+"""One connection to a server: bytes out, replies in, every call by its deadline."""
+
+from __future__ import annotations
+
+import select
+import socket
+import ssl
+import time
+from contextlib import suppress
+from typing import Any
+
+from anyjob.backends.redis.dial import dial
+from anyjob.backends.redis.errors import Lost
+from anyjob.backends.redis.resp import NOTHING, reader
+from anyjob.backends.redis.url import Location
+
+_READ = 64 * 1024
+
+
+class Wire:
+    """A connection. One thread at a time uses it; `cut` is for any."""
+
+    def __init__(self, location: Location, seconds: float) -> None:
+        """Connect, within about `seconds`; raises an error of ours."""
+        self._connection = dial(location, seconds)
+        # From here on, redis-py's own reading would cost more than the server's work.
+        self._socket: Any = self._connection._sock  # noqa: SLF001 - it has no other door
+        self._reader = reader()
+        self.is_whole = True
+
+    def send(self, data: bytes, deadline: float) -> None:
+        """Send bytes; raises Lost."""
+        try:
+            self._socket.settimeout(max(0.001, deadline - time.monotonic()))
+            self._socket.sendall(data)
+        except (OSError, ValueError) as error:
+            raise self._broken(error) from error
+
+    def receive(self, deadline: float) -> Any:
+        """The next reply; raises Lost."""
+        reply = self._next()
+        while reply is NOTHING:
+            self._read(deadline)
+            reply = self._next()
+        return reply
+
+    def exchange(self, data: bytes, replies: int, deadline: float) -> list[Any]:
+        """Send commands and return their replies; raises Lost."""
+        self.send(data, deadline)
+        return [self.receive(deadline) for _ in range(replies)]
+
+    def wait(self, seconds: float, alarm: int) -> bool:
+        """Wait until something has come, or until `alarm` can be read; whether it is the first."""
+        if self._socket is None:
+            raise Lost("the connection was cut", sent=True)
+        if getattr(self._socket, "pending", int)():
+            return True
+        poll = select.poll()
+        try:
+            poll.register(self._socket, select.POLLIN)
+            poll.register(alarm, select.POLLIN)
+            ready = poll.poll(max(0.0, seconds) * 1000)
+            return any(number != alarm for number, _ in ready)
+        except (OSError, ValueError) as error:
+            raise self._broken(error) from error
+
+    def is_idle(self) -> bool:
+        """Whether the server still holds its end, as far as can be told without asking it."""
+        try:
+            self._socket.settimeout(0)
+            self._socket.recv(1)
+        except (BlockingIOError, ssl.SSLWantReadError):
+            return True
+        except (OSError, ValueError):
+            pass
+        return False  # its end, or what nobody asked for
+
+    def cut(self) -> None:
+        """End it, also under a call that waits in another thread."""
+        self.is_whole = False
+        with suppress(OSError, ValueError):  # the other end may have been faster
+            self._socket.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        """End it and give its descriptor back."""
+        self.cut()
+        self._connection.disconnect()
+
+    def _next(self) -> Any:
+        try:
+            return self._reader.gets()
+        except ValueError as error:
+            raise self._broken(error) from error
+
+    def _read(self, deadline: float) -> None:
+        try:
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise TimeoutError
+            self._socket.settimeout(left)
+            data = self._socket.recv(_READ)
+        except (OSError, ValueError) as error:
+            raise self._broken(error) from error
+        if not data:
+            raise self._broken(None)
+        self._reader.feed(data)
+
+    def _broken(self, error: Exception | None) -> Lost:
+        self.is_whole = False
+        if isinstance(error, TimeoutError):
+            return Lost("did not answer in time", sent=True)
+        return Lost("ended the connection", sent=True)

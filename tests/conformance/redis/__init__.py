@@ -1,0 +1,1 @@
+"""The Redis backend and store under the conformance suite."""
