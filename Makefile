@@ -8,7 +8,11 @@
 #
 # BACKEND and QUICK reach the programs as environment variables, as make hands them on. Beside these: venv,
 # test-pythons (unit and conformance tests on the other Pythons found), test-engine (the tests of the conformance suite
-# itself), certify (the zoo at twenty seeds, the full tier on each backend), format, clean.
+# itself), certify (the zoo at twenty seeds, the full tier on each backend), servers (what the tests start), format,
+# clean.
+
+# Private servers; nothing of the machine's is installed or started.
+export PATH := $(CURDIR)/.servers/bin:$(PATH)
 
 PYTHON = .venv/bin/python
 PYTEST = $(PYTHON) -m pytest
@@ -23,11 +27,11 @@ CERTIFIED = $(addprefix tests/conformance/,wire/test_certified.py test_filebox.p
 ZOO = tests/conformance/zoo
 ENGINE = $(addprefix tests/conformance/,engine history machines wire test_filebox_deaths.py test_filebox_trouble.py)
 
-.PHONY: demo test check docs bench venv certify format clean \
+.PHONY: demo test check docs bench venv servers certify format clean \
 	test-unit test-conformance test-certified test-zoo test-engine test-programs test-typing test-acceptance \
 	test-docs test-wheel test-pythons
 
-demo: .venv/.complete
+demo: .venv/.complete $(if $(filter redis,$(BACKEND)),.servers/.complete)
 	@$(PYTHON) -m examples.shop
 
 test: test-unit test-conformance test-certified test-zoo test-programs
@@ -39,16 +43,18 @@ check: .venv/.complete
 	.venv/bin/lint-imports
 	$(PYTEST) tests/typing
 
-docs: .venv/.complete
+docs: .venv/.complete .servers/.complete
 	$(PYTHON) scripts/conformance_matrix.py
 	$(PYTHON) -m sphinx --fail-on-warning --keep-going --fresh-env --jobs auto docs docs/_build/html
 
-bench: .venv/.complete
+bench: .venv/.complete .servers/.complete
 	$(PYTHON) -m benchmarks
 
 venv: .venv/.complete
 
-test-unit: .venv/.complete
+servers: .servers/.complete
+
+test-unit: .venv/.complete .servers/.complete
 	@rm -f .coverage .coverage.*
 	$(PYTEST) tests/unit $(PARALLEL) --cov --cov-report=
 	$(PYTHON) -m coverage report --include='anyjob/core/*' --fail-under=100
@@ -59,38 +65,38 @@ test-conformance: test-unit
 		--cov --cov-append --cov-report=
 	$(PYTHON) scripts/coverage_floors.py
 
-test-certified: .venv/.complete
+test-certified: .venv/.complete .servers/.complete
 	$(PYTEST) $(CERTIFIED) $(WAITING)
 
-test-zoo: .venv/.complete
+test-zoo: .venv/.complete .servers/.complete
 	$(PYTEST) $(ZOO) $(WAITING)
 
 test-engine: .venv/.complete
 	$(PYTEST) $(ENGINE) $(addprefix --ignore=,$(CERTIFIED)) $(WAITING) --timeout=1800
 
 # What starts programs: the longest first.
-test-programs: .venv/.complete
+test-programs: .venv/.complete .servers/.complete
 	$(PYTEST) tests/wheel tests/docs tests/typing tests/acceptance $(WAITING)
 
 test-typing: .venv/.complete
 	$(PYTEST) tests/typing
 
-test-acceptance: .venv/.complete
+test-acceptance: .venv/.complete .servers/.complete
 	$(PYTEST) tests/acceptance $(PARALLEL)
 
-test-docs: .venv/.complete
+test-docs: .venv/.complete .servers/.complete
 	$(PYTEST) tests/docs $(PARALLEL)
 
 test-wheel: .venv/.complete
 	$(PYTEST) tests/wheel
 
-test-pythons: .venv/.complete
+test-pythons: .venv/.complete .servers/.complete
 	@scripts/test_pythons.sh
 
 # The longer tier: the zoo at twenty seeds, and the full tier on each backend. Tests read CERTIFY; tests/conftest.py gives
 # Hypothesis its profile.
 certify: export CERTIFY = 1
-certify: .venv/.complete
+certify: .venv/.complete .servers/.complete
 	$(PYTEST) $(ZOO) $(WAITING) --timeout=1800
 	$(PYTHON) scripts/conformance_matrix.py --tier full
 
@@ -99,9 +105,12 @@ format: .venv/.complete
 	$(PYTHON) -m ruff check --fix .
 
 clean:
-	rm -rf .venv .venv-* .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .servers .venv .venv-* .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	rm -rf build dist docs/_build out
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.servers/.complete: scripts/servers.sh
+	@scripts/servers.sh .servers
 
 .venv/.complete: pyproject.toml scripts/venv.sh
 	@scripts/venv.sh .venv dev

@@ -18,11 +18,13 @@ from anyjob.conformance.engine.report import Report, read_json
 
 REPORTS = Path("build/conformance")
 SOURCES = (Path("anyjob"), Path("tests/conformance"), Path("examples/filebox"))
+KINDS = (".py", ".lua", ".toml")
 PAGE = Path("docs/reference/certified-backends.md")
 #: By the name of the report: the harness.
 HARNESSES = {
     "memory": "tests.conformance.test_memory:MemoryHarness",
     "sqlite": "tests.conformance.test_sqlite:SQLiteHarness",
+    "redis": "tests.conformance.redis.harness:RedisHarness",
 }
 #: Those that only the longer tier certifies; their reports are shown where they are fresh.
 MORE = {
@@ -62,7 +64,8 @@ def main() -> int:
 def digest() -> str:
     """What tells this commit's sources from another's."""
     found = hashlib.sha256()
-    for path in sorted(path for folder in SOURCES for path in folder.rglob("*.py")):
+    paths = (path for folder in SOURCES for path in folder.rglob("*") if path.suffix in KINDS)
+    for path in sorted(paths):
         found.update(path.as_posix().encode())
         found.update(path.read_bytes())
     return found.hexdigest()

@@ -30,5 +30,6 @@ for version in $supported; do
     if [ ! -e "$dir/.complete" ] || [ -n "$(find pyproject.toml -newer "$dir/.complete")" ]; then
         scripts/venv.sh "$dir" test "$python"
     fi
-    "$dir/bin/python" -m pytest tests/unit tests/conformance/test_memory.py tests/conformance/test_sqlite.py -n 2 -q
+    "$dir/bin/python" -m pytest tests/unit tests/conformance/test_memory.py tests/conformance/test_sqlite.py \
+        tests/conformance/redis -n 2 -q
 done

@@ -2,10 +2,14 @@
 
 import os
 import signal
+from pathlib import Path
 
 from hypothesis import settings
 
 pytest_plugins = ["tests.skips", "tests.conformance.zoo.table"]
+
+# The servers that `make servers` put here come first, whoever started the tests.
+os.environ["PATH"] = f"{Path(__file__).parents[1] / '.servers' / 'bin'}:{os.environ['PATH']}"
 
 # A shell starts what runs in its background with Ctrl-C ignored, and so would every program that
 # a test starts and interrupts.

@@ -19,6 +19,8 @@ class Chosen:
     url: str
     #: Whether worker processes can share it; else the worker lives in the demo itself.
     processes: bool
+    #: Whether the demo starts the server, and stops it in the middle of the day.
+    is_started: bool = False
 
 
 def choose(given: str, out: Path) -> Chosen:
@@ -29,6 +31,7 @@ def choose(given: str, out: Path) -> Chosen:
     started = {
         "sqlite": Chosen("sqlite", f"sqlite:///{quote(str(out / 'jobs.db'))}", processes=True),
         "memory": Chosen("memory", "memory://", processes=False),
+        "redis": Chosen("redis", "redis://127.0.0.1", processes=True, is_started=True),
     }
     if given not in started:
         raise UnknownBackend(

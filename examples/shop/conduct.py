@@ -70,6 +70,16 @@ def killed_worker_lost_nothing(evidence: Evidence) -> Iterator[str]:
             yield f"{story.job.task} of {story.job.about}: unfinished since worker {pid} was killed"
 
 
+def server_died_in_the_middle(evidence: Evidence) -> Iterator[str]:
+    """A server of the demo's own was killed after some of the runs and before others."""
+    if not evidence.asked.is_started:
+        return
+    runs = [run for story in evidence.history.stories.values() for run in story.runs]
+    died = [event.at for event in evidence.history.restarts]
+    if not any(min(died) < run.started for run in runs if died):
+        yield f"the {evidence.asked.backend} server was not killed while there was work left"
+
+
 def premium_went_first(evidence: Evidence) -> Iterator[str]:
     """Of orders that are too few of a plan, nothing is asked: the report says so."""
     if too_few(evidence):

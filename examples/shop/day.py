@@ -10,9 +10,10 @@ from examples.shop.corrections import corrected
 from examples.shop.history import History
 from examples.shop.intake import check_queues, hand_in
 from examples.shop.interruption import Interruption
-from examples.shop.journal import Journal, Killed, Revived
+from examples.shop.journal import Journal, Killed, Restarted, Revived
 from examples.shop.letters import CommandLine, Desk, Letter, Program
 from examples.shop.progress import Display
+from examples.shop.redis_server import RedisServer
 from examples.shop.tasks import jobs
 from examples.shop.watch import Watch
 from examples.shop.work import Work
@@ -26,8 +27,11 @@ KILL_AFTER = 0.25
 class Day:
     """The steps, and what they share."""
 
-    def __init__(self, work: Work, shown: Display, interruption: Interruption) -> None:
+    def __init__(
+        self, work: Work, shown: Display, interruption: Interruption, server: RedisServer | None
+    ) -> None:
         self._work = work
+        self._server = server
         self._shown = shown
         self._journal = Journal(work.out)
         self._watch = Watch(self._journal, shown, interruption)
@@ -40,6 +44,7 @@ class Day:
             self._shown.say(f"{WORKERS} workers started: {', '.join(map(str, workers.pids))}")
             count = self._hand_in()
             self._kill_one(workers, count)
+            self._restart_server(count)
             self._mind_letters(CommandLine())
             self._finish(count)
             workers.close()
@@ -69,6 +74,15 @@ class Day:
         self._journal.write(Killed(at=time.time(), pid=victim))
         held = len(self._watch.history.held_by(victim))
         self._shown.say(f"worker {victim} killed with SIGKILL, {held} jobs begun and not ended")
+
+    def _restart_server(self, count: int) -> None:
+        """Kill the server, if it is the demo's own, under the workers that use it."""
+        if self._server is None:
+            return
+        self._watch.until("half of the jobs", lambda history: done(history) >= count / 2)
+        self._server.crash_and_restart()
+        self._journal.write(Restarted(at=time.time()))
+        self._shown.say("redis-server killed with SIGKILL and started again on its file")
 
     def _is_caught(self, workers: Workers, pid: int) -> bool:
         """Freeze a worker, and let it go unless the journal shows that it runs jobs."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import ExitStack
 
 from rich.console import Console
 
@@ -11,6 +12,7 @@ from examples.shop.frame_maker import frame_maker
 from examples.shop.interruption import Interruption
 from examples.shop.mail_server import mail_server
 from examples.shop.progress import display
+from examples.shop.redis_server import RedisServer
 from examples.shop.settings import Settings
 from examples.shop.work import Work
 
@@ -25,13 +27,16 @@ def run(work: Work, backend: Chosen, console: Console, interruption: Interruptio
         mail_server(work.out / "mail") as smtp,
         frame_maker(work.out / "supplier") as supplier,
         display(console) as shown,
+        ExitStack() as stack,
     ):
+        server = stack.enter_context(RedisServer(work.out / "redis")) if backend.is_started else None
+        url = server.url if server else backend.url
         settings = Settings(work.out, next(iter(work.photos)).parent, smtp, supplier)
-        os.environ.update(settings.as_environment() | {"SHOP_BACKEND": backend.url})
+        os.environ.update(settings.as_environment() | {"SHOP_BACKEND": url})
         # The tasks are told of their backend while they are imported, so not before.
         from examples.shop.day import Day
 
-        day = Day(work, shown, interruption)
+        day = Day(work, shown, interruption, server)
         if backend.processes:
             day.on_worker_processes()
         else:

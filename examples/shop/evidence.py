@@ -24,6 +24,8 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     processes: bool
     #: Width and height in pixels of each photograph, by file name.
     photos: dict[str, tuple[int, int]]
+    #: Whether the demo started the server itself, which it then also kills once.
+    is_started: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,11 @@ class Evidence:
 def note_input(work: Work, backend: Chosen, orders: Path) -> None:
     """Keep what a run was given, so that the input may change or vanish afterwards."""
     sizes = {photo.name: size for photo, size in work.photos.items()}
-    asked = Asked(backend=backend.name, processes=backend.processes, photos=sizes)
+    asked = Asked(
+        backend=backend.name,
+        processes=backend.processes,
+        photos=sizes,
+        is_started=backend.is_started,
+    )
     (work.out / "asked.json").write_bytes(msgspec.json.format(msgspec.json.encode(asked)))
     shutil.copyfile(orders, work.out / "orders.csv")

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from examples.shop.journal import AnyEvent, Ended, Enqueued, Killed, Revived, Started
+from examples.shop.journal import AnyEvent, Ended, Enqueued, Killed, Restarted, Revived, Started
 
 
 @dataclass(slots=True)
@@ -75,6 +75,7 @@ class History:
     def __init__(self) -> None:
         self.stories: dict[str, Story] = {}
         self.killed: list[Killed] = []
+        self.restarts: list[Restarted] = []
         # A worker may start a job before the shop has noted that it was accepted.
         self._early: dict[str, list[Run]] = {}
 
@@ -92,6 +93,8 @@ class History:
                     self.stories[event.job].revivals += 1
                 case Killed():
                     self.killed.append(event)
+                case Restarted():
+                    self.restarts.append(event)
 
     @property
     def strangers(self) -> list[str]:

@@ -61,13 +61,17 @@ class Killed(Event, frozen=True, kw_only=True):
     pid: int
 
 
+class Restarted(Event, frozen=True, kw_only=True):
+    """The server that holds the jobs was killed, and started again."""
+
+
 class Revived(Event, frozen=True, kw_only=True):
     """A dead letter was edited and sent on its way again."""
 
     job: str
 
 
-AnyEvent = Enqueued | Started | Ended | Killed | Revived
+AnyEvent = Enqueued | Started | Ended | Killed | Restarted | Revived
 _decoder = msgspec.json.Decoder(AnyEvent)
 
 

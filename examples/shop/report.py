@@ -62,6 +62,7 @@ def remarks(evidence: Evidence) -> list[str]:
         "waits in seconds, from when a job could have begun to when it did",
         who_went_first(evidence),
         *killed(evidence),
+        *restarted(evidence),
         f"counted from the files, the mails and the journal in {evidence.out}",
     ]
 
@@ -86,6 +87,16 @@ def killed(evidence: Evidence) -> list[str]:
         f"worker {event.pid} was killed with {len(evidence.history.held_by(event.pid))} jobs begun,"
         f" which others began again {time_lost(evidence, event):.1f} s later"
         for event in evidence.history.killed
+    ]
+
+
+def restarted(evidence: Evidence) -> list[str]:
+    """What was done before the server was killed, and after."""
+    runs = [run for story in evidence.history.stories.values() for run in story.runs]
+    return [
+        f"the {evidence.asked.backend} server was killed and started again when"
+        f" {sum(run.started < event.at for run in runs)} of {len(runs)} runs had begun"
+        for event in evidence.history.restarts
     ]
 
 

@@ -15,6 +15,7 @@ CHECKS = (
     conduct.nothing_was_early,
     conduct.letters_were_revived,
     conduct.killed_worker_lost_nothing,
+    conduct.server_died_in_the_middle,
     conduct.premium_went_first,
 )
 

@@ -218,16 +218,21 @@ class RedisConsumer(Consumer):
         if waiting:
             commands.append(self._marker_call(limits, wait))
         commands.append(fetch)
-        wire.send(b"".join(command.packed() for command in commands), deadline)
+        wire.send(b"".join(command.packed() for command in commands), len(commands), deadline)
         replies = [wire.receive(deadline) for _ in sent.commands]
-        if replies:
-            replies = self._link.mend(wire, sent.commands, replies, deadline)
+        is_refused = any(isinstance(reply, ReplyError) for reply in replies)
+        if is_refused:
+            self._sound()  # they go again as soon as what was sent behind them is answered
+        else:
             self._answer(lot, sent, replies)
         if waiting:
             deadline = self._await(wire, wait)
             # UNBLOCKED, which a failover says, is as good as a marker.
             wire.receive(deadline)
-        [reply] = self._link.mend(wire, [fetch], [wire.receive(deadline)], deadline)
+        reply = wire.receive(deadline)
+        if is_refused:
+            self._answer(lot, sent, self._link.mend(wire, sent.commands, replies, deadline))
+        [reply] = self._link.mend(wire, [fetch], [reply], deadline)
         if isinstance(reply, ReplyError):
             raise refused(self._link.location, reply)
         return self._taken(reply, token)

@@ -26,10 +26,12 @@ class Wire:
         # From here on, redis-py's own reading would cost more than the server's work.
         self._socket: Any = self._connection._sock  # noqa: SLF001 - it has no other door
         self._reader = reader()
-        self.is_whole = True
+        self._awaited = 0
+        self._is_whole = True
 
-    def send(self, data: bytes, deadline: float) -> None:
-        """Send bytes; raises Lost."""
+    def send(self, data: bytes, replies: int, deadline: float) -> None:
+        """Send commands that bring so many replies; raises Lost."""
+        self._awaited += replies
         try:
             self._socket.settimeout(max(0.001, deadline - time.monotonic()))
             self._socket.sendall(data)
@@ -42,11 +44,12 @@ class Wire:
         while reply is NOTHING:
             self._read(deadline)
             reply = self._next()
+        self._awaited -= 1
         return reply
 
     def exchange(self, data: bytes, replies: int, deadline: float) -> list[Any]:
         """Send commands and return their replies; raises Lost."""
-        self.send(data, deadline)
+        self.send(data, replies, deadline)
         return [self.receive(deadline) for _ in range(replies)]
 
     def wait(self, seconds: float, alarm: int) -> bool:
@@ -64,6 +67,11 @@ class Wire:
         except (OSError, ValueError) as error:
             raise self._broken(error) from error
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether it may be used again: nothing broke it, and no reply is left on it."""
+        return self._is_whole and not self._awaited
+
     def is_idle(self) -> bool:
         """Whether the server still holds its end, as far as can be told without asking it."""
         try:
@@ -77,7 +85,7 @@ class Wire:
 
     def cut(self) -> None:
         """End it, also under a call that waits in another thread."""
-        self.is_whole = False
+        self._is_whole = False
         with suppress(OSError, ValueError):  # the other end may have been faster
             self._socket.shutdown(socket.SHUT_RDWR)
 
@@ -106,7 +114,7 @@ class Wire:
         self._reader.feed(data)
 
     def _broken(self, error: Exception | None) -> Lost:
-        self.is_whole = False
+        self._is_whole = False
         if isinstance(error, TimeoutError):
             return Lost("did not answer in time", sent=True)
         return Lost("ended the connection", sent=True)
