@@ -29,7 +29,8 @@ def run(work: Work, backend: Chosen, console: Console, interruption: Interruptio
         display(console) as shown,
         ExitStack() as stack,
     ):
-        server = stack.enter_context(RedisServer(work.out / "redis")) if backend.is_started else None
+        starting = RedisServer(work.out / "redis") if backend.is_started else None
+        server = None if starting is None else stack.enter_context(starting)
         url = server.url if server else backend.url
         settings = Settings(work.out, next(iter(work.photos)).parent, smtp, supplier)
         os.environ.update(settings.as_environment() | {"SHOP_BACKEND": url})

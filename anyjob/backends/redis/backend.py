@@ -31,6 +31,7 @@ from anyjob.backends.redis.scripts import (
     MAINTAIN,
     PURGE,
     REVIVE,
+    Call,
     Command,
     Plain,
     Script,
@@ -118,17 +119,14 @@ class RedisBackend(Backend):
         check_envelopes(jobs, max_batch=MAX_BATCH, max_payload=MAX_PAYLOAD, known_queues=())
         if not jobs:
             return []
-        queues = list(dict.fromkeys(job.queue for job in jobs))
-        numbers = {name: number for number, name in enumerate(queues, 1)}
-        count, words = runs(jobs, numbers)
+        queues = {job.queue for job in jobs}
         commands = self._link.listing(queues)
         try:
-            replies = self._link.ask([*commands, self._link.call(ENQUEUE, queues, [count, *words])])
+            answers = self._link.ask([*commands, self._storing(jobs, queues)])[-1]
         except Uncertain as error:
             raise EnqueueUncertain(str(error), jobs) from error
         if commands:
             self._link.listed(queues)
-        answers = replies[-1]
         return [_receipt(job, answer) for job, answer in zip(jobs, answers, strict=True)]
 
     def consume(self, queues: Sequence[QueueShare], *, lease: float, worker: str) -> Consumer:
@@ -271,6 +269,19 @@ class RedisBackend(Backend):
         self._facts = read_facts(self._link.do(b"INFO", reads=True))
         check_fit(self._facts, self._link.location)
         self.capabilities = capabilities_of(self._facts, self._link.location)
+
+    def _storing(self, jobs: Sequence[Envelope], queues: set[str]) -> Call:
+        """The script that stores these jobs: the lean one, if they are as most jobs are."""
+        first = jobs[0]
+        if len(queues) == 1 and all(
+            job.due is None and job.unique is None and job.priority == first.priority
+            for job in jobs
+        ):
+            words = [word for job in jobs for word in (job.id, job.body)]
+            return self._link.ready_call(first.queue, first.priority, words)
+        names = sorted(queues)
+        count, words = runs(jobs, {name: number for number, name in enumerate(names, 1)})
+        return self._link.call(ENQUEUE, names, [count, *words])
 
     def _check_open(self) -> None:
         if not self._opened:

@@ -10,6 +10,7 @@ _OF_A_QUEUE = (
 _WAKE = _OF_A_QUEUE.index("wake")
 _FLAGS = _OF_A_QUEUE.index("flags")
 _JOBS = _OF_A_QUEUE.index("jobs")
+_FOR_READY = [_OF_A_QUEUE.index(name) for name in ("jobs", "ended", "seen0", "seen1", "wake")]
 
 
 class Keys:
@@ -18,6 +19,7 @@ class Keys:
     def __init__(self, namespace: str) -> None:
         self._namespace = namespace
         self._queues: dict[str, tuple[bytes, ...]] = {}
+        self._ready: dict[tuple[str, int], tuple[bytes, ...]] = {}
         #: The names of all queues, and what tells whether the data are still those of before.
         self.names = f"{namespace}:queues".encode()
         self.epoch = f"{namespace}:epoch".encode()
@@ -29,6 +31,18 @@ class Keys:
             stem = f"{self._namespace}:{{{queue}}}:"
             keys = tuple((stem + name).encode() for name in _OF_A_QUEUE)
             self._queues[queue] = keys
+        return keys
+
+    def for_ready(self, queue: str, priority: int) -> tuple[bytes, ...]:
+        """Those that jobs of one priority need which are ready at once."""
+        name = (queue, priority)
+        keys = self._ready.get(name)
+        if keys is None:
+            all_keys = self.of(queue)
+            keys = self._ready[name] = (
+                *(all_keys[at] for at in _FOR_READY),
+                all_keys[-1 - priority],
+            )
         return keys
 
     def wake(self, queue: str) -> bytes:

@@ -14,7 +14,7 @@ from typing import Any
 from anyjob.backends.redis.errors import PASSING, Lost, refused, unreachable
 from anyjob.backends.redis.keys import Keys
 from anyjob.backends.redis.resp import ReplyError, Word, pack
-from anyjob.backends.redis.scripts import Call, Command, Plain, Script
+from anyjob.backends.redis.scripts import ENQUEUE_READY, Call, Command, Plain, Script
 from anyjob.backends.redis.url import Location
 from anyjob.backends.redis.wire import Wire
 from anyjob.core.clock import Clock
@@ -24,6 +24,9 @@ from anyjob.core.errors import AnyjobError, BackendError, Misuse
 COMMAND_SECONDS = 5.0
 #: Pauses before a refusal that passes is met again.
 _FIRST_PAUSE, _LAST_PAUSE = 0.01, 0.2
+
+#: A connection that was used within so many seconds is taken to be open still.
+_FRESH = 0.02
 
 Report = Callable[[str, Mapping[str, Any]], None]
 
@@ -112,6 +115,11 @@ class Link:
         )
         return Call(script, keys, [self.now(), self._window, *args])
 
+    def ready_call(self, queue: str, priority: int, words: Sequence[Word]) -> Call:
+        """ENQUEUE_READY of one queue and priority."""
+        keys = self.keys.for_ready(queue, priority)
+        return Call(ENQUEUE_READY, keys, [self.now(), self._window, priority, *words])
+
     def run(self, script: Script, queue: str, *args: Word, reads: bool = False) -> Any:
         """The answer of one script to one queue."""
         return self.ask([self.call(script, [queue], args)], reads=reads)[0]
@@ -194,7 +202,7 @@ class Link:
                 break
             # A server that was restarted meanwhile has closed its end: nothing may be sent there,
             # or nobody could know whether it arrived.
-            if wire.is_whole and wire.is_idle():
+            if wire.is_whole and (wire.was_used_since(time.monotonic() - _FRESH) or wire.is_idle()):
                 return wire
             self.end(wire)
         wire = self._connected(deadline)

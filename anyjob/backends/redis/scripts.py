@@ -60,6 +60,7 @@ class Plain(msgspec.Struct, frozen=True):
 Command = Call | Plain
 
 _JOBS = ("clock", "prelude")
+ENQUEUE_READY = script("clock", "enqueue_ready", may_fill=True)
 ENQUEUE = script(*_JOBS, "put", "enqueue", may_fill=True)
 FETCH = script(*_JOBS, "fetch")
 SETTLE = script(*_JOBS, "put", "settle")

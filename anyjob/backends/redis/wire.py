@@ -27,13 +27,15 @@ class Wire:
         self._socket: Any = self._connection._sock  # noqa: SLF001 - it has no other door
         self._reader = reader()
         self._awaited = 0
+        self._used = 0.0
         self._is_whole = True
 
     def send(self, data: bytes, replies: int, deadline: float) -> None:
         """Send commands that bring so many replies; raises Lost."""
         self._awaited += replies
+        self._used = now = time.monotonic()
         try:
-            self._socket.settimeout(max(0.001, deadline - time.monotonic()))
+            self._socket.settimeout(max(0.001, deadline - now))
             self._socket.sendall(data)
         except (OSError, ValueError) as error:
             raise self._broken(error) from error
@@ -46,6 +48,10 @@ class Wire:
             reply = self._next()
         self._awaited -= 1
         return reply
+
+    def was_used_since(self, then: float) -> bool:
+        """Whether a command was sent since then, by the monotonic clock."""
+        return self._used > then
 
     def exchange(self, data: bytes, replies: int, deadline: float) -> list[Any]:
         """Send commands and return their replies; raises Lost."""
