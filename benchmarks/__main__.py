@@ -28,6 +28,13 @@ MEASUREMENTS = (
     "wakeup",
     "delayed",
     "kills",
+    "redis_enqueue",
+    "redis_drain",
+    "redis_latency",
+    "redis_io",
+    "redis_idle",
+    "redis_memory",
+    "redis_kills",
 )
 
 
