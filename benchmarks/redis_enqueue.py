@@ -9,28 +9,75 @@ from typing import Any
 
 from anyjob.core.draft import Draft
 from benchmarks.bare import AT_ONCE
+from benchmarks.peers.field import Comparison, Field, field, own_row
 from benchmarks.result import Result, Target
 from benchmarks.server import empty, server
 from benchmarks.settings import Settings
-from benchmarks.sides import Figures, Side, alternate, column, ratios
+from benchmarks.sides import Figures, Side, alternate_leniently, column, ratios
 from benchmarks.spin import awake
 from benchmarks.tasks import application, task
 
+_ONE = Comparison(
+    measurement="redis_enqueue",
+    label="one",
+    title="Redis: enqueue one by one",
+    unit="jobs/s",
+)
+_MANY = Comparison(
+    measurement="redis_enqueue",
+    label="many",
+    title="Redis: enqueue many at once",
+    unit="jobs/s",
+)
+_BARE = (
+    ("one", "bare", "`enqueue` one by one", "a bare redis-py loop", 0.8),
+    ("alone", "bare_alone", "`aenqueue` one by one", "a bare redis.asyncio loop", 0.9),
+    ("hundred", "bare_hundred", f"`aenqueue` {AT_ONCE} at once", "a bare gather of as many", 3.0),
+)
+
 
 def measure(settings: Settings) -> list[Result]:
-    """Enqueue by the product and by bare loops in turn."""
+    """Enqueue by anyjob, by bare loops and by the peers in turn."""
+    peers = field(settings)
     with server(settings.folder) as url, awake():
-        rounds = alternate(_sides(url, _seconds(settings)), settings.rounds)
-    return [result for each in _COMPARED for result in _compared(rounds, *each)]
+        given = {"url": url, "seconds": _seconds(settings)}
+        theirs = _theirs(peers, {**given, "folder": str(settings.folder)})
+        rounds = alternate_leniently(_ours(given) | theirs, settings.rounds, theirs)
+    figures = rounds.figures
+    return [
+        *(result for each in _BARE for result in _beside_bare(figures, *each)),
+        peers.ratio(
+            _ONE,
+            rounds,
+            figures["one"],
+            "Redis: `enqueue` one by one, times the best peer's that acknowledges late",
+            "one_by_peer",
+            Target("least", 1),
+        ),
+        peers.ratio(
+            _MANY,
+            rounds,
+            figures["many"],
+            "Redis: `enqueue_many`, times the best bulk of a peer",
+            "many_by_peer",
+            Target("least", 8),
+            among=lambda _: True,
+        ),
+        own_row(_ONE, figures["one"], "`enqueue`"),
+        own_row(_ONE, figures["alone"], "`aenqueue`"),
+        *peers.rows(_ONE, rounds),
+        own_row(_MANY, figures["many"], "`enqueue_many`"),
+        own_row(_MANY, figures["hundred"], f"`aenqueue`, {AT_ONCE} at once"),
+        *peers.rows(_MANY, rounds, "has no call for many"),
+    ]
 
 
 def _seconds(settings: Settings) -> float:
     """Shorter than a drain: nothing has to start, and memory is filled."""
-    return 0.4 if settings.is_quick else 3.0
+    return 0.4 if settings.is_quick else 2.0
 
 
-def _sides(url: str, seconds: float) -> dict[str, Side]:
-    given = {"url": url, "seconds": seconds}
+def _ours(given: dict[str, Any]) -> dict[str, Side]:
     return {
         "one": Side("benchmarks.redis_enqueue:one", given),
         "bare": Side("benchmarks.bare:enqueue", given),
@@ -42,34 +89,30 @@ def _sides(url: str, seconds: float) -> dict[str, Side]:
     }
 
 
-_COMPARED = (
-    ("one", "bare", "`enqueue` one by one", "a bare redis-py loop", 0.8),
-    ("alone", "bare_alone", "`aenqueue` one by one", "a bare redis.asyncio loop", 0.9),
-    ("hundred", "bare_hundred", f"`aenqueue` {AT_ONCE} at once", "a bare gather of as many", 3.0),
-)
+def _theirs(peers: Field, given: dict[str, Any]) -> dict[str, Side]:
+    many = peers.sides(_MANY, "enqueue", lambda each: each.has_bulk, **given, how="many")
+    return peers.sides(_ONE, "enqueue", **given, how="one") | many
 
 
-def _compared(
-    rounds: dict[str, list[Figures]], ours: str, bare: str, title: str, loop: str, target: float
+def _beside_bare(
+    figures: dict[str, list[Figures]], ours: str, bare: str, title: str, loop: str, target: float
 ) -> list[Result]:
-    rate = column(rounds[ours], "rate")
-    limit = column(rounds[bare], "rate")
+    limit = column(figures[bare], "rate")
     return [
         Result(
             measurement="redis_enqueue",
             figure=f"{ours}_by_bare",
-            title=f"Redis: {title}, part of the rate of {loop} over the same script",
+            title=f"Redis: {title}, of the rate of {loop} over the same script",
             unit="x",
-            samples=ratios(rate, limit),
+            samples=ratios(column(figures[ours], "rate"), limit),
             target=Target("least", target),
-            seen={"bare_jobs_per_second": limit},
         ),
         Result(
             measurement="redis_enqueue",
-            figure=ours,
-            title=f"Redis: {title}",
+            figure=bare,
+            title=f"Redis: {loop} over the script that ships",
             unit="jobs/s",
-            samples=rate,
+            samples=limit,
         ),
     ]
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from typing import Any
 
+from benchmarks.peers.field import Comparison, field, own_row
 from benchmarks.processes import worker
 from benchmarks.quantile import quantile
 from benchmarks.result import Result, Target
 from benchmarks.server import server
 from benchmarks.settings import Settings
-from benchmarks.sides import Figures, Side, alternate, column
+from benchmarks.sides import Figures, Side, alternate_leniently, column
 from benchmarks.slots import Slots
 from benchmarks.spin import awake
 from benchmarks.stage import stage
@@ -23,29 +25,60 @@ FIRST = 10
 CALM = 1.0
 
 
+_PERCENTILES = {
+    name: Comparison(
+        measurement="redis_latency",
+        # They share the rounds, and so the names of the sides.
+        label="lag",
+        title=f"Redis: from the call of enqueue to the job, every {1000 * GAP:g} ms, {name}",
+        unit="ms",
+        of=name,
+        is_less_better=True,
+    )
+    for name in ("p50", "p95", "p99")
+}
+_TARGETS = {"p50": Target("most", 0.6), "p95": None, "p99": Target("most", 4.0)}
+
+
 def measure(settings: Settings) -> list[Result]:
-    """Enqueue single jobs, 20 ms apart."""
-    jobs = 60 if settings.is_quick else 200
+    """Enqueue single jobs, 20 ms apart, by anyjob and by the peers in turn."""
+    peers = field(settings)
     with server(settings.folder) as url, awake():
-        given = {"url": url, "folder": str(settings.folder), "jobs": jobs}
-        rounds = alternate(
-            {"anyjob": Side("benchmarks.redis_latency:side", given)}, settings.rounds
-        )
-    ours = rounds["anyjob"]
+        given: dict[str, Any] = {
+            "url": url,
+            "folder": str(settings.folder),
+            "jobs": 60 if settings.is_quick else 200,
+        }
+        theirs = peers.sides(_PERCENTILES["p50"], "latency", **given)
+        ours = {"anyjob": Side("benchmarks.redis_latency:side", given)}
+        rounds = alternate_leniently(ours | theirs, settings.rounds, theirs)
+    figures = rounds.figures["anyjob"]
     return [
-        _result(name, column(ours, name), target)
-        for name, target in (("p50", 0.6), ("p95", None), ("p99", 4.0))
+        *(_result(each, figures) for each in _PERCENTILES.values()),
+        peers.ratio(
+            _PERCENTILES["p50"],
+            rounds,
+            figures,
+            "Redis: the same, p50, of the best peer's that acknowledges late",
+            "p50_by_peer",
+            Target("most", 1),
+        ),
+        *(
+            row
+            for each in _PERCENTILES.values()
+            for row in (own_row(each, figures, "32 slots"), *peers.rows(each, rounds))
+        ),
     ]
 
 
-def _result(name: str, samples: list[float], target: float | None) -> Result:
+def _result(comparison: Comparison, figures: list[Figures]) -> Result:
     return Result(
         measurement="redis_latency",
-        figure=name,
-        title=f"Redis: from the call of `enqueue` to the job, every {1000 * GAP:g} ms, {name}",
+        figure=comparison.of,
+        title=comparison.title,
         unit="ms",
-        samples=samples,
-        target=None if target is None else Target("most", target),
+        samples=column(figures, comparison.of),
+        target=_TARGETS[comparison.of],
     )
 
 
