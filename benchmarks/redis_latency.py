@@ -22,7 +22,7 @@ GAP = 0.02
 #: Jobs before those that count: they import, connect and load scripts.
 FIRST = 10
 #: Seconds from the first of them to the rest, for a worker that has just started to settle down.
-CALM = 1.0
+CALM = 0.5
 
 
 _PERCENTILES = {
@@ -47,7 +47,7 @@ def measure(settings: Settings) -> list[Result]:
         given: dict[str, Any] = {
             "url": url,
             "folder": str(settings.folder),
-            "jobs": 60 if settings.is_quick else 200,
+            "jobs": 60 if settings.is_quick else 120,
         }
         theirs = peers.sides(_PERCENTILES["p50"], "latency", **given)
         ours = {"anyjob": Side("benchmarks.redis_latency:side", given)}

@@ -117,8 +117,9 @@ def _contenders(lines: Sequence[Line]) -> list[str]:
 
 
 def described(contender: Contender) -> str:
-    """Its name, and how it was run."""
-    return f"{contender.name}, {contender.setting}" if contender.setting else contender.name
+    """Its name and version, and how it was run."""
+    name = f"{contender.name} {contender.version}".strip()
+    return f"{name}, {contender.setting}" if contender.setting else name
 
 
 def _goal(target: Target | None) -> str:

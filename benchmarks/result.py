@@ -35,6 +35,7 @@ class Contender(msgspec.Struct, frozen=True, kw_only=True):
     """Whose figure it is, where several job queues stand side by side."""
 
     name: str
+    version: str = ""
     #: How it was run, such as "64 threads".
     setting: str = ""
     #: Before a job runs, so that it is lost with its worker, or after.

@@ -61,16 +61,16 @@ class Field(msgspec.Struct):
         print(f"  {name} is left out: {_last_line(failure)}", flush=True)
         self.failures[name] = failure
 
-    def rows(self, comparison: Comparison, rounds: Rounds, absent: str = "") -> list[Result]:
-        """What each peer reached, or why it did not: `absent` of those that were not to run."""
-        return [
-            _row(
-                comparison,
-                rounds.figures.get(_side(comparison, name), []),
-                self._contender(comparison, name, rounds, absent),
-            )
-            for name in self.concurrency
-        ]
+    def rows(self, comparison: Comparison, rounds: Rounds) -> list[Result]:
+        """What each peer of the comparison reached, or why it did not."""
+        found = []
+        for name in self.concurrency:
+            side = _side(comparison, name)
+            failure = self.failures.get(name) or rounds.failures.get(side, "")
+            figures = rounds.figures.get(side, [])
+            if figures or failure:
+                found.append(_row(comparison, figures, self._contender(name, failure)))
+        return found
 
     def best(
         self,
@@ -112,17 +112,13 @@ class Field(msgspec.Struct):
             target=target,
         )
 
-    def _contender(
-        self, comparison: Comparison, name: str, rounds: Rounds, absent: str
-    ) -> Contender:
-        side = _side(comparison, name)
-        failure = self.failures.get(name) or rounds.failures.get(side, "")
-        if not failure and side not in rounds.figures:
-            failure = absent
+    def _contender(self, name: str, failure: str) -> Contender:
+        known = peer(name)
         return Contender(
             name=name,
-            setting=peer(name).setting(self.concurrency[name]),
-            acknowledges=peer(name).acknowledges,
+            version=at_home(known).version(known.package) if name in self.peers else "",
+            setting=known.setting(self.concurrency[name]),
+            acknowledges=known.acknowledges,
             failure=_last_line(failure),
         )
 

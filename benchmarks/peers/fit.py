@@ -11,6 +11,8 @@ from benchmarks.sides import MARGIN, Side, SideFailed, run
 #: No-op jobs that one value is tried with.
 TRIAL = 2_000
 _SHORT_TRIAL = 500
+#: How many peers drain with two worker processes as well.
+WITH_TWO = 2
 
 
 def fit_peers(
@@ -18,21 +20,20 @@ def fit_peers(
 ) -> dict[str, Side]:
     """Sides for the drain by one worker process, each with what suits it best, and by two.
 
-    By two drain those alone that reach half of the best late rate with one: no other could come to
-    be the best with two.
+    By two drain those late ones alone that were fastest with one, because a round of each takes
+    its time.
     """
     rates = _tried(peers, settings, given)
-    late = [rate for name, rate in rates.items() if peers.peers[name].acknowledges == "late"]
-    enough = max(late, default=0.0) / 2
-    seconds = settings.seconds
+    late = [name for name in rates if peers.peers[name].acknowledges == "late"]
+    fastest = sorted(late, key=lambda name: rates[name])[-WITH_TWO:]
     sides: dict[str, Side] = {}
-    for comparison, workers in ((one, 1), (two, 2)):
-        for name, side in peers.sides(comparison, "drain", **given, workers=workers).items():
-            rate = rates[name.partition(": ")[2]]
-            is_late = peers.peers[name.partition(": ")[2]].acknowledges == "late"
-            if workers == 1 or (is_late and rate >= enough):
-                jobs = int(MARGIN * rate * seconds * workers)
-                sides[name] = Side(side.target, {**side.arguments, "jobs": jobs})
+    for comparison, workers, names in ((one, 1, list(rates)), (two, 2, fastest)):
+        for side_name, side in peers.sides(comparison, "drain", **given).items():
+            name = str(side.arguments["name"])
+            if name in names:
+                jobs = int(MARGIN * rates[name] * settings.seconds * workers)
+                arguments = {**side.arguments, "jobs": jobs, "workers": workers}
+                sides[side_name] = Side(side.target, arguments)
     return sides
 
 

@@ -32,6 +32,7 @@ class Home(msgspec.Struct, frozen=True):
     def program(self, name: str) -> Path:
         return self.folder / "bin" / name
 
+    @cache  # noqa: B019 - there are a handful of homes, and they stay
     def version(self, package: str) -> str:
         """What pip installed of a package."""
         program = f"import importlib.metadata as m; print(m.version({package!r}))"

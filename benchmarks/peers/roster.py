@@ -32,6 +32,11 @@ class Peer(msgspec.Struct, frozen=True, kw_only=True):
     is_quick: bool = False
     variables: dict[str, str] = {}
 
+    @property
+    def package(self) -> str:
+        """The package whose version tells which one it is."""
+        return self.packages[0].partition("[")[0]
+
     def worker(self, concurrency: int, number: int, url: str) -> list[str]:
         """The command of one worker process."""
         return self.command.format(concurrency=concurrency, number=number, url=url).split()
@@ -81,7 +86,7 @@ PEERS = (
         command="dramatiq benchmarks.peers.dramatiq -p 1 -t {concurrency}",
         acknowledges="late",
         counts="thread",
-        sweep=(64, 8, 32),
+        sweep=(64, 16),
         is_quick=True,
     ),
     Peer(
