@@ -10,6 +10,7 @@ from typing import Any
 from anyjob.core.draft import Draft
 from benchmarks.bare import AT_ONCE
 from benchmarks.peers.field import Comparison, Field, field, own_row
+from benchmarks.peers.roster import Peer
 from benchmarks.result import Result, Target
 from benchmarks.server import empty, server
 from benchmarks.settings import Settings
@@ -61,15 +62,19 @@ def measure(settings: Settings) -> list[Result]:
             "Redis: `enqueue_many`, times the best bulk of a peer",
             "many_by_peer",
             Target("least", 8),
-            among=lambda _: True,
+            among=_has_bulk,
         ),
         own_row(_ONE, figures["one"], "`enqueue`"),
         own_row(_ONE, figures["alone"], "`aenqueue`"),
         *peers.rows(_ONE, rounds),
         own_row(_MANY, figures["many"], "`enqueue_many`"),
         own_row(_MANY, figures["hundred"], f"`aenqueue`, {AT_ONCE} at once"),
-        *peers.rows(_MANY, rounds),
+        *peers.rows(_MANY, rounds, _has_bulk),
     ]
+
+
+def _has_bulk(peer: Peer) -> bool:
+    return peer.has_bulk
 
 
 def _seconds(settings: Settings) -> float:
@@ -90,7 +95,7 @@ def _ours(given: dict[str, Any]) -> dict[str, Side]:
 
 
 def _theirs(peers: Field, given: dict[str, Any]) -> dict[str, Side]:
-    many = peers.sides(_MANY, "enqueue", lambda each: each.has_bulk, **given, how="many")
+    many = peers.sides(_MANY, "enqueue", _has_bulk, **given, how="many")
     return peers.sides(_ONE, "enqueue", **given, how="one") | many
 
 

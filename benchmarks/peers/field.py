@@ -61,10 +61,17 @@ class Field(msgspec.Struct):
         print(f"  {name} is left out: {_last_line(failure)}", flush=True)
         self.failures[name] = failure
 
-    def rows(self, comparison: Comparison, rounds: Rounds) -> list[Result]:
+    def rows(
+        self,
+        comparison: Comparison,
+        rounds: Rounds,
+        among: Callable[[Peer], bool] = lambda _: True,
+    ) -> list[Result]:
         """What each peer of the comparison reached, or why it did not."""
         found = []
         for name in self.concurrency:
+            if not among(peer(name)):
+                continue
             side = _side(comparison, name)
             failure = self.failures.get(name) or rounds.failures.get(side, "")
             figures = rounds.figures.get(side, [])
