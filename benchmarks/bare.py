@@ -37,17 +37,18 @@ _PRIORITY, _BODY = slice(0, 1), slice(7, None)
 
 
 class Loop(msgspec.Struct):
-    """The keys of anyjob's default queue in one server."""
+    """The keys of one of anyjob's queues in one server."""
 
     url: str
     keys: Keys
+    queue: str = DEFAULT_QUEUE
 
     @classmethod
-    def at(cls, url: str) -> Loop:
+    def at(cls, url: str, queue: str = DEFAULT_QUEUE) -> Loop:
         with client(url) as server:
             for script in (ENQUEUE_READY, FETCH, SETTLE):
                 server.script_load(script.text)
-        return cls(url, Keys("anyjob"))
+        return cls(url, Keys("anyjob"), queue)
 
     def body(self) -> bytes:
         """The body of a job, as anyjob stores it; the server is left empty."""
@@ -59,7 +60,7 @@ class Loop(msgspec.Struct):
 
     def stores(self) -> Iterator[tuple[Any, ...]]:
         """The arguments of EVALSHA that store a job each."""
-        keys = self.keys.for_ready(DEFAULT_QUEUE, DEFAULT_PRIORITY)
+        keys = self.keys.for_ready(self.queue, DEFAULT_PRIORITY)
         body = self.body()
         start = (ENQUEUE_READY.sha, len(keys), *keys, *_HEAD, DEFAULT_PRIORITY)
         for number in count():
@@ -80,7 +81,7 @@ class Loop(msgspec.Struct):
         return self._call(SETTLE, words)
 
     def _call(self, script: Script, words: Any) -> Call:
-        return Call(script, self.keys.of(DEFAULT_QUEUE), [*_HEAD, *words])
+        return Call(script, self.keys.of(self.queue), [*_HEAD, *words])
 
 
 def enqueue(url: str, seconds: float) -> Figures:

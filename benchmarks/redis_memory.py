@@ -8,6 +8,7 @@ from typing import Any
 import redis
 
 from anyjob.backends.redis.keys import Keys
+from anyjob.backends.redis.scripts import Call
 from anyjob.core.options import DEFAULT_QUEUE
 from benchmarks.bare import LOT, Loop
 from benchmarks.delayed import growth_on
@@ -18,6 +19,7 @@ from benchmarks.tasks import application, task
 
 #: Ready jobs of the queue that a full one is compared with.
 FEW = 1_000
+_BESIDE = "beside"
 #: Lots of 100 that are fetched from each.
 FETCHES = 50
 _BODY = slice(7, None)
@@ -33,9 +35,8 @@ def measure(settings: Settings) -> list[Result]:
         growth = growth_on(settings, "redis_memory", "Redis", url)
         queued, claims = [], []
         for _ in range(rounds):
-            few = _claim_cost(url, FEW)
             queued.append(_beyond(url, ready))
-            claims.append(_claim_cost(url, ready, is_filled=True) / few)
+            claims.append(_claim(url))
     return [
         _bytes(
             "ready", f"Redis: memory of a ready job beyond its envelope, of {ready}", queued, 160
@@ -49,7 +50,7 @@ def measure(settings: Settings) -> list[Result]:
         Result(
             measurement="redis_memory",
             figure="claim",
-            title=f"Redis: the server's time to lease a job of {ready}, of that of {FEW}",
+            title=f"Redis: the time to lease one of {ready} jobs, of that for one of {FEW}",
             unit="x",
             samples=claims,
             target=Target("most", 1.2),
@@ -78,10 +79,9 @@ def _beyond(url: str, jobs: int, delay: float | None = None) -> float:
         return (_used(server) - before) / jobs - _envelope(server)
 
 
-def _fill(url: str, jobs: int, delay: float | None = None) -> None:
-    with application(url) as app:
-        noop = task(app, "noop")
-        filled = noop if delay is None else noop.using(delay=delay)
+def _fill(url: str, jobs: int, delay: float | None = None, queue: str = DEFAULT_QUEUE) -> None:
+    with application(url, [queue]) as app:
+        filled = task(app, "noop").using(queue=queue, delay=delay)
         app.enqueue_many(filled.job(number) for number in range(jobs))
 
 
@@ -96,24 +96,34 @@ def _envelope(server: redis.Redis) -> float:
     return statistics.mean(len(value[_BODY]) for value in some[1::2])
 
 
-def _claim_cost(url: str, jobs: int, *, is_filled: bool = False) -> float:
-    """The microseconds that the server needs to lease a job while about so many are ready."""
-    if not is_filled:
-        empty(url)
-        _fill(url, jobs)
-    loop, costs = Loop.at(url), []
+def _claim(url: str) -> float:
+    """What a job of the full queue costs the server to lease, of what one beside it costs.
+
+    Lots of both are fetched in turn, so that what else the machine does strikes both.
+    """
+    _fill(url, FEW, queue=_BESIDE)
+    queues = [Loop.at(url), Loop.at(url, _BESIDE)]
+    costs: list[list[int]] = [[], []]
     with client(url) as server:
         for token in range(1, FETCHES + 1):
-            before = _spent(server)
-            reply = server.execute_command(*_words(loop.fetch(token)))
-            costs.append((_spent(server) - before) / LOT)
-            server.execute_command(*_words(loop.settle(reply[4][3], reply[4][4], token)))
-            _fill(url, LOT)
-    return statistics.median(costs)
+            for loop, spent in zip(queues, costs, strict=True):
+                spent.append(_fetch(server, loop, token))
+                _fill(url, LOT, queue=loop.queue)
+    many, few = costs
+    return statistics.median(many) / statistics.median(few)
 
 
-def _words(call: Any) -> list[Any]:
-    return ["EVALSHA", call.script.sha, len(call.keys), *call.keys, *call.args]
+def _fetch(server: redis.Redis, loop: Loop, token: int) -> int:
+    """Lease a lot and settle it; the microseconds that the first took in the server."""
+    before = _spent(server)
+    ids, values = _run(server, loop.fetch(token))[4][3:5]
+    spent = _spent(server) - before
+    _run(server, loop.settle(ids, values, token))
+    return spent
+
+
+def _run(server: redis.Redis, call: Call) -> Any:
+    return server.evalsha(call.script.sha.decode(), len(call.keys), *call.keys, *call.args)
 
 
 def _spent(server: redis.Redis) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from anyjob import App
@@ -9,9 +10,9 @@ from anyjob.core.task import Task
 from benchmarks import bodies
 
 
-def application(url: str | None = None) -> App:
+def application(url: str | None = None, queues: Sequence[str] | None = None) -> App:
     """An application with every task; without `url`, of ANYJOB_BACKEND."""
-    app = App(url)
+    app = App(url, queues=queues)
     app.task(bodies.noop)
     app.task(bodies.async_noop)
     app.task(bodies.lag)
