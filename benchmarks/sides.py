@@ -94,10 +94,14 @@ def ratios(ours: Sequence[float], theirs: Sequence[float]) -> list[float]:
 
 
 def fitting(side: Side, settings: Settings, trial: int) -> Side:
-    """A side with as many `jobs` as fill the wanted time, by the `rate` of a trial of some."""
-    figures = run(_with_jobs(side, trial))
-    wanted = int(MARGIN * figures["rate"] * settings.seconds)
+    """A side with as many `jobs` as fill the wanted time, by a trial of some."""
+    wanted = int(MARGIN * speed(run(_with_jobs(side, trial))) * settings.seconds)
     return _with_jobs(side, max(trial, wanted))
+
+
+def speed(figures: Figures) -> float:
+    """How fast a trial shows a side to be, which is slower while it begins."""
+    return max(figures["rate"], figures.get("steady", 0.0))
 
 
 def _with_jobs(side: Side, jobs: int) -> Side:

@@ -64,6 +64,12 @@ class Slots:
                 raise RuntimeError(f"the worker ended with {worker.returncode} before its jobs")
             time.sleep(0.02)
 
+    def drain(self) -> dict[str, float]:
+        """The figures of a drain of all jobs; `steady` is the rate of the later half, by number."""
+        jobs = len(self)
+        rate = self.rate(0, jobs)
+        return {"rate": rate, "seconds": jobs / rate, "steady": self.rate(jobs // 2, jobs)}
+
     def rate(self, first: int, after: int) -> float:
         """Jobs a second from the earliest to the latest stamp among [first, after)."""
         stamps = [self[number] for number in range(first, after)]

@@ -155,7 +155,7 @@ def own_row(comparison: Comparison, figures: Sequence[Figures], setting: str = "
 def _row(comparison: Comparison, figures: Sequence[Figures], contender: Contender) -> Result:
     return Result(
         measurement=comparison.measurement,
-        figure=f"{comparison.label}: {contender.name}",
+        figure=f"{comparison.label} {comparison.of}: {contender.name} {contender.setting}".strip(),
         title=comparison.title,
         unit=comparison.unit,
         samples=column(figures, comparison.of),

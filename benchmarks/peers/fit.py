@@ -6,7 +6,7 @@ from typing import Any
 
 from benchmarks.peers.field import Comparison, Field
 from benchmarks.settings import Settings
-from benchmarks.sides import MARGIN, Side, SideFailed, run
+from benchmarks.sides import MARGIN, Side, SideFailed, run, speed
 
 #: No-op jobs that one value is tried with.
 TRIAL = 2_000
@@ -55,4 +55,4 @@ def _tried(peers: Field, settings: Settings, given: dict[str, Any]) -> dict[str,
 def _rate(name: str, concurrency: int, settings: Settings, given: dict[str, Any]) -> float:
     jobs = _SHORT_TRIAL if settings.is_quick else TRIAL
     arguments = {"name": name, "concurrency": concurrency, "jobs": jobs, **given}
-    return run(Side("benchmarks.peers.rounds:drain", arguments))["rate"]
+    return speed(run(Side("benchmarks.peers.rounds:drain", arguments)))

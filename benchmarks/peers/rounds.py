@@ -102,8 +102,7 @@ def drain(
         here.send("fill", task="noop", jobs=jobs, arguments=[])
         with here.workers(workers) as process:
             here.slots.wait_for(jobs, timeout=180, worker=process)
-        rate = here.slots.rate(0, jobs)
-        return {"rate": rate, "seconds": jobs / rate}
+        return here.slots.drain()
 
 
 def io(name: str, url: str, folder: str, concurrency: int, jobs: int) -> Figures:

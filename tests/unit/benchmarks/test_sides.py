@@ -40,6 +40,12 @@ def test_a_fitting_side_has_as_many_jobs_as_fill_the_time(settings: Settings) ->
     assert fitted.arguments["jobs"] >= 1000.0 * settings.seconds
 
 
+def test_a_fitting_side_goes_by_what_its_trial_reached_in_the_end(settings: Settings) -> None:
+    side = Side("builtins:dict", {"rate": 10.0, "steady": 1000.0})
+
+    assert fitting(side, settings, trial=10).arguments["jobs"] >= 1000.0 * settings.seconds
+
+
 def test_a_fitting_side_has_no_fewer_jobs_than_its_trial(settings: Settings) -> None:
     fitted = fitting(Side("builtins:dict", {"rate": 1.0}), settings, trial=10)
 
