@@ -10,6 +10,7 @@ from anyjob.backends.checks import check_edit, check_shares
 from anyjob.backends.redis import records
 from anyjob.backends.redis.consumer import RedisConsumer
 from anyjob.backends.redis.encode import milliseconds, runs
+from anyjob.backends.redis.endings import Endings
 from anyjob.backends.redis.facts import (
     MAX_BATCH,
     MAX_PAYLOAD,
@@ -58,8 +59,8 @@ from anyjob.core.state import WAITING, State
 
 #: Seconds after which maintenance wants to be called again at the latest, and at the earliest.
 _IDLE, _SOONEST = 5.0, 0.01
-#: Pauses between looks at jobs whose end somebody waits for.
-_FIRST_LOOK, _LAST_LOOK = 0.002, 0.25
+#: Whoever waits for a job looks so often, whatever they were told; and where nobody tells.
+_LOOK_SECONDS, _LOOK_ALONE = 5.0, 0.5
 _LOT = 500
 _BROWSABLE = frozenset({State.READY, State.SCHEDULED, State.LEASED, State.DEAD})
 
@@ -76,6 +77,7 @@ class RedisBackend(Backend):
         self._url = url
         self._namespace = checked_name(namespace, "a namespace")
         self._link = Link(parse_url(url), namespace, clock)
+        self._endings = Endings(self._link)
         self._opened = False
 
     def __repr__(self) -> str:
@@ -91,6 +93,7 @@ class RedisBackend(Backend):
     def close(self) -> None:
         if self._opened:
             self._opened = False
+            self._endings.close()
             self._link.close()
 
     def declare(self, queues: Collection[QueueSpec]) -> None:
@@ -193,15 +196,16 @@ class RedisBackend(Backend):
 
     def get(self, queue: str, ids: Sequence[str], wait: float = 0.0) -> list[JobRecord | None]:
         deadline = time.monotonic() + wait
-        pause = _FIRST_LOOK
-        while True:
-            found = self._find(queue, ids)
-            over = any(record is None or record.state.is_terminal for record in found)
-            left = deadline - time.monotonic()
-            if over or not ids or left <= 0:
-                return found
-            time.sleep(min(pause, left))
-            pause = min(2 * pause, _LAST_LOOK)
+        found = self._find(queue, ids)
+        if wait <= 0 or not ids or _has_ended(found):
+            return found
+        with self._endings.watching(queue, ids) as watch:
+            while True:
+                found = self._find(queue, ids)
+                left = deadline - time.monotonic()
+                if _has_ended(found) or left <= 0:
+                    return found
+                watch.wait(min(left, _LOOK_SECONDS if watch.is_told else _LOOK_ALONE))
 
     def cancel(self, queue: str, ids: Sequence[str], *, keep: float = 0.0) -> list[CancelResult]:
         check_seconds(keep, "keep")
@@ -277,8 +281,8 @@ class RedisBackend(Backend):
             job.due is None and job.unique is None and job.priority == first.priority
             for job in jobs
         ):
-            words = [word for job in jobs for word in (job.id, job.body)]
-            return self._link.ready_call(first.queue, first.priority, words)
+            pairs: list[Word] = [word for job in jobs for word in (job.id, job.body)]
+            return self._link.ready_call(first.queue, first.priority, pairs)
         names = sorted(queues)
         count, words = runs(jobs, {name: number for number, name in enumerate(names, 1)})
         return self._link.call(ENQUEUE, names, [count, *words])
@@ -332,6 +336,10 @@ class RedisBackend(Backend):
             (name, flags[0] is not None, flags[1] is not None, jobs > 0)
             for name, flags, jobs in zip(names, replies[::2], replies[1::2], strict=True)
         ]
+
+
+def _has_ended(found: Sequence[JobRecord | None]) -> bool:
+    return any(record is None or record.state.is_terminal for record in found)
 
 
 def _receipt(job: Envelope, answer: int | bytes) -> Receipt:

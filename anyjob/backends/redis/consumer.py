@@ -218,7 +218,8 @@ class RedisConsumer(Consumer):
         if waiting:
             commands.append(self._marker_call(limits, wait))
         commands.append(fetch)
-        wire.send(b"".join(command.packed() for command in commands), len(commands), deadline)
+        data = b"".join(command.packed() for command in commands)
+        deadline = wire.send(data, len(commands), deadline)
         replies = [wire.receive(deadline) for _ in sent.commands]
         is_refused = any(isinstance(reply, ReplyError) for reply in replies)
         if is_refused:

@@ -59,9 +59,13 @@ class Keys:
         """Where a marker wakes one consumer alone."""
         return f"{self._namespace}:{{{queue}}}:bell:{session:08x}".encode()
 
-    def ended(self, queue: str) -> bytes:
+    def over(self, queue: str) -> bytes:
         """The channel on which the ids of jobs that ended are told."""
         return f"{self._namespace}:{{{queue}}}:over".encode()
+
+    def queue_of(self, channel: bytes) -> str:
+        """The queue of such a channel."""
+        return channel.decode().split("{")[1].split("}")[0]
 
 
 class StateKeys:

@@ -27,6 +27,8 @@ _FIRST_PAUSE, _LAST_PAUSE = 0.01, 0.2
 
 #: A connection that was used within so many seconds is taken to be open still.
 _FRESH = 0.02
+#: One that was not used for so many seconds is closed.
+_KEPT = 10.0
 
 Report = Callable[[str, Mapping[str, Any]], None]
 
@@ -217,8 +219,20 @@ class Link:
         """Give a connection back."""
         if wire.is_whole and self.is_open:
             self._idle.append(wire)
+            self._thin_out()
         else:
             self.end(wire)
+
+    def _thin_out(self) -> None:
+        """Close one connection that a burst has left behind; the newest are used first."""
+        try:
+            oldest = self._idle.popleft()
+        except IndexError:
+            return
+        if oldest.was_used_since(time.monotonic() - _KEPT):
+            self._idle.appendleft(oldest)
+        else:
+            self.end(oldest)
 
     def end(self, wire: Wire) -> None:
         """Close a connection that nobody uses any more."""

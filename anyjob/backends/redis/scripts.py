@@ -74,6 +74,7 @@ PURGE = script(*_JOBS, "purge")
 REVIVE = script(*_JOBS, "revive")
 DISCARD = script(*_JOBS, "discard")
 MAINTAIN = script(*_JOBS, "maintain")
+LISTEN = script(*_JOBS, "listen")
 FLAG = script(*_JOBS, "flag")
 
 _STATE = ("clock", "store")

@@ -15,6 +15,10 @@ from anyjob.backends.redis.resp import NOTHING, reader
 from anyjob.backends.redis.url import Location
 
 _READ = 64 * 1024
+#: Bytes a second, at the least: what is large has more time, and what trickles has not.
+_SLOWEST = 4 * 1024 * 1024
+#: What has come is read in so many seconds.
+_ONE_READ = 1.0
 
 
 class Wire:
@@ -30,8 +34,12 @@ class Wire:
         self._used = 0.0
         self._is_whole = True
 
-    def send(self, data: bytes, replies: int, deadline: float) -> None:
-        """Send commands that bring so many replies; raises Lost."""
+    def send(self, data: bytes, replies: int, deadline: float) -> float:
+        """Send commands that bring so many replies; raises Lost.
+
+        Returns the deadline with the time that so much data may take.
+        """
+        deadline += len(data) / _SLOWEST
         self._awaited += replies
         self._used = now = time.monotonic()
         try:
@@ -39,15 +47,24 @@ class Wire:
             self._socket.sendall(data)
         except (OSError, ValueError) as error:
             raise self._broken(error) from error
+        return deadline
 
     def receive(self, deadline: float) -> Any:
         """The next reply; raises Lost."""
         reply = self._next()
         while reply is NOTHING:
-            self._read(deadline)
+            deadline += self._read(deadline) / _SLOWEST
             reply = self._next()
         self._awaited -= 1
         return reply
+
+    def arrived(self) -> list[Any]:
+        """Every reply that has come, of a connection that was found to have some; raises Lost."""
+        self._read(time.monotonic() + _ONE_READ)
+        found = []
+        while (reply := self._next()) is not NOTHING:
+            found.append(reply)
+        return found
 
     def was_used_since(self, then: float) -> bool:
         """Whether a command was sent since then, by the monotonic clock."""
@@ -55,7 +72,7 @@ class Wire:
 
     def exchange(self, data: bytes, replies: int, deadline: float) -> list[Any]:
         """Send commands and return their replies; raises Lost."""
-        self.send(data, replies, deadline)
+        deadline = self.send(data, replies, deadline)
         return [self.receive(deadline) for _ in range(replies)]
 
     def wait(self, seconds: float, alarm: int) -> bool:
@@ -106,7 +123,8 @@ class Wire:
         except ValueError as error:
             raise self._broken(error) from error
 
-    def _read(self, deadline: float) -> None:
+    def _read(self, deadline: float) -> int:
+        """Take what has come, and return how many bytes that was."""
         try:
             left = deadline - time.monotonic()
             if left <= 0:
@@ -118,6 +136,7 @@ class Wire:
         if not data:
             raise self._broken(None)
         self._reader.feed(data)
+        return len(data)
 
     def _broken(self, error: Exception | None) -> Lost:
         self._is_whole = False

@@ -18,4 +18,5 @@ many('ZREM', KEYS[DEAD], gone)
 many('HDEL', KEYS[JOBS], gone)
 many('HDEL', KEYS[META], gone)
 many('HDEL', KEYS[WHY], gone)
+tell_ended(gone)
 return { #gone, more }

@@ -205,6 +205,15 @@ local function recall(k, ids)
   return found
 end
 
+-- Tells which jobs ended, if somebody has said of late that they listen.
+local function tell_ended(ids)
+  local heard = #ids > 0 and call('HGET', KEYS[FLAGS], 'heard')
+  if heard and tonumber(heard) > steady then
+    -- Without the right to the channel, whoever waits looks by themselves.
+    redis.pcall('SPUBLISH', string.sub(KEYS[JOBS], 1, -5) .. 'over', table.concat(ids, '\n'))
+  end
+end
+
 -- Time
 
 -- Makes what is due ready, last of its priority; how many.

@@ -26,4 +26,5 @@ for first = 1, #ids, LOT do
   removed = removed + call('HDEL', KEYS[JOBS], unpack(ids, first, math.min(first + LOT - 1, #ids)))
 end
 many('HDEL', KEYS[META], ids)
+tell_ended(ids)
 return { removed, more }

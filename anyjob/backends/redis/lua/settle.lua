@@ -113,4 +113,6 @@ if next(metas) then many('HDEL', KEYS[META], gone) end
 many('ZREM', KEYS[LEASE], mine)
 many('HDEL', KEYS[OWN], mine)
 if #scheduled > 0 or next(by_order) or next(again) then arm(0) end
+for index = 1, #buried, 2 do gone[#gone + 1] = buried[index] end
+tell_ended(gone)
 return table.concat(answers)
