@@ -20,7 +20,7 @@ from anyjob.backends.redis.facts import (
     read_facts,
 )
 from anyjob.backends.redis.link import Link, Uncertain
-from anyjob.backends.redis.resp import Word
+from anyjob.backends.redis.resp import ReplyError, Word
 from anyjob.backends.redis.scripts import (
     BROWSE,
     CANCEL,
@@ -62,6 +62,8 @@ _IDLE, _SOONEST = 5.0, 0.01
 #: Whoever waits for a job looks so often, whatever they were told; and where nobody tells.
 _LOOK_SECONDS, _LOOK_ALONE = 5.0, 0.5
 _LOT = 500
+#: Replicas have so long to take what was enqueued, where the URL asks for them.
+_REPLICA_SECONDS = 1.0
 _BROWSABLE = frozenset({State.READY, State.SCHEDULED, State.LEASED, State.DEAD})
 
 
@@ -78,6 +80,9 @@ class RedisBackend(Backend):
         self._namespace = checked_name(namespace, "a namespace")
         self._link = Link(parse_url(url), namespace, clock)
         self._endings = Endings(self._link)
+        replicas = self._link.location.wait_replicas
+        wait = Plain((b"WAIT", replicas, milliseconds(_REPLICA_SECONDS)))
+        self._waits = [wait] if replicas else []
         self._opened = False
 
     def __repr__(self) -> str:
@@ -125,9 +130,13 @@ class RedisBackend(Backend):
         queues = {job.queue for job in jobs}
         commands = self._link.listing(queues)
         try:
-            answers = self._link.ask([*commands, self._storing(jobs, queues)])[-1]
+            replies = self._link.tell([*commands, self._storing(jobs, queues), *self._waits])
         except Uncertain as error:
             raise EnqueueUncertain(str(error), jobs) from error
+        self._link.check(replies[: len(commands) + 1])
+        if self._waits:
+            self._check_replicas(replies[-1], jobs)
+        answers = replies[len(commands)]
         if commands:
             self._link.listed(queues)
         return [_receipt(job, answer) for job, answer in zip(jobs, answers, strict=True)]
@@ -273,6 +282,16 @@ class RedisBackend(Backend):
         self._facts = read_facts(self._link.do(b"INFO", reads=True))
         check_fit(self._facts, self._link.location)
         self.capabilities = capabilities_of(self._facts, self._link.location)
+
+    def _check_replicas(self, reached: Any, jobs: Sequence[Envelope]) -> None:
+        wanted = self._link.location.wait_replicas
+        if isinstance(reached, ReplyError) or reached < wanted:
+            raise EnqueueUncertain(
+                f"the jobs are stored on {self._link.location.shown} and have not reached {wanted}"
+                f" replicas within {_REPLICA_SECONDS:g} s ({reached}); sending them again does no"
+                " harm",
+                jobs,
+            )
 
     def _storing(self, jobs: Sequence[Envelope], queues: set[str]) -> Call:
         """The script that stores these jobs: the lean one, if they are as most jobs are."""

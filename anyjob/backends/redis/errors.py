@@ -16,9 +16,7 @@ from anyjob.core.errors import (
 )
 
 #: Refusals that pass by themselves; nothing was done, so the same may be sent again.
-PASSING = frozenset(
-    {"LOADING", "BUSY", "READONLY", "MASTERDOWN", "TRYAGAIN", "CLUSTERDOWN", "NOREPLICAS"}
-)
+PASSING = frozenset({"LOADING", "BUSY", "MASTERDOWN", "TRYAGAIN", "CLUSTERDOWN", "NOREPLICAS"})
 
 _ADVICE = {
     "LOADING": "it is reading its data from disk; wait until it has",

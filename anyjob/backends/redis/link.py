@@ -9,6 +9,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from anyjob.backends.redis.errors import PASSING, Lost, refused, unreachable
@@ -18,7 +19,7 @@ from anyjob.backends.redis.scripts import ENQUEUE_READY, Call, Command, Plain, S
 from anyjob.backends.redis.url import Location
 from anyjob.backends.redis.wire import Wire
 from anyjob.core.clock import Clock
-from anyjob.core.errors import AnyjobError, BackendError, Misuse
+from anyjob.core.errors import AnyjobError, BackendError, BackendUnavailable, Misuse
 
 #: What a command may take, connecting included.
 COMMAND_SECONDS = 5.0
@@ -55,6 +56,8 @@ class Link:
         self._process = 0
         #: What tells the server's data from those of a server that was emptied.
         self._epoch = b""
+        #: The primary that sentinels named last.
+        self._server = ""
         self._next_epoch = secrets.token_hex(8).encode()
         #: Queues that are known to stand in the list of all.
         self._listed: set[str] = set()
@@ -137,10 +140,14 @@ class Link:
         or all of them only `reads`, `Uncertain` if nobody can know.
         """
         replies = self.tell(commands, reads=reads)
+        self.check(replies)
+        return replies
+
+    def check(self, replies: Sequence[Any]) -> None:
+        """Raise the error of the first reply that is one."""
         for reply in replies:
             if isinstance(reply, ReplyError):
                 raise refused(self.location, reply)
-        return replies
 
     def tell(
         self,
@@ -151,17 +158,30 @@ class Link:
     ) -> list[Any]:
         """As `ask`, with a ReplyError in the place of each answer that is one."""
         deadline = time.monotonic() + seconds
+        replies = self._tell(commands, deadline, reads=reads)
+        pause = _FIRST_PAUSE
+        while self.location.sentinels and (moved := _refused_by_replica(replies)):
+            # The primary is elsewhere by now, or soon will be; nothing of these was done.
+            if time.monotonic() + pause >= deadline:
+                break
+            time.sleep(pause)
+            pause = min(2 * pause, _LAST_PAUSE)
+            again = self._tell([commands[at] for at in moved], deadline, reads=reads)
+            for at, reply in zip(moved, again, strict=True):
+                replies[at] = reply
+        return replies
+
+    def _tell(self, commands: Sequence[Command], deadline: float, *, reads: bool) -> list[Any]:
         wire = self.take(deadline)
         try:
             replies = wire.exchange(
                 b"".join(command.packed() for command in commands), len(commands), deadline
             )
-            replies = self.mend(wire, commands, replies, deadline)
+            return self.mend(wire, commands, replies, deadline)
         except Lost as lost:
             raise self.lost(lost, reads=reads) from lost
         finally:
             self.give(wire)
-        return replies
 
     def mend(
         self, wire: Wire, commands: Sequence[Command], replies: list[Any], deadline: float
@@ -180,8 +200,9 @@ class Link:
                 refusals, wire.exchange(data, len(refusals), deadline), strict=True
             ):
                 replies[at] = reply
-        if any(isinstance(reply, ReplyError) and reply.code == "READONLY" for reply in replies):
-            wire.cut()  # the primary is elsewhere now, and a new connection finds it
+        if _refused_by_replica(replies):
+            wire.cut()
+            self._drop_idle()
         return replies
 
     def lost(self, lost: Lost, *, reads: bool) -> AnyjobError:
@@ -223,6 +244,12 @@ class Link:
         else:
             self.end(wire)
 
+    def _drop_idle(self) -> None:
+        """Close what leads to a server that is the primary no longer."""
+        while self._idle:
+            with suppress(IndexError):
+                self.end(self._idle.pop())
+
     def _thin_out(self) -> None:
         """Close one connection that a burst has left behind; the newest are used first."""
         try:
@@ -247,6 +274,18 @@ class Link:
         self._notice(self.do(*self._epoch_words(), reads=True))
 
     def _connected(self, deadline: float) -> Wire:
+        pause = _FIRST_PAUSE
+        while True:
+            try:
+                return self._connected_once(deadline)
+            except BackendUnavailable:
+                # While sentinels agree on another primary, the one they name is not there.
+                if not self.location.sentinels or time.monotonic() + pause >= deadline:
+                    raise
+            time.sleep(pause)
+            pause = min(2 * pause, _LAST_PAUSE)
+
+    def _connected_once(self, deadline: float) -> Wire:
         wire = Wire(self.location, max(0.01, min(COMMAND_SECONDS, deadline - time.monotonic())))
         try:
             # Whoever answers here may be another server than before, or one without its data.
@@ -254,9 +293,19 @@ class Link:
         except Lost as lost:
             wire.close()
             raise unreachable(self.location, lost.why) from lost
-        if not isinstance(found, ReplyError):  # what is refused now is refused to the caller too
+        if not isinstance(found, ReplyError):
             self._notice(found)
+        elif found.code == "READONLY" and self.location.sentinels:
+            wire.close()
+            raise refused(self.location, found)
+        # Whatever else is refused now is refused to the caller too.
+        self._notice_server(wire.address)
         return wire
+
+    def _notice_server(self, address: str) -> None:
+        was, self._server = self._server, address
+        if was not in ("", address) and self.report is not None:
+            self.report("backend.failover", {"from": was, "to": address})
 
     def _epoch_words(self) -> tuple[Word, ...]:
         return (b"SET", self.keys.epoch, self._next_epoch, b"NX", b"GET")
@@ -305,6 +354,14 @@ class Link:
 
 def _passes(reply: Any) -> bool:
     return isinstance(reply, ReplyError) and (reply.code == "NOSCRIPT" or reply.code in PASSING)
+
+
+def _refused_by_replica(replies: Sequence[Any]) -> list[int]:
+    return [
+        at
+        for at, reply in enumerate(replies)
+        if isinstance(reply, ReplyError) and reply.code == "READONLY"
+    ]
 
 
 def _again(command: Command, error: ReplyError) -> bytes:

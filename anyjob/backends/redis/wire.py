@@ -29,6 +29,8 @@ class Wire:
         self._connection = dial(location, seconds)
         # From here on, redis-py's own reading would cost more than the server's work.
         self._socket: Any = self._connection._sock  # noqa: SLF001 - it has no other door
+        #: Host and port, or the socket's path, that this connection found.
+        self.address = _address(self._connection)
         self._reader = reader()
         self._awaited = 0
         self._used = 0.0
@@ -143,3 +145,8 @@ class Wire:
         if isinstance(error, TimeoutError):
             return Lost("did not answer in time", sent=True)
         return Lost("ended the connection", sent=True)
+
+
+def _address(connection: Any) -> str:
+    path = getattr(connection, "path", None)
+    return str(path) if path else f"{connection.host}:{connection.port}"
