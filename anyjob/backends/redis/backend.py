@@ -58,7 +58,7 @@ from anyjob.core.seam import MAX_PAGE, check_count, check_envelopes, check_secon
 from anyjob.core.state import WAITING, State
 
 #: Seconds after which maintenance wants to be called again at the latest, and at the earliest.
-_IDLE, _SOONEST = 5.0, 0.01
+_IDLE, _SOONEST = 15.0, 0.01
 #: Whoever waits for a job looks so often, whatever they were told; and where nobody tells.
 _LOOK_SECONDS, _LOOK_ALONE = 5.0, 0.5
 _LOT = 500
@@ -105,15 +105,8 @@ class RedisBackend(Backend):
         names = sorted({checked_name(spec.name, "a queue's name") for spec in queues})
         self._check_open()
         if names:
-            self._link.ask(
-                [
-                    *self._link.listing(names),
-                    *(
-                        Plain((b"HSET", self._link.keys.flags(name), b"declared", 1))
-                        for name in names
-                    ),
-                ]
-            )
+            declaring = [self._link.call(FLAG, [name], [b"declared", b"1"]) for name in names]
+            self._link.ask([*self._link.listing(names), *declaring])
             self._link.listed(names)
 
     def enqueue(self, jobs: Sequence[Envelope], *, transaction: Any = None) -> list[Receipt]:

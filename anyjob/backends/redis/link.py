@@ -14,8 +14,16 @@ from typing import Any
 
 from anyjob.backends.redis.errors import PASSING, Lost, refused, unreachable
 from anyjob.backends.redis.keys import Keys
-from anyjob.backends.redis.resp import ReplyError, Word, pack
-from anyjob.backends.redis.scripts import ENQUEUE_READY, Call, Command, Plain, Script
+from anyjob.backends.redis.resp import ReplyError, Word
+from anyjob.backends.redis.scripts import (
+    ENQUEUE_READY,
+    EPOCH,
+    LIST,
+    Call,
+    Command,
+    Plain,
+    Script,
+)
 from anyjob.backends.redis.url import Location
 from anyjob.backends.redis.wire import Wire
 from anyjob.core.clock import Clock
@@ -271,7 +279,8 @@ class Link:
 
     def check_epoch(self) -> None:
         """Report it if the server lost all that it held."""
-        self._notice(self.do(*self._epoch_words(), reads=True))
+        [found] = self.ask([self._epoch_call()], reads=True)
+        self._notice(found)
 
     def _connected(self, deadline: float) -> Wire:
         pause = _FIRST_PAUSE
@@ -289,7 +298,7 @@ class Link:
         wire = Wire(self.location, max(0.01, min(COMMAND_SECONDS, deadline - time.monotonic())))
         try:
             # Whoever answers here may be another server than before, or one without its data.
-            [found] = wire.exchange(pack(self._epoch_words()), 1, deadline)
+            [found] = wire.exchange(self._epoch_call().packed_whole(), 1, deadline)
         except Lost as lost:
             wire.close()
             raise unreachable(self.location, lost.why) from lost
@@ -307,8 +316,8 @@ class Link:
         if was not in ("", address) and self.report is not None:
             self.report("backend.failover", {"from": was, "to": address})
 
-    def _epoch_words(self) -> tuple[Word, ...]:
-        return (b"SET", self.keys.epoch, self._next_epoch, b"NX", b"GET")
+    def _epoch_call(self) -> Call:
+        return Call(EPOCH, [self.keys.epoch], [self._next_epoch])
 
     def _notice(self, found: bytes | None) -> None:
         """Take note of the epoch that was there, None if there was none and ours is there now."""
@@ -342,7 +351,7 @@ class Link:
         says that it was done.
         """
         new = [name for name in names if name not in self._listed]
-        return [Plain((b"SADD", self.keys.names, *new))] if new else []
+        return [Call(LIST, [self.keys.names], new)] if new else []
 
     def listed(self, names: Iterable[str]) -> None:
         self._listed.update(names)

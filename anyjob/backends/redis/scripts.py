@@ -59,6 +59,11 @@ class Plain(msgspec.Struct, frozen=True):
 
 Command = Call | Plain
 
+# These as scripts too, because a full server would refuse the plain command, and a worker must
+# begin all the same.
+LIST = script("list")
+EPOCH = script("epoch")
+
 _JOBS = ("clock", "prelude")
 ENQUEUE_READY = script("clock", "enqueue_ready", may_fill=True)
 ENQUEUE = script(*_JOBS, "put", "enqueue", may_fill=True)
