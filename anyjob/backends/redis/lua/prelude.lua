@@ -96,9 +96,10 @@ local function bury_entry(k, priority, id)
 end
 
 -- Which of these entries of a list are of cancelled jobs; spends their tombs if told to.
+local NO_GHOSTS = {}
 local function ghosts_among(k, priority, ids, spend)
+  if call('EXISTS', KEYS[k + TOMB]) == 0 then return NO_GHOSTS end
   local ghosts = {}
-  if call('EXISTS', KEYS[k + TOMB]) == 0 then return ghosts end
   local left = {}
   for index, id in ipairs(ids) do
     local name = priority .. ':' .. id
@@ -164,6 +165,11 @@ local function turn_seen(k)
   return KEYS[k + SEEN + turn % 2]
 end
 
+-- Ids and texts in turn, of ends that are kept for the window.
+local function remember_plain(k, ends)
+  if window > 0 and #ends > 0 then many('HSET', turn_seen(k), ends) end
+end
+
 -- `ends`: {id, state, priority, attempts, redeliveries, note, outcome or nil, ms to keep it}
 local function remember(k, ends)
   local plain = {}
@@ -180,7 +186,7 @@ local function remember(k, ends)
       call('ZADD', KEYS[k + FORGET], within(steady + keep), id)
     end
   end
-  if window > 0 and #plain > 0 then many('HSET', turn_seen(k), plain) end
+  remember_plain(k, plain)
 end
 
 -- What is remembered of each id: state and priority, attempts, redeliveries, when it ended, until when

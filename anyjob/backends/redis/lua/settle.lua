@@ -36,12 +36,24 @@ local lots = plan(at, runs, ours)
 local ends, gone, buried, kept = {}, {}, {}, {}
 local ready, again, scheduled = {}, {}, {}
 
+-- What is remembered of jobs that nothing is known of is the same for all of a priority.
+local plain_ends, texts = {}, {}
 for index = 1, plain do
   if ours[index] then
-    local attempts, redeliveries, _, note = read_meta(metas[index])
-    ends[#ends + 1] =
-      { ids[index], 'S', string.sub(owns[index], 1, 1), attempts, redeliveries, note, nil, 0 }
-    gone[#gone + 1] = ids[index]
+    local id, priority = ids[index], string.sub(owns[index], 1, 1)
+    if metas[index] then
+      local attempts, redeliveries, _, note = read_meta(metas[index])
+      ends[#ends + 1] = { id, 'S', priority, attempts, redeliveries, note, nil, 0 }
+    else
+      local text = texts[priority]
+      if not text then
+        text = ended_text('S', priority, 0, 0, within(steady + window))
+        texts[priority] = text
+      end
+      plain_ends[#plain_ends + 1] = id
+      plain_ends[#plain_ends + 1] = text
+    end
+    gone[#gone + 1] = id
   end
 end
 
@@ -97,6 +109,7 @@ check_lists(0, again)
 check_lists(0, by_order)
 store(lots)
 many('HSET', KEYS[META], kept)
+remember_plain(0, plain_ends)
 remember(0, ends)
 for index = 1, #buried, 2 do
   local number = call('HINCRBY', KEYS[FLAGS], 'burials', 1)
