@@ -8,6 +8,9 @@ name.
 from __future__ import annotations
 
 import math
+import re
+from collections.abc import Iterator
+from contextlib import suppress
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 import msgspec
@@ -26,6 +29,9 @@ _POLICIES = (
     "allkeys-lru", "allkeys-lfu", "allkeys-random", "allkeys-lrm", "volatile-lru", "volatile-lfu",
     "volatile-lrm", "volatile-random", "volatile-ttl",
 )  # fmt: skip
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+#: What sentinels take for a name; with anything else it may be the rest of a password with a '/'.
+_PRIMARY = re.compile(r"[A-Za-z0-9._-]+")
 _PORT = 6379
 _SENTINEL_PORT = 26379
 DEDUP_WINDOW = 60.0
@@ -69,6 +75,9 @@ class Location(msgspec.Struct, frozen=True):
     def __repr__(self) -> str:
         return f"<Location {self.shown}>"
 
+    def __rich_repr__(self) -> Iterator[str]:
+        yield self.shown
+
     @property
     def shown(self) -> str:
         """The server, without anything that is secret."""
@@ -88,11 +97,7 @@ def _shown(host: str) -> str:
 def parse_url(url: str) -> Location:
     """Read a URL. Raises ConfigurationError, which shows no value of it: one may be a password."""
     url, sentinels = _sentinels_of(url)
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError as error:
-        raise ConfigurationError(_UNREADABLE) from error
+    parts, port = _split(url)
     if parts.scheme not in _SCHEMES:
         raise ConfigurationError(
             f"expected a URL like redis://localhost:6379/0, got {parts.scheme!r}"
@@ -110,8 +115,10 @@ def parse_url(url: str) -> Location:
     tls = parts.scheme.startswith("rediss")
     primary, db = _path_of(parts, options)
     _check_tls(options, tls=tls)
+    host = parts.hostname or "localhost"
+    _check_host(host)
     return Location(
-        host=parts.hostname or "localhost",
+        host=host,
         port=_PORT if port is None else port,
         path=unquote(parts.path) if is_socket else "",
         sentinels=sentinels,
@@ -132,9 +139,37 @@ def parse_url(url: str) -> Location:
     )
 
 
+def _split(url: str) -> tuple[SplitResult, int | None]:
+    """The parts of a URL, and its port."""
+    with suppress(ValueError):
+        parts = urlsplit(url)
+        # Where urlsplit leaves them out silently, and in the names of files; a password may have any.
+        if _CONTROL.search(url + unquote(parts.path) + unquote(parts.query)):
+            raise ConfigurationError(
+                "the redis:// URL has a control character; write %XX if it belongs to the password"
+            )
+        return parts, parts.port
+    # Not from the error, which shows what stands where the port should: maybe of the password.
+    raise ConfigurationError(_UNREADABLE)
+
+
+def _check_host(host: str) -> None:
+    with suppress(UnicodeError):
+        host.encode("idna")
+        return
+    raise ConfigurationError(
+        "the redis:// URL names no host: the parts of a name have 1 to 63 characters"
+    )
+
+
 def _options_of(parts: SplitResult) -> dict[str, str]:
     options: dict[str, str] = {}
     for name, value in parse_qsl(parts.query, keep_blank_values=True):
+        if name not in _OPTIONS and "@" in parts.query:
+            raise ConfigurationError(
+                f"the {parts.scheme}:// URL has a '?' before its '@'; write %3F if it belongs to"
+                " the password"
+            )
         if name not in _OPTIONS:
             raise ConfigurationError(
                 f"no option {name!r} for {parts.scheme}://{suggestion(name, _OPTIONS)}"
@@ -158,11 +193,8 @@ def _sentinels_of(url: str) -> tuple[str, tuple[tuple[str, int], ...]]:
     user_info, at, hosts = rest[:end].rpartition("@")
     found = []
     for each in hosts.split(","):
-        try:
-            parts = urlsplit(f"redis://{each}")
-            found.append((parts.hostname or "", parts.port or _SENTINEL_PORT))
-        except ValueError as error:
-            raise ConfigurationError(_UNREADABLE) from error
+        parts, port = _split(f"redis://{each}")
+        found.append((parts.hostname or "", port or _SENTINEL_PORT))
     if not all(host for host, _ in found):
         raise ConfigurationError(
             f"the {scheme}:// URL names no sentinel; write {scheme}://host:26379,host:26379/NAME/0"
@@ -177,7 +209,7 @@ def _path_of(parts: SplitResult, options: dict[str, str]) -> tuple[str, int]:
     primary = ""
     if parts.scheme.endswith("+sentinel"):
         primary, _, path = path.partition("/")
-        if not primary:
+        if not _PRIMARY.fullmatch(primary):
             raise ConfigurationError(
                 f"the {parts.scheme}:// URL does not say which primary; write its name, as the"
                 " sentinels know it, behind the hosts"
@@ -194,7 +226,7 @@ def _path_of(parts: SplitResult, options: dict[str, str]) -> tuple[str, int]:
             f"expected the database in the {parts.scheme}:// URL to be a number, as in"
             " redis://localhost/0, got something else"
         )
-    return unquote(primary), int(text)
+    return primary, int(text)
 
 
 def _replicas_of(options: dict[str, str]) -> int:
