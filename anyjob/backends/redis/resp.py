@@ -46,6 +46,9 @@ class PlainReader:
         del self._data[: self._at]
         return reply
 
+    def has_data(self) -> bool:
+        return bool(self._data)
+
     def _read(self) -> Any:
         line = self._line()
         kind, rest = line[:1], line[1:]
@@ -95,6 +98,9 @@ class Reader(Protocol):
 
     def gets(self) -> Any:
         """The next reply; NOTHING where it has not come whole."""
+
+    def has_data(self) -> bool:
+        """Whether a reply, or the beginning of one, was fed and not read."""
 
 
 try:

@@ -81,7 +81,8 @@ class Wire:
         """Wait until something has come, or until `alarm` can be read; whether it is the first."""
         if self._socket is None:
             raise Lost("the connection was cut", sent=True)
-        if getattr(self._socket, "pending", int)():
+        # It may have come with the reply before.
+        if self._reader.has_data() or getattr(self._socket, "pending", int)():
             return True
         poll = select.poll()
         try:
@@ -99,6 +100,8 @@ class Wire:
 
     def is_idle(self) -> bool:
         """Whether the server still holds its end, as far as can be told without asking it."""
+        if self._reader.has_data():
+            return False
         try:
             self._socket.settimeout(0)
             self._socket.recv(1)
@@ -123,7 +126,8 @@ class Wire:
         try:
             return self._reader.gets()
         except ValueError as error:
-            raise self._broken(error) from error
+            self._is_whole = False
+            raise Lost("speaks another protocol than Redis does", sent=True) from error
 
     def _read(self, deadline: float) -> int:
         """Take what has come, and return how many bytes that was."""
