@@ -27,7 +27,6 @@ class Facts(msgspec.Struct, frozen=True):
     #: 0: none.
     maxmemory: int
     has_aof: bool
-    has_rdb: bool
 
 
 def read_facts(info: bytes) -> Facts:
@@ -42,7 +41,6 @@ def read_facts(info: bytes) -> Facts:
         policy=said.get("maxmemory_policy", ""),
         maxmemory=_number(said, "maxmemory"),
         has_aof=said.get("aof_enabled") == "1",
-        has_rdb=_number(said, "rdb_last_save_time") > 0 and "rdb_saves" in said,
     )
 
 
@@ -189,4 +187,4 @@ def _number(said: Mapping[str, str], name: str) -> int:
 
 def _version(text: str) -> tuple[int, ...]:
     parts = text.split(".")[:2]
-    return tuple(int(part) for part in parts) if all(map(str.isdecimal, parts)) else (0,)
+    return (*map(int, parts), 0) if all(map(str.isdecimal, parts)) else (0,)
