@@ -105,9 +105,9 @@ class RedisBackend(Backend):
         names = sorted({checked_name(spec.name, "a queue's name") for spec in queues})
         self._check_open()
         if names:
-            declaring = [self._link.call(FLAG, [name], [b"declared", b"1"]) for name in names]
-            self._link.ask([*self._link.listing(names), *declaring])
-            self._link.listed(names)
+            self._list(names)
+            flag = [b"declared", b"1"]
+            self._link.ask([self._link.call(FLAG, [name], flag) for name in names])
 
     def enqueue(self, jobs: Sequence[Envelope], *, transaction: Any = None) -> list[Receipt]:
         self._check_open()
@@ -121,17 +121,15 @@ class RedisBackend(Backend):
         if not jobs:
             return []
         queues = {job.queue for job in jobs}
-        commands = self._link.listing(queues)
+        self._list(sorted(queues))
         try:
-            replies = self._link.tell([*commands, self._storing(jobs, queues), *self._waits])
+            replies = self._link.tell([self._storing(jobs, queues), *self._waits])
         except Uncertain as error:
             raise EnqueueUncertain(str(error), jobs) from error
-        self._link.check(replies[: len(commands) + 1])
+        self._link.check(replies[:1])
         if self._waits:
             self._check_replicas(replies[-1], jobs)
-        answers = replies[len(commands)]
-        if commands:
-            self._link.listed(queues)
+        answers = replies[0]
         return [_receipt(job, answer) for job, answer in zip(jobs, answers, strict=True)]
 
     def consume(self, queues: Sequence[QueueShare], *, lease: float, worker: str) -> Consumer:
@@ -169,9 +167,8 @@ class RedisBackend(Backend):
     def pause(self, queue: str) -> None:
         checked_name(queue, "a queue's name")
         self._check_open()
-        pausing = self._link.call(FLAG, [queue], [b"paused", b"1"])
-        self._link.ask([*self._link.listing([queue]), pausing])
-        self._link.listed([queue])
+        self._list([queue])
+        self._run(FLAG, queue, b"paused", b"1")
 
     def resume(self, queue: str) -> None:
         self._run(FLAG, queue, b"paused", b"0")
@@ -307,6 +304,15 @@ class RedisBackend(Backend):
     def _check(self, queue: str) -> None:
         checked_name(queue, "a queue's name")
         self._check_open()
+
+    def _list(self, names: Sequence[str]) -> None:
+        """Put queues into the list of all, before anything happens to them: where that is refused,
+        nothing has.
+        """
+        commands = self._link.listing(names)
+        if commands:
+            self._link.ask(commands, reads=True)  # once more does no harm
+            self._link.listed(names)
 
     def _run(self, script: Script, queue: str, *words: Word) -> Any:
         self._check(queue)

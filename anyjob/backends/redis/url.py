@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
 from contextlib import suppress
+from typing import Any
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 import msgspec
@@ -75,8 +75,8 @@ class Location(msgspec.Struct, frozen=True):
     def __repr__(self) -> str:
         return f"<Location {self.shown}>"
 
-    def __rich_repr__(self) -> Iterator[str]:
-        yield self.shown
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        return [("at", self.shown)]
 
     @property
     def shown(self) -> str:
@@ -143,7 +143,7 @@ def _split(url: str) -> tuple[SplitResult, int | None]:
     """The parts of a URL, and its port."""
     with suppress(ValueError):
         parts = urlsplit(url)
-        # Where urlsplit leaves them out silently, and in the names of files; a password may have any.
+        # Those that urlsplit leaves out silently, and those of files; a password may have any.
         if _CONTROL.search(url + unquote(parts.path) + unquote(parts.query)):
             raise ConfigurationError(
                 "the redis:// URL has a control character; write %XX if it belongs to the password"

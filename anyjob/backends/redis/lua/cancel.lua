@@ -1,7 +1,7 @@
 -- ARGV: clock, window, ms to keep, ids. Returns one letter each: C cancelled, R running, E ended, U unknown.
 bring_all_up(0)
 local keep, answers, over = tonumber(ARGV[3]), {}, {}
-call('ZCARD', KEYS[DEAD])
+check(0)
 for index = 4, #ARGV do
   local id = ARGV[index]
   local value, answer = call('HGET', KEYS[JOBS], id), 'C'

@@ -26,6 +26,11 @@ for number = 0, count - 1 do
       queue.ready = queue.ready + length
       if length > 0 then filled = filled + 1 end
     end
+    if filled > 0 then
+      -- Met before anything is taken, of this queue and the others.
+      for _, key in ipairs({ JOBS, META, OWN, TOMB }) do call('HLEN', KEYS[k + key]) end
+      call('ZCARD', KEYS[k + WAKE])
+    end
     queue.several = filled > 1
     queue.left = math.min(queue.most, queue.ready)
   end

@@ -45,6 +45,16 @@ local function arm(k)
   call('ZADD', KEYS[k + WAKE], 0, '0')
 end
 
+-- Meets somebody else's key of another type before anything is written, since nothing that was written is
+-- taken back. What runs for every job asks for what it is about to write alone.
+local function check(k)
+  for _, key in ipairs({ JOBS, META, OWN, WHY, FLAGS, UNIQ, HOLDS, ENDED, SEEN, SEEN + 1, TOMB }) do
+    call('HLEN', KEYS[k + key])
+  end
+  for _, key in ipairs({ LEASE, SCHED, DEAD, WAKE, FORGET }) do call('ZCARD', KEYS[k + key]) end
+  for priority = 0, 9 do call('LLEN', KEYS[k + NK - priority]) end
+end
+
 -- Values
 
 local function value_of(priority, since, body)
@@ -77,11 +87,6 @@ local function push(k, command, by_priority)
     many(command, KEYS[k + NK - priority], ids)
     if command == 'LPUSH' then call('HINCRBY', KEYS[k + FLAGS], 'h' .. priority, -#ids) end
   end
-end
-
--- Meets a list that is none before anything is written.
-local function check_lists(k, by_priority)
-  for priority in pairs(by_priority) do call('LLEN', KEYS[k + NK - priority]) end
 end
 
 -- Takes `count` entries off the front; `flags` knows how many ever left, which numbers them for good.
@@ -227,7 +232,6 @@ local function promote(k, most)
   local due = call('ZRANGEBYSCORE', KEYS[k + SCHED], '-inf', wall, 'LIMIT', 0, most)
   local ready = {}
   for _, member in ipairs(due) do add(ready, string.sub(member, 1, 1), string.sub(member, 3)) end
-  check_lists(k, ready)
   push(k, 'RPUSH', ready)
   many('ZREM', KEYS[k + SCHED], due)
   return #due
@@ -240,7 +244,6 @@ local function reap(k, most)
   for index = 1, #lapsed, 2 do ids[#ids + 1] = lapsed[index] end
   if #ids == 0 then return 0 end
   local values, known = read_many('HMGET', KEYS[k + JOBS], ids), read_many('HMGET', KEYS[k + META], ids)
-  read_many('HMGET', KEYS[k + OWN], ids)
   for index = #ids, 1, -1 do
     if values[index] then
       local attempts, redeliveries, _, note = read_meta(known[index])
@@ -250,7 +253,6 @@ local function reap(k, most)
       add(ready, priority_of(values[index]), ids[index])
     end
   end
-  check_lists(k, ready)
   many('HSET', KEYS[k + META], metas)
   push(k, 'LPUSH', ready)
   many('HDEL', KEYS[k + OWN], ids)
@@ -262,6 +264,7 @@ end
 -- next end of a lease (steady).
 local function bring_up(k, most)
   local due, lapse, more, moved = first_score(KEYS[k + SCHED]), first_score(KEYS[k + LEASE]), false, 0
+  if (lapse and lapse <= steady) or (due and due <= wall) then check(k) end
   if lapse and lapse <= steady then
     moved = reap(k, most)
     more = moved == most

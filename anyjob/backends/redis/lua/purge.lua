@@ -1,5 +1,6 @@
 -- ARGV: clock, window, state (ready or scheduled). Removes a slice; returns {how many, whether there may be more}.
 bring_all_up(0)
+check(0)
 local ids, more = {}, 0
 
 if ARGV[3] == 'scheduled' then

@@ -55,7 +55,8 @@ def _answers(server: Running) -> bool:
 
 
 @contextlib.contextmanager
-def _serving(*options: str) -> Iterator[Running]:
+def serving(*options: str) -> Iterator[Running]:
+    """A server, while the block lasts."""
     url = f"redis://:{PASSWORD}@{{host}}:{{port}}/0"
     running = OwnProcess([*_COMMAND, *options], url=url).start(_answers, _FAST)
     try:
@@ -67,7 +68,7 @@ def _serving(*options: str) -> Iterator[Running]:
 @pytest.fixture(scope="session")
 def server() -> Iterator[Running]:
     """One that all tests share; none may stop, flush or reconfigure it."""
-    with _serving() as running:
+    with serving() as running:
         yield running
 
 
@@ -75,7 +76,7 @@ def server() -> Iterator[Running]:
 def start_server() -> Iterator[StartServer]:
     """Starts servers of the test's own, with more options."""
     with ExitStack() as stack:
-        yield lambda *options: stack.enter_context(_serving(*options))
+        yield lambda *options: stack.enter_context(serving(*options))
 
 
 @pytest.fixture

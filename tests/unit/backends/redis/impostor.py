@@ -1,4 +1,4 @@
-"""A program that speaks Redis's protocol and says what a test wants: what no server says when asked."""
+"""A program that speaks Redis's protocol and says what no server says when asked to."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ def test_queue_has_the_keys_that_its_scripts_count() -> None:
 
 def test_everything_of_a_queue_lives_in_one_slot() -> None:
     keys = Keys("ns")
-    everything = [*keys.of("mail"), keys.bell("mail", 7), keys.ended("mail")]
+    everything = [*keys.of("mail"), keys.bell("mail", 7), keys.over("mail")]
 
     assert len(slots(everything)) == 1
     assert all(key.startswith(b"ns:{mail}:") for key in everything)

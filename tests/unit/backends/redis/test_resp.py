@@ -1,6 +1,7 @@
 """Without hiredis everything is read and written alike."""
 
 from collections.abc import Iterable
+from itertools import pairwise
 from typing import Any
 
 import hiredis
@@ -95,13 +96,15 @@ def test_reader_agrees_with_hiredis_however_the_bytes_are_cut(
 ) -> None:
     data = b"".join(map(wire_form, values))
     edges = [0, *sorted(min(cut, len(data)) for cut in cuts), len(data)]
-    pieces = [data[first:last] for first, last in zip(edges, edges[1:], strict=False)]
+    pieces = [data[first:last] for first, last in pairwise(edges)]
 
     assert read(PlainReader(), pieces) == read(theirs(), pieces)
 
 
 @pytest.mark.parametrize("reader", [PlainReader, theirs])
-@pytest.mark.parametrize("data", [b"HTTP/1.1 400 Bad Request\r\n", b"\x15\x03\x01\x00\x02\x02\x16\r\n"])
+@pytest.mark.parametrize(
+    "data", [b"HTTP/1.1 400 Bad Request\r\n", b"\x15\x03\x01\x00\x02\x02\x16\r\n"]
+)
 def test_foreign_protocol_is_refused(reader: Any, data: bytes) -> None:
     one = reader()
     one.feed(data)

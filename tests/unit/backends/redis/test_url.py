@@ -134,6 +134,9 @@ def test_url_that_means_nothing_is_refused_with_advice(url: str, advice: str) ->
         "redis://:xyzzy@localhost?dedup_window=xyzzy",
         "redis://:xyzzy@localhost?allow_eviction=xyzzy",
         "redis://:xyzzy@localhost/xyzzy",
+        "redis+sentinel://:xyzzy/y@localhost/main/0",
+        "redis+sentinel://user:12/xyzzy@localhost/main/0",
+        "redis+sentinel://localhost:xyzzy,localhost/main/0",
     ],
 )
 def test_refusal_shows_nothing_that_may_be_of_the_password(url: str) -> None:

@@ -83,8 +83,8 @@ def test_cut_connection_is_lost_to_every_call(wire: Wire, pipe: tuple[int, int])
     assert not wire.is_whole
     with pytest.raises(Lost, match="ended the connection"):
         wire.exchange(PING, 1, soon())
+    wire.wait(0, pipe[0])
     with pytest.raises(Lost, match="ended the connection"):
-        wire.wait(0, pipe[0])
         wire.receive(soon())
 
 
