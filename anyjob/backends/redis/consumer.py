@@ -15,10 +15,10 @@ import msgspec
 from anyjob.backends.desk import Desk
 from anyjob.backends.redis import records
 from anyjob.backends.redis.encode import milliseconds, owner, settled
-from anyjob.backends.redis.errors import Lost, refused
+from anyjob.backends.redis.errors import PASSING, Lost, refused
 from anyjob.backends.redis.link import COMMAND_SECONDS, Link
 from anyjob.backends.redis.resp import ReplyError, Word
-from anyjob.backends.redis.scripts import EXTEND, FETCH, RELEASE, SETTLE, Command, Plain
+from anyjob.backends.redis.scripts import EXTEND, FETCH, RELEASE, RING, SETTLE, Call, Command, Plain
 from anyjob.backends.redis.wire import Wire
 from anyjob.core.backend import Consumer, QueueShare
 from anyjob.core.errors import AnyjobError, BackendError, Misuse
@@ -215,6 +215,7 @@ class RedisConsumer(Consumer):
         fetch, token = self._fetch_call(credit, limits)
         commands: list[Command] = [*sent.commands]
         waiting = wait > 0
+        marker: Any = None
         if waiting:
             commands.append(self._marker_call(limits, wait))
         commands.append(fetch)
@@ -228,15 +229,18 @@ class RedisConsumer(Consumer):
             self._answer(lot, sent, replies)
         if waiting:
             deadline = self._await(wire, wait)
-            # UNBLOCKED, which a failover says, is as good as a marker.
-            wire.receive(deadline)
+            marker = wire.receive(deadline)
         reply = wire.receive(deadline)
         if is_refused:
             self._answer(lot, sent, self._link.mend(wire, sent.commands, replies, deadline))
         [reply] = self._link.mend(wire, [fetch], [reply], deadline)
         if isinstance(reply, ReplyError):
             raise refused(self._link.location, reply)
-        return self._taken(reply, token)
+        leases, following = self._taken(reply, token)
+        if isinstance(marker, ReplyError) and marker.code not in _AS_GOOD and not leases:
+            # Without the marker, the next fetch would come back as fast.
+            raise refused(self._link.location, marker)
+        return leases, following
 
     def _await(self, wire: Wire, wait: float) -> float:
         """Wait for the marker, or until somebody wakes this consumer, who then gets one of its own.
@@ -247,12 +251,7 @@ class RedisConsumer(Consumer):
             with suppress(BlockingIOError):
                 os.read(self._alarm, 4096)
             if time.monotonic() < ends:
-                self._link.ask(
-                    [
-                        Plain((b"ZADD", self._bell, 0, b"0")),
-                        Plain((b"EXPIRE", self._bell, _BELL_SECONDS)),
-                    ]
-                )
+                self._link.ask([Call(RING, [self._bell], [_BELL_SECONDS])])
         return max(ends, time.monotonic()) + COMMAND_SECONDS
 
     def _marker_call(self, limits: Mapping[str, int], wait: float) -> Plain:
@@ -346,6 +345,8 @@ class RedisConsumer(Consumer):
 
 
 _LOST_DIGIT = b"0"[0]
+#: Errors that are as good as a marker: the server's state changed, and the fetch behind meets it.
+_AS_GOOD = PASSING | {"UNBLOCKED", "READONLY"}
 
 
 class _Sent(msgspec.Struct):
