@@ -15,7 +15,7 @@ import msgspec
 from anyjob.backends.desk import Desk
 from anyjob.backends.redis import records
 from anyjob.backends.redis.encode import milliseconds, owner, settled
-from anyjob.backends.redis.errors import PASSING, Lost, refused
+from anyjob.backends.redis.errors import PASSING, Lost
 from anyjob.backends.redis.link import COMMAND_SECONDS, Link
 from anyjob.backends.redis.resp import ReplyError, Word
 from anyjob.backends.redis.scripts import EXTEND, FETCH, RELEASE, RING, SETTLE, Call, Command, Plain
@@ -75,6 +75,8 @@ class RedisConsumer(Consumer):
         os.set_blocking(self._alarm, False)
         os.set_blocking(self._ring, False)
         self._woken = False
+        #: What the server refused, where no answer could tell it.
+        self._refusal: ReplyError | None = None
         self._stopped = False
         self._closed = False
 
@@ -167,6 +169,7 @@ class RedisConsumer(Consumer):
     def _fetch(self, credit: int, deadline: float, limits: Mapping[str, int] | None) -> list[Lease]:
         wait = 0.0
         while not self._ended:
+            self._check_refusal()
             leases, following = self._cycle(credit, limits or {}, wait)
             left = deadline - time.monotonic()
             if leases or self._woken or left <= 0:
@@ -176,6 +179,12 @@ class RedisConsumer(Consumer):
         if self._desk and self._link.is_open:
             self._send(self._desk.take(), COMMAND_SECONDS)
         return []
+
+    def _check_refusal(self) -> None:
+        """Raise what was refused since, and would be again until somebody acts."""
+        refusal, self._refusal = self._refusal, None
+        if refusal is not None:
+            raise self._link.refusal(refusal)
 
     def _cycle(
         self, credit: int, limits: Mapping[str, int], wait: float
@@ -235,12 +244,11 @@ class RedisConsumer(Consumer):
             self._answer(lot, sent, self._link.mend(wire, sent.commands, replies, deadline))
         [reply] = self._link.mend(wire, [fetch], [reply], deadline)
         if isinstance(reply, ReplyError):
-            raise refused(self._link.location, reply)
-        leases, following = self._taken(reply, token)
-        if isinstance(marker, ReplyError) and marker.code not in _AS_GOOD and not leases:
+            raise self._link.refusal(reply)
+        if isinstance(marker, ReplyError) and marker.code not in _AS_GOOD:
             # Without the marker, the next fetch would come back as fast.
-            raise refused(self._link.location, marker)
-        return leases, following
+            self._refusal = marker
+        return self._taken(reply, token)
 
     def _await(self, wire: Wire, wait: float) -> float:
         """Wait for the marker, or until somebody wakes this consumer, who then gets one of its own.
@@ -251,7 +259,7 @@ class RedisConsumer(Consumer):
             with suppress(BlockingIOError):
                 os.read(self._alarm, 4096)
             if time.monotonic() < ends:
-                self._link.ask([Call(RING, [self._bell], [_BELL_SECONDS])])
+                self._link.ask([Call(RING, [self._bell], [milliseconds(_BELL_SECONDS)])])
         return max(ends, time.monotonic()) + COMMAND_SECONDS
 
     def _marker_call(self, limits: Mapping[str, int], wait: float) -> Plain:
@@ -328,7 +336,9 @@ class RedisConsumer(Consumer):
         answers = sent.answers
         for order, reply in zip(sent.orders, replies, strict=True):
             if isinstance(reply, ReplyError):
-                # It was refused as a whole, and may be settled again.
+                # It was refused as a whole, and may be settled again; the next fetch says why.
+                if reply.is_of_rights or reply.code == "WRONGTYPE":
+                    self._refusal = reply if order else self._refusal
                 for at in order:
                     answers[at] = Answer.UNKNOWN
                 continue

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import redis
 
 from anyjob.backends.redis.resp import ReplyError
@@ -63,6 +65,17 @@ def unconnected(location: Location, error: Exception) -> AnyjobError:
     return unreachable(location, f"cannot be reached: {_plain(text)}")
 
 
+def forbidden(location: Location, error: ReplyError, missing: Sequence[str]) -> AnyjobError:
+    """The error of ours for a right that the user lacks; `missing` as an access list would say it,
+    as far as is known.
+    """
+    lacks = f" (it lacks {' '.join(missing)})" if missing else ""
+    return ConfigurationError(
+        f"{location.shown} does not let this user do what is needed: {_plain(str(error))}{lacks};"
+        " give it the rights of the page on ACLs"
+    )
+
+
 def refused(location: Location, error: ReplyError) -> AnyjobError:
     """The error of ours for a command that the server refused."""
     where, code = location.shown, error.code
@@ -76,11 +89,8 @@ def refused(location: Location, error: ReplyError) -> AnyjobError:
             f"{where} holds a key of another type where the jobs are; somebody else writes under"
             " this namespace; move that key away, or choose another namespace"
         )
-    if code == "NOPERM":
-        return ConfigurationError(
-            f"{where} does not let this user do what is needed: {_plain(str(error))}; give it the"
-            " rights of the page on ACLs"
-        )
+    if error.is_of_rights:
+        return forbidden(location, error, [])
     if code == "NOAUTH":
         return ConfigurationError(
             f"{where} wants a password; write redis://:password@host, or user:password"

@@ -23,6 +23,8 @@ class Keys:
         #: The names of all queues, and what tells whether the data are still those of before.
         self.names = f"{namespace}:queues".encode()
         self.epoch = f"{namespace}:epoch".encode()
+        #: Every key of the namespace, as an access list says it.
+        self.pattern = f"{namespace}:*"
 
     def of(self, queue: str) -> tuple[bytes, ...]:
         """Every key of a queue, as the scripts want them."""

@@ -12,13 +12,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
-from anyjob.backends.redis.errors import PASSING, Lost, refused, unreachable
+from anyjob.backends.redis.errors import PASSING, Lost, forbidden, refused, unreachable
 from anyjob.backends.redis.keys import Keys
 from anyjob.backends.redis.resp import ReplyError, Word
 from anyjob.backends.redis.scripts import (
     ENQUEUE_READY,
     EPOCH,
     LIST,
+    RIGHTS,
     Call,
     Command,
     Plain,
@@ -155,7 +156,19 @@ class Link:
         """Raise the error of the first reply that is one."""
         for reply in replies:
             if isinstance(reply, ReplyError):
-                raise refused(self.location, reply)
+                raise self.refusal(reply)
+
+    def refusal(self, reply: ReplyError) -> AnyjobError:
+        """The error of ours for one of the server's."""
+        if not reply.is_of_rights:
+            return refused(self.location, reply)
+        # What a script may not do, the server says without a name.
+        missing: Any = None
+        with suppress(AnyjobError):
+            [missing] = self.tell([Call(RIGHTS, [self.keys.names], [])], reads=True)
+        if isinstance(missing, list):
+            return forbidden(self.location, reply, [f"+{name.decode()}" for name in missing])
+        return forbidden(self.location, reply, [f"~{self.keys.pattern}"])
 
     def tell(
         self,

@@ -21,6 +21,16 @@ class ReplyError(Exception):
         """Its first word, such as "NOSCRIPT"."""
         return str(self).partition(" ")[0]
 
+    @property
+    def is_of_rights(self) -> bool:
+        """Whether the user lacks a right, to a command or a key; scripts have no code for it."""
+        text = str(self)
+        return (
+            self.code == "NOPERM"
+            or "user executing the script can't" in text
+            or ("ACL failure in script" in text)
+        )
+
 
 #: In the place of a reply that has not come whole.
 NOTHING = False

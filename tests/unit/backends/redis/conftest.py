@@ -48,6 +48,11 @@ def raw(server: Running) -> redis.Redis:
     )
 
 
+def say(client: redis.Redis, *words: str | bytes | int) -> Any:
+    """The answer to a command as it stands."""
+    return client.execute_command(*words)  # type: ignore[no-untyped-call]
+
+
 def _answers(server: Running) -> bool:
     with contextlib.closing(raw(server)) as client, contextlib.suppress(redis.ConnectionError):
         return bool(client.ping())
@@ -67,7 +72,7 @@ def serving(*options: str) -> Iterator[Running]:
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[Running]:
-    """One that all tests share; none may stop, flush or reconfigure it."""
+    """One that all tests share; none may stop, empty or reconfigure it."""
     with serving() as running:
         yield running
 
