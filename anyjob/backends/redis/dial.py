@@ -17,7 +17,7 @@ from redis.connection import (
 )
 from redis.retry import Retry
 
-from anyjob.backends.redis.errors import unconnected, unreachable
+from anyjob.backends.redis.errors import unconnected, unreachable, unreadable
 from anyjob.backends.redis.url import Location
 from anyjob.core.errors import AnyjobError
 
@@ -41,7 +41,7 @@ def _connected(connection: Any, location: Location) -> Any:
         connection.connect()
     except (redis.RedisError, OSError) as error:
         connection.disconnect()
-        raise unconnected(location, error) from error
+        raise (location.tls and unreadable(location)) or unconnected(location, error) from error
     return connection
 
 
@@ -110,4 +110,6 @@ def _kind_of(
         "ssl_certfile": location.cert or None,
         "ssl_keyfile": location.key or None,
         "ssl_check_hostname": True,
+        # Else a key with a password would ask for it on the terminal.
+        "ssl_password": "",
     }

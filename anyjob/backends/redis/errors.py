@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Sequence
 
 import redis
@@ -31,6 +32,9 @@ _ADVICE = {
 }
 
 
+_NO_TLS = "; if it speaks no TLS, write redis://"
+
+
 class Lost(Exception):
     """The connection broke, or the deadline passed."""
 
@@ -52,6 +56,10 @@ def unconnected(location: Location, error: Exception) -> AnyjobError:
         return ConfigurationError(
             f"{location.shown} refuses the user or the password; correct them in the URL"
         )
+    if "without any password configured" in text:
+        return ConfigurationError(
+            f"{location.shown} wants no password; leave it out of the URL, or give the server one"
+        )
     if isinstance(error, redis.exceptions.NoPermissionError):
         return refused(location, ReplyError(f"NOPERM {text}"))
     if "DB index" in text or "invalid DB" in text:
@@ -60,9 +68,46 @@ def unconnected(location: Location, error: Exception) -> AnyjobError:
         )
     if isinstance(error, redis.BusyLoadingError):
         return unreachable(location, f"is not ready: {_ADVICE['LOADING']}")
+    cause = error.__cause__ or error.__context__
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        return ConfigurationError(
+            f"{location.shown} shows a certificate that proves nothing:"
+            f" {_plain(cause.verify_message)}; name who signed it with ?ca=, and the host as the"
+            " certificate does"
+        )
     if isinstance(error, redis.TimeoutError | TimeoutError):
-        return unreachable(location, "did not answer in time")
-    return unreachable(location, f"cannot be reached: {_plain(text)}")
+        hint = _NO_TLS if location.tls else ""
+        return unreachable(location, f"did not answer in time{hint}")
+    if location.tls:
+        hint = _NO_TLS if isinstance(cause, ssl.SSLError) else ""
+    else:
+        hint = tls_hint(location) if _has_ended(error) else ""
+    return unreachable(location, f"cannot be reached: {_plain(text)}{hint}")
+
+
+def unreadable(location: Location) -> ConfigurationError | None:
+    """The error of ours for files of the URL's that no connection can be made with."""
+    context = ssl.create_default_context()
+    try:
+        if location.ca:
+            context.load_verify_locations(location.ca)
+        if location.cert:
+            context.load_cert_chain(location.cert, location.key, password="")
+    except OSError as error:
+        return ConfigurationError(
+            "the files of ?ca=, ?cert= and ?key= hold no certificates and key to be used:"
+            f" {_plain(str(error))}"
+        )
+    return None
+
+
+def tls_hint(location: Location) -> str:
+    """What may be the matter with a server that ends a connection without a word."""
+    return "" if location.tls or location.path else "; if it speaks TLS alone, write rediss://"
+
+
+def _has_ended(error: Exception) -> bool:
+    return "closed by server" in str(error) or isinstance(error.__context__, ConnectionResetError)
 
 
 def forbidden(location: Location, error: ReplyError, missing: Sequence[str]) -> AnyjobError:

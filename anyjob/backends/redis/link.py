@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
-from anyjob.backends.redis.errors import PASSING, Lost, forbidden, refused, unreachable
+from anyjob.backends.redis.errors import PASSING, Lost, forbidden, refused, tls_hint, unreachable
 from anyjob.backends.redis.keys import Keys
 from anyjob.backends.redis.resp import ReplyError, Word
 from anyjob.backends.redis.scripts import (
@@ -314,7 +314,8 @@ class Link:
             [found] = wire.exchange(self._epoch_call().packed_whole(), 1, deadline)
         except Lost as lost:
             wire.close()
-            raise unreachable(self.location, lost.why) from lost
+            hint = tls_hint(self.location) if "ended" in lost.why else ""
+            raise unreachable(self.location, lost.why + hint) from lost
         if not isinstance(found, ReplyError):
             self._notice(found)
         elif found.code == "READONLY" and self.location.sentinels:

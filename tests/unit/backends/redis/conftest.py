@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import secrets
+import socket
 import traceback
 import uuid
 from collections.abc import Callable, Iterator
@@ -135,6 +136,12 @@ def job() -> MakeJob:
         return Envelope(id=str(uuid.uuid4()), queue=queue, body=body, **fields)
 
     return make
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port: int = listening.getsockname()[1]
+        return port
 
 
 def everything_told(error: BaseException) -> str:
