@@ -137,6 +137,11 @@ class RedisConsumer(Consumer):
         if self._closed:
             return
         self._closed = self._stopped = True
+        if self._link.is_forked:
+            # A fetch of the parent's, whose thread is not here, may hold the lock for ever.
+            self._hang_up()
+            return
+        ends = time.monotonic() + COMMAND_SECONDS
         self._sound()
         # What waits sees that it is closed, and ends by its own deadline at the latest.
         with self._fetching:
@@ -144,11 +149,9 @@ class RedisConsumer(Consumer):
                 if release and self._link.is_open:
                     # What is out of reach runs out.
                     with suppress(BackendError, Misuse):
-                        self._give_back()
+                        self._give_back(ends)
             finally:
-                os.close(self._alarm)
-                os.close(self._ring)
-                self._alarm = self._ring = -1
+                self._hang_up()
 
     @property
     def _ended(self) -> bool:
@@ -259,7 +262,9 @@ class RedisConsumer(Consumer):
             with suppress(BlockingIOError):
                 os.read(self._alarm, 4096)
             if time.monotonic() < ends:
-                self._link.ask([Call(RING, [self._bell], [milliseconds(_BELL_SECONDS)])])
+                self._link.ask(
+                    [Call(RING, [self._bell], [milliseconds(_BELL_SECONDS)])], reads=True
+                )
         return max(ends, time.monotonic()) + COMMAND_SECONDS
 
     def _marker_call(self, limits: Mapping[str, int], wait: float) -> Plain:
@@ -346,12 +351,19 @@ class RedisConsumer(Consumer):
                 answers[at] = Answer.LEASE_LOST if digit == _LOST_DIGIT else Answer.DONE
         self._desk.answer(lot, answers)
 
-    def _give_back(self) -> None:
+    def _give_back(self, ends: float) -> None:
         lot = self._desk.take()
         if lot:
-            self._send(lot, COMMAND_SECONDS)
-        for queue in self._names:
-            self._link.run(RELEASE, queue, b"%08x" % self._session)
+            self._send(lot, max(0.0, ends - time.monotonic()))
+        session = b"%08x" % self._session
+        releases = [self._link.call(RELEASE, [queue], [session]) for queue in self._names]
+        left = max(0.0, ends - time.monotonic())
+        self._link.check(self._link.tell(releases, seconds=left))
+
+    def _hang_up(self) -> None:
+        os.close(self._alarm)
+        os.close(self._ring)
+        self._alarm = self._ring = -1
 
 
 _LOST_DIGIT = b"0"[0]

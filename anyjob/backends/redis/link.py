@@ -34,6 +34,8 @@ from anyjob.core.errors import AnyjobError, BackendError, BackendUnavailable, Mi
 COMMAND_SECONDS = 5.0
 #: Pauses before a refusal that passes is met again.
 _FIRST_PAUSE, _LAST_PAUSE = 0.01, 0.2
+#: Nothing is sent again that has not so long for its answer.
+_ANSWER_SECONDS = 0.5
 
 #: A connection that was used within so many seconds is taken to be open still.
 _FRESH = 0.02
@@ -110,6 +112,11 @@ class Link:
     @property
     def is_open(self) -> bool:
         return self._users > 0 and self._process == os.getpid()
+
+    @property
+    def is_forked(self) -> bool:
+        """Whether it was opened by the process of which this one is a child."""
+        return self._process not in (0, os.getpid())
 
     def check_open(self) -> None:
         """Raise Misuse before `open`, after `close` and in a forked child."""
@@ -211,8 +218,8 @@ class Link:
         pause = _FIRST_PAUSE
         while refusals := [at for at, reply in enumerate(replies) if _passes(reply)]:
             if any(replies[at].code != "NOSCRIPT" for at in refusals):
-                if time.monotonic() + pause >= deadline:
-                    break
+                if time.monotonic() + pause + _ANSWER_SECONDS >= deadline:
+                    break  # what is refused is known, and what is sent too late is not
                 # Not a secret: it keeps many clients from coming back at once.
                 time.sleep(pause * random.uniform(0.5, 1.0))
                 pause = min(2 * pause, _LAST_PAUSE)

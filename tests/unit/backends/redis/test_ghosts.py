@@ -1,4 +1,4 @@
-"""A cancelled job stays in its list until it comes up: nobody sees it, and its id may come again."""
+"""A cancelled job stays in its list until it comes up: nobody sees it, and its id may return."""
 
 import pytest
 
