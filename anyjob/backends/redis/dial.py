@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import inspect
 import time
+from collections.abc import Sequence
 from typing import Any
 
-import msgspec
 import redis
 from redis.backoff import NoBackoff
 from redis.connection import (
@@ -32,33 +32,65 @@ _NAMELESS: dict[str, Any] = (
 
 def dial(location: Location, seconds: float) -> Any:
     """A connection of redis-py's, made within about `seconds`; raises an error of ours."""
-    address = _primary(location, seconds) if location.sentinels else (location.host, location.port)
-    return _connected(_connection(location, address, seconds), location)
+    deadline = time.monotonic() + seconds
+    address = _primary(location, deadline) if location.sentinels else (location.host, location.port)
+    greeting = _greeting(location.user, location.password, location.db)
+    return _connected(location, address, greeting, deadline)
 
 
-def _connected(connection: Any, location: Location) -> Any:
+def _greeting(user: str | None, password: str | None, db: int = 0) -> list[tuple[str | int, ...]]:
+    """What a server wants to hear first."""
+    words: list[tuple[str | int, ...]] = []
+    if user:
+        words.append(("AUTH", user, password or ""))
+    elif password:
+        words.append(("AUTH", password))
+    if db:
+        words.append(("SELECT", db))
+    return words
+
+
+def _connected(
+    location: Location,
+    address: tuple[str, int],
+    greeting: Sequence[tuple[str | int, ...]],
+    deadline: float,
+) -> Any:
+    connection = _connection(location, address, _left(deadline))
     try:
         connection.connect()
+        for words in greeting:
+            _ask(connection, words, deadline)
     except (redis.RedisError, OSError) as error:
         connection.disconnect()
         raise (location.tls and unreadable(location)) or unconnected(location, error) from error
     return connection
 
 
-def _primary(location: Location, seconds: float) -> tuple[str, int]:
+def _ask(connection: Any, words: Sequence[str | int], deadline: float) -> Any:
+    """The answer to one command, by the deadline of them all."""
+    connection._sock.settimeout(_left(deadline))  # noqa: SLF001 - redis-py gives each its own
+    connection.send_command(*words)
+    return connection.read_response()
+
+
+def _left(deadline: float) -> float:
+    return max(0.05, deadline - time.monotonic())
+
+
+def _primary(location: Location, deadline: float) -> tuple[str, int]:
     """Where the primary is, by the first sentinel that knows."""
     trouble: AnyjobError = unreachable(location, f"is known to no sentinel as {location.primary!r}")
-    deadline = time.monotonic() + seconds
+    greeting = _greeting(location.sentinel_user, location.sentinel_password)
     for address in location.sentinels:
-        left = max(0.05, deadline - time.monotonic())
         try:
-            connection = _connected(_sentinel(location, address, left), location)
+            connection = _connected(location, address, greeting, deadline)
         except AnyjobError as error:
             trouble = error
             continue
         try:
-            connection.send_command("SENTINEL", "get-master-addr-by-name", location.primary)
-            found = connection.read_response()
+            question = ("SENTINEL", "get-master-addr-by-name", location.primary)
+            found = _ask(connection, question, deadline)
         except (redis.RedisError, OSError) as error:
             trouble = unconnected(location, error)
             continue
@@ -69,19 +101,10 @@ def _primary(location: Location, seconds: float) -> tuple[str, int]:
     raise trouble
 
 
-def _sentinel(location: Location, address: tuple[str, int], seconds: float) -> Any:
-    asked = msgspec.structs.replace(
-        location, user=location.sentinel_user, password=location.sentinel_password, db=0
-    )
-    return _connection(asked, address, seconds)
-
-
 def _connection(location: Location, address: tuple[str, int], seconds: float) -> Any:
+    """One that is not made yet, and says nothing of itself when it is."""
     kind, options = _kind_of(location, address, seconds)
     return kind(
-        db=location.db,
-        username=location.user,
-        password=location.password,
         socket_timeout=seconds,
         # It would send any command up to eleven times.
         retry=Retry(NoBackoff(), 0),

@@ -29,7 +29,7 @@ _POLICIES = (
     "allkeys-lru", "allkeys-lfu", "allkeys-random", "allkeys-lrm", "volatile-lru", "volatile-lfu",
     "volatile-lrm", "volatile-random", "volatile-ttl",
 )  # fmt: skip
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 #: What sentinels take for a name; with anything else it may be the rest of a password with a '/'.
 _PRIMARY = re.compile(r"[A-Za-z0-9._-]+")
 _PORT = 6379

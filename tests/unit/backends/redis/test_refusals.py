@@ -1,12 +1,15 @@
 """What a server or an address that does not fit makes of the first call: a clear error of ours."""
 
 import socket
+import threading
+import time
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from anyjob.backends.redis import RedisBackend, RedisStore
+from anyjob.backends.redis.dial import dial
 from anyjob.backends.redis.errors import refused, unconnected
 from anyjob.backends.redis.resp import ReplyError
 from anyjob.backends.redis.url import parse_url
@@ -213,3 +216,21 @@ def test_name_that_could_meet_another_is_refused(
             call()
 
     assert backend.queues() == set()
+
+
+def test_server_that_dawdles_at_every_step_has_one_deadline_for_all() -> None:
+    ended = threading.Event()
+
+    def answer(words: list[bytes]) -> bytes:
+        ended.wait(0.9)
+        return b"+OK\r\n"
+
+    with posing(answer) as impostor:
+        location = parse_url(impostor.url.replace("//", "//user:word@").replace("/0", "/1"))
+        began = time.monotonic()
+        with pytest.raises(BackendUnavailable, match="did not answer in time"):
+            dial(location, 1.0)
+        took = time.monotonic() - began
+        ended.set()
+
+    assert took < 1.7

@@ -104,6 +104,7 @@ def test_other_options_are_read() -> None:
         ("rediss://localhost?key=/etc/me.key", "both cert and key"),
         ("redis://local\x00host", "control character"),
         ("redis://local\nhost", "control character"),
+        ("redis://:\udc80@localhost", "control character"),
         ("unix:///run/redis%00.sock", "control character"),
         ("rediss://localhost?ca=/etc/%00", "control character"),
         ("redis://two..dots", "no host"),
