@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import secrets
 import threading
 import time
@@ -175,7 +176,8 @@ class Link:
             [missing] = self.tell([Call(RIGHTS, [self.keys.names], [])], reads=True)
         if isinstance(missing, list):
             return forbidden(self.location, reply, [f"+{name.decode()}" for name in missing])
-        return forbidden(self.location, reply, [f"~{self.keys.pattern}"])
+        is_of_keys = re.search(r"\bkeys?\b", str(reply)) is not None
+        return forbidden(self.location, reply, [f"~{self.keys.pattern}"] if is_of_keys else [])
 
     def tell(
         self,
