@@ -121,15 +121,18 @@ class RedisBackend(Backend):
         if not jobs:
             return []
         queues = {job.queue for job in jobs}
-        self._list(sorted(queues))
+        listing = self._link.listing(sorted(queues))
         try:
-            replies = self._link.tell([self._storing(jobs, queues), *self._waits])
+            replies = self._link.tell([*listing, self._storing(jobs, queues), *self._waits])
         except Uncertain as error:
             raise EnqueueUncertain(str(error), jobs) from error
-        self._link.check(replies[:1])
+        answers = replies[len(listing)]
+        # Stored is stored, whether the queue was put into the list or will be with the next.
+        self._link.check([answers])
+        if listing and not isinstance(replies[0], ReplyError):
+            self._link.listed(queues)
         if self._waits:
             self._check_replicas(replies[-1], jobs)
-        answers = replies[0]
         return [_receipt(job, answer) for job, answer in zip(jobs, answers, strict=True)]
 
     def consume(self, queues: Sequence[QueueShare], *, lease: float, worker: str) -> Consumer:
