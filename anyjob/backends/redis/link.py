@@ -29,7 +29,7 @@ from anyjob.backends.redis.scripts import (
 from anyjob.backends.redis.url import Location
 from anyjob.backends.redis.wire import Wire
 from anyjob.core.clock import Clock
-from anyjob.core.errors import AnyjobError, BackendError, BackendUnavailable, Misuse
+from anyjob.core.errors import AnyjobError, BackendError, BackendUnavailable, InvalidOption, Misuse
 
 #: What a command may take, connecting included.
 COMMAND_SECONDS = 5.0
@@ -202,11 +202,13 @@ class Link:
         return replies
 
     def _tell(self, commands: Sequence[Command], deadline: float, *, reads: bool) -> list[Any]:
+        try:
+            data = b"".join(command.packed() for command in commands)
+        except UnicodeEncodeError as error:
+            raise InvalidOption("expected text that UTF-8 can write") from error
         wire = self.take(deadline)
         try:
-            replies = wire.exchange(
-                b"".join(command.packed() for command in commands), len(commands), deadline
-            )
+            replies = wire.exchange(data, len(commands), deadline)
             return self.mend(wire, commands, replies, deadline)
         except Lost as lost:
             raise self.lost(lost, reads=reads) from lost

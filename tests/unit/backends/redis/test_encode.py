@@ -140,8 +140,9 @@ def test_plain_completions_come_first_and_answers_are_told_apart() -> None:
         (End(lease=lease("a"), state="cancelled"), b"D", b""),
         (Retry(lease=lease("a"), delay=1), b"R", 1_000_000),
         (Release(lease=lease("a")), b"L", 0),
-        (Bury(lease=lease("a"), reason="why"), b"B", "why"),
-        (Bury(lease=lease("a"), reason="why", ran=False), b"U", "why"),
+        (Bury(lease=lease("a"), reason="why"), b"B", b"why"),
+        (Bury(lease=lease("a"), reason="why", ran=False), b"U", b"why"),
+        (Bury(lease=lease("a"), reason="é \udc80"), b"B", b"\xc3\xa9 \\udc80"),
         (Abandon(lease=lease("a")), b"A", b""),
     ],
 )

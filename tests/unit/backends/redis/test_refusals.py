@@ -14,6 +14,7 @@ from anyjob.backends.redis.errors import refused, unconnected
 from anyjob.backends.redis.resp import ReplyError
 from anyjob.backends.redis.url import parse_url
 from anyjob.conformance.servers.own_process import Running
+from anyjob.core.envelope import ACCEPTED, Envelope
 from anyjob.core.errors import (
     AnyjobError,
     BackendCorrupt,
@@ -21,7 +22,9 @@ from anyjob.core.errors import (
     BackendFull,
     BackendUnavailable,
     ConfigurationError,
+    InvalidOption,
 )
+from anyjob.core.store import ClaimRequest
 from tests.unit.backends.redis.conftest import PASSWORD, SOCKET, MakeJob, Open, everything_told
 from tests.unit.backends.redis.impostor import posing
 
@@ -234,3 +237,18 @@ def test_server_that_dawdles_at_every_step_has_one_deadline_for_all() -> None:
         ended.set()
 
     assert took < 1.7
+
+
+def test_text_that_nobody_can_write_down_is_refused(backend: RedisBackend, job: MakeJob) -> None:
+    store = backend.store()
+    store.open()
+    for call in (
+        lambda: backend.get("mail", ["\udc80"]),
+        lambda: backend.cancel("mail", ["\udc80"]),
+        lambda: backend.enqueue([Envelope("\udc80", "mail", b"")]),
+        lambda: store.claim([ClaimRequest("leader", "\udc80", 60)]),
+    ):
+        with pytest.raises(InvalidOption, match="UTF-8"):
+            call()
+    assert backend.enqueue([job()]) == [ACCEPTED]
+    store.close()
