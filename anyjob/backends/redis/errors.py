@@ -117,7 +117,7 @@ def forbidden(location: Location, error: ReplyError, missing: Sequence[str]) -> 
     lacks = f" (it lacks {' '.join(missing)})" if missing else ""
     return ConfigurationError(
         f"{location.shown} does not let this user do what is needed: {_plain(str(error))}{lacks};"
-        " give it the rights of the page on ACLs"
+        " give it the rights of docs/how-to/redis.md"
     )
 
 

@@ -22,6 +22,8 @@ class Facts(msgspec.Struct, frozen=True):
 
     product: str
     version: str
+    #: "standalone", "sentinel" or "cluster".
+    mode: str
     role: str
     policy: str
     #: 0: none.
@@ -37,6 +39,7 @@ def read_facts(info: bytes) -> Facts:
     return Facts(
         product="valkey" if is_valkey else "redis",
         version=said.get("valkey_version" if is_valkey else "redis_version", ""),
+        mode=_mode(said),
         role=said.get("role", ""),
         policy=said.get("maxmemory_policy", ""),
         maxmemory=_number(said, "maxmemory"),
@@ -52,6 +55,16 @@ def check_fit(facts: Facts, location: Location) -> None:
         raise ConfigurationError(
             f"{where} is {facts.product} {facts.version or 'of an unknown version'}, and anyjob"
             f" needs {oldest[0]}.{oldest[1]} or later; upgrade it, or use another backend"
+        )
+    if facts.mode == "sentinel":
+        raise ConfigurationError(
+            f"{where} is a sentinel, which keeps no jobs; write redis+sentinel://host:port/NAME/0"
+            " for the primary that it knows by NAME"
+        )
+    if facts.mode == "cluster":
+        raise ConfigurationError(
+            f"{where} is a node of a Cluster, which this release of anyjob cannot use; name a"
+            " server that stands alone, or sentinels"
         )
     if facts.role == "slave":
         raise ConfigurationError(
@@ -178,6 +191,13 @@ def _door(location: Location) -> Iterator[Finding]:
             why="whoever reaches the server may read and change every job",
             fix="give the server a user of its own for anyjob",
         )
+
+
+def _mode(said: Mapping[str, str]) -> str:
+    # Valkey has a second name for it; a Cluster says so in a section of its own as well.
+    if said.get("cluster_enabled") == "1":
+        return "cluster"
+    return said.get("redis_mode") or said.get("server_mode") or "standalone"
 
 
 def _number(said: Mapping[str, str], name: str) -> int:

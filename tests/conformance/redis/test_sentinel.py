@@ -93,6 +93,13 @@ def test_primary_that_no_sentinel_knows_is_named(two: Pair) -> None:
         backend.open()
 
 
+def test_sentinel_that_is_taken_for_a_server_is_refused_at_open(two: Pair) -> None:
+    backend = RedisBackend(f"redis://127.0.0.1:{two.sentinel.port}/0")
+
+    with pytest.raises(ConfigurationError, match="is a sentinel, which keeps no jobs"):
+        backend.open()
+
+
 def test_replica_is_refused_at_open(two: Pair) -> None:
     backend = RedisBackend(f"redis://:hidden-word@127.0.0.1:{two.replica.port}/0")
 

@@ -73,7 +73,7 @@ def test_valkey_is_known_by_its_version_alone() -> None:
 def test_text_without_a_fact_is_read_all_the_same() -> None:
     facts = read_facts(b"\r\n# Server\r\nnothing\r\nmaxmemory:lots\r\n\xff\xfe:1\r\n")
 
-    assert facts == Facts("redis", "", "", "", 0, has_aof=False)
+    assert facts == Facts("redis", "", "standalone", "", "", 0, has_aof=False)
 
 
 @pytest.mark.parametrize(
@@ -104,6 +104,14 @@ def test_server_new_enough_is_taken(product: str, version: str) -> None:
 def test_replica_is_refused() -> None:
     with pytest.raises(ConfigurationError, match="name its primary"):
         check_fit(but(role="slave"), LOCAL)
+
+
+@pytest.mark.parametrize(
+    ("mode", "advice"), [("sentinel", r"redis\+sentinel://"), ("cluster", "a node of a Cluster")]
+)
+def test_server_that_is_no_server_for_jobs_is_refused(mode: str, advice: str) -> None:
+    with pytest.raises(ConfigurationError, match=advice):
+        check_fit(but(mode=mode), LOCAL)
 
 
 @pytest.mark.parametrize("policy", ["allkeys-lru", "volatile-ttl", "allkeys-random"])

@@ -25,10 +25,25 @@ from anyjob.core.errors import (
     InvalidOption,
 )
 from anyjob.core.store import ClaimRequest
-from tests.unit.backends.redis.conftest import PASSWORD, SOCKET, MakeJob, Open, everything_told
+from tests.unit.backends.redis.conftest import (
+    PASSWORD,
+    SOCKET,
+    MakeJob,
+    Open,
+    StartServer,
+    everything_told,
+)
 from tests.unit.backends.redis.impostor import posing
 
 HERE = parse_url(f"redis://:{PASSWORD}@localhost")
+
+
+def test_node_of_a_cluster_is_refused_at_open(start_server: StartServer) -> None:
+    node = start_server("--cluster-enabled", "yes")
+
+    for kind in (RedisBackend, RedisStore):
+        with pytest.raises(ConfigurationError, match="a node of a Cluster"):
+            kind(node.url).open()
 
 
 @pytest.mark.parametrize(
