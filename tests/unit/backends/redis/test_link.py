@@ -196,7 +196,7 @@ def test_server_that_is_gone_is_unavailable_at_once(
 
 
 FORKED = """
-import os, sys, threading, uuid
+import os, signal, sys, threading, uuid
 from anyjob.backends.redis import RedisBackend
 from anyjob.core.backend import QueueShare
 from anyjob.core.envelope import Envelope
@@ -213,6 +213,7 @@ waiting.start()
 while not consumer._fetching.locked(): pass
 child = os.fork()
 if child == 0:
+    signal.alarm(20)  # it outlives nobody who waits for it
     refused = 0
     for use in (lambda: backend.enqueue([job()]), lambda: consumer.fetch(1, 0), backend.open,
                 lambda: backend.counts("mail"), lambda: backend.maintain(1),
