@@ -12,7 +12,7 @@ from importlib import import_module
 from pathlib import Path
 
 from benchmarks.machine import REFERENCE_TURNS, Machine, describe
-from benchmarks.report import DOCUMENT, amount, report
+from benchmarks.report import DOCUMENT, amount, described, report
 from benchmarks.result import Result, keep, kept
 from benchmarks.settings import Settings
 
@@ -28,6 +28,13 @@ MEASUREMENTS = (
     "wakeup",
     "delayed",
     "kills",
+    "redis_enqueue",
+    "redis_drain",
+    "redis_latency",
+    "redis_io",
+    "redis_idle",
+    "redis_memory",
+    "redis_kills",
 )
 
 
@@ -61,7 +68,11 @@ def _run(name: str, settings: Settings, machine: Machine) -> int:
     began = time.monotonic()
     measure: Callable[[Settings], Sequence[Result]] = import_module(f"benchmarks.{name}").measure
     results = measure(settings)
+    title = ""
     for result in results:
+        if result.contender is not None and result.title != title:
+            title = result.title
+            print(f"  {title}:")
         _show(result)
     path = keep(name, results, machine, is_quick=settings.is_quick)
     print(f"  {time.monotonic() - began:.0f} s, kept in {os.path.relpath(path)}", flush=True)
@@ -79,14 +90,20 @@ def _introduce(machine: Machine) -> None:
 
 
 def _show(result: Result) -> None:
+    about = f"  {result.title}"
+    if result.contender is not None:
+        about = f"    {described(result.contender)}"
+    if not result.samples:
+        reason = result.contender.failure if result.contender else ""
+        print(f"{about}: not measured {reason}", flush=True)
+        return
     verdict = {True: "met", False: "MISSED", None: ""}[result.is_met]
     target = (
         "" if result.target is None else f"at {result.target.kind} {amount(result.target.value)}"
     )
     spread = f"{amount(min(result.samples))} to {amount(max(result.samples))}"
     print(
-        f"  {result.title}: {amount(result.value)} {result.unit} ({spread}) {target} {verdict}",
-        flush=True,
+        f"{about}: {amount(result.value)} {result.unit} ({spread}) {target} {verdict}", flush=True
     )
 
 

@@ -17,21 +17,26 @@ WARM_UP = 50
 
 def measure(settings: Settings) -> list[Result]:
     """Compare the worker's memory before and after they were enqueued."""
+    return growth_on(settings, "delayed", "SQLite")
+
+
+def growth_on(settings: Settings, measurement: str, place: str, url: str = "") -> list[Result]:
+    """The same on the Redis of `url`, or on a fresh SQLite file."""
     jobs = 10_000 if settings.is_quick else 100_000
-    rounds = [_memory(settings, jobs) for _ in range(settings.rounds)]
+    rounds = [_memory(settings, jobs, url) for _ in range(settings.rounds)]
     return [
         Result(
-            measurement="delayed",
+            measurement=measurement,
             figure="memory",
-            title=f"SQLite: growth of a worker's memory with {jobs} delayed jobs",
+            title=f"{place}: growth of a worker's memory with {jobs} delayed jobs",
             unit="MiB",
             samples=[highest - before for before, highest in rounds],
             target=Target("most", 5),
         ),
         Result(
-            measurement="delayed",
+            measurement=measurement,
             figure="absolute",
-            title=f"SQLite: a worker's memory (RSS) with {jobs} delayed jobs",
+            title=f"{place}: a worker's memory (RSS) with {jobs} delayed jobs",
             unit="MiB",
             samples=[highest for _, highest in rounds],
             seen={"before": [before for before, _ in rounds]},
@@ -39,16 +44,18 @@ def measure(settings: Settings) -> list[Result]:
     ]
 
 
-def _memory(settings: Settings, jobs: int) -> tuple[float, float]:
+def _memory(settings: Settings, jobs: int, url: str) -> tuple[float, float]:
     """MiB before the jobs were enqueued, and at most while they came and for some seconds after."""
-    with stage(settings.folder, WARM_UP) as here, worker(here.variables) as process:
-        noop = here.task("noop")
-        here.app.enqueue_many(noop.job(number) for number in range(WARM_UP))
+    with (
+        stage(settings.folder, WARM_UP, url) as here,
+        worker(here.variables, log=here.log) as process,
+    ):
+        here.fill("noop", WARM_UP)
         here.slots.wait_for(WARM_UP, timeout=60, worker=process)
         time.sleep(2)
         watched = psutil.Process(process.pid)
         before = highest = watched.memory_info().rss
-        later = noop.using(delay=3600)
+        later = here.task("noop").using(delay=3600)
         here.app.enqueue_many(later.job(number) for number in range(jobs))
         for _ in range(4 if settings.is_quick else 20):
             time.sleep(0.25)

@@ -20,7 +20,7 @@ def measure(settings: Settings) -> list[Result]:
         here.slots.wait_for(1, timeout=30, worker=process)
         time.sleep(2)
         watched = psutil.Process(process.pid)
-        shares = [_share(watched, window) for _ in range(5)]
+        shares = [share_of_a_core(watched, window) for _ in range(5)]
         memory = watched.memory_info().rss / 2**20
     return [
         Result(
@@ -41,7 +41,7 @@ def measure(settings: Settings) -> list[Result]:
     ]
 
 
-def _share(process: psutil.Process, seconds: float) -> float:
+def share_of_a_core(process: psutil.Process, seconds: float) -> float:
     """The part of a core that a process and its children use meanwhile."""
     used, began = _used(process), time.monotonic()
     time.sleep(seconds)

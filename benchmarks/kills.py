@@ -32,25 +32,34 @@ class Kill(msgspec.Struct, frozen=True):
 
 
 def measure(settings: Settings) -> list[Result]:
+    """Kill workers on a fresh SQLite file."""
+    return kill_on(settings, "kills", "SQLite")
+
+
+def kill_on(settings: Settings, measurement: str, place: str, url: str = "") -> list[Result]:
     """Kill one of two workers again and again while jobs are enqueued; count from the journal."""
     times = 3 if settings.is_quick else 20
-    with stage(settings.folder, jobs=1) as here:
+    with stage(settings.folder, 1, url) as here:
         variables = {**here.variables, "ANYJOB_LEASE": str(LEASE)}
-        survivor = start(variables, "-c", str(CONCURRENCY))
+        survivor = _start(here, variables)
         try:
             enqueued, kills = _kill_many(here, variables, times)
             _wait_until_done(here, enqueued)
         finally:
             end(survivor)
         journal = Journal.read(here.journal)
-    return results(journal, enqueued, kills)
+    return results(journal, enqueued, kills, measurement, place)
+
+
+def _start(here: Stage, variables: dict[str, str]) -> subprocess.Popen[bytes]:
+    return start(variables, "-c", str(CONCURRENCY), log=here.log)
 
 
 def _kill_many(here: Stage, variables: dict[str, str], times: int) -> tuple[int, list[Kill]]:
     """Start a second worker, kill it while it holds jobs, and begin again."""
     enqueued, kills = 0, []
     for _ in range(times):
-        victim = start(variables, "-c", str(CONCURRENCY))
+        victim = _start(here, variables)
         try:
             moment = None
             while moment is None or time.monotonic() < moment:
@@ -96,17 +105,23 @@ def _wait_until_done(here: Stage, enqueued: int) -> None:
     raise TimeoutError(f"the workers did not finish {enqueued} jobs")
 
 
-def results(journal: Journal, enqueued: int, kills: Sequence[Kill]) -> list[Result]:
+def results(
+    journal: Journal,
+    enqueued: int,
+    kills: Sequence[Kill],
+    measurement: str = "kills",
+    place: str = "SQLite",
+) -> list[Result]:
     ended = {life.number for life in journal.lives if life.ended is not None}
     lost = enqueued - len(ended)
     runs = journal.by_number()
     excess = [_excess(runs, journal.lives, kill) for kill in kills]
     back = [after for kill in kills for after in _back(runs, journal.lives, kill)]
     unexplained = _unexplained(runs, kills)
-    about = f"kill -9 of a worker under load, {len(kills)} times"
+    about = f"{place}: kill -9 of a worker under load, {len(kills)} times"
     return [
         Result(
-            measurement="kills",
+            measurement=measurement,
             figure="lost",
             title=f"{about}: of {enqueued} jobs, lost",
             unit="jobs",
@@ -114,7 +129,7 @@ def results(journal: Journal, enqueued: int, kills: Sequence[Kill]) -> list[Resu
             target=Target("most", 0),
         ),
         Result(
-            measurement="kills",
+            measurement=measurement,
             figure="twice",
             title=f"{about}: run twice, above those running and one lot not yet settled",
             unit="jobs",
@@ -126,7 +141,7 @@ def results(journal: Journal, enqueued: int, kills: Sequence[Kill]) -> list[Resu
             },
         ),
         Result(
-            measurement="kills",
+            measurement=measurement,
             figure="twice_without_a_kill",
             title=f"{about}: run twice though their worker lived",
             unit="jobs",
@@ -134,7 +149,7 @@ def results(journal: Journal, enqueued: int, kills: Sequence[Kill]) -> list[Resu
             target=Target("most", 0),
         ),
         Result(
-            measurement="kills",
+            measurement=measurement,
             figure="back",
             title=f"{about}: until a job it ran is run again, lease {LEASE:g} s, at worst",
             unit="s",

@@ -37,6 +37,8 @@ def describe(folder: Path) -> Machine:
     # Not above: what reads figures that are kept runs without it.
     import psutil
 
+    from benchmarks import server
+
     return Machine(
         processor=_processor(),
         cores=os.cpu_count() or 1,
@@ -48,6 +50,9 @@ def describe(folder: Path) -> Machine:
             "anyjob": version("anyjob"),
             "msgspec": version("msgspec"),
             "sqlite": sqlite3.sqlite_version,
+            "redis-server": server.version(),
+            "redis-py": version("redis"),
+            "hiredis": version("hiredis"),
         },
         turns_per_second=turns_per_second(),
         fsync_ms=statistics.median(fsync_costs(folder)) * 1000,

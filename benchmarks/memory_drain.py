@@ -6,7 +6,7 @@ import os
 import tempfile
 from pathlib import Path
 
-from benchmarks import tasks
+from benchmarks import bodies, tasks
 from benchmarks.machine import turns_per_second
 from benchmarks.memory_enqueue import scaled
 from benchmarks.result import Result
@@ -45,7 +45,7 @@ def side(task: str, seconds: float) -> dict[str, float]:
     """Drain a trial, then as many jobs as fill the time."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "slots"
-        os.environ[tasks.SLOTS] = str(path)
+        os.environ[bodies.SLOTS] = str(path)
         trial = _drain(path, task, TRIAL)
         turns = turns_per_second()
         rate = _drain(path, task, max(TRIAL, int(1.1 * trial * seconds)))
@@ -54,7 +54,7 @@ def side(task: str, seconds: float) -> dict[str, float]:
 
 def _drain(path: Path, name: str, count: int) -> float:
     slots = make(path, count)
-    tasks.slots.cache_clear()
+    bodies.slots.cache_clear()
     app = tasks.application("memory://")
     task = tasks.task(app, name)
     app.enqueue_many(task.job(number) for number in range(count))

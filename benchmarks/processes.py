@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -21,10 +21,24 @@ def environment(**variables: str | Path) -> dict[str, str]:
     }
 
 
-def start(variables: dict[str, str], *options: str) -> subprocess.Popen[bytes]:
-    """Start `anyjob worker` on the benchmarks' tasks."""
-    command = [str(Path(sys.executable).with_name("anyjob")), "worker", APPLICATION, *options]
-    return subprocess.Popen(command, env=variables)
+def start(
+    variables: dict[str, str], *options: str, log: Path | None = None
+) -> subprocess.Popen[bytes]:
+    """Start `anyjob worker` on the benchmarks' tasks; what it says goes into `log`."""
+    program = str(Path(sys.executable).with_name("anyjob"))
+    return start_program([program, "worker", APPLICATION, *options], variables, log)
+
+
+def start_program(
+    command: Sequence[str], variables: dict[str, str], log: Path | None = None
+) -> subprocess.Popen[bytes]:
+    """Start any worker, in a group of its own if it has a log of its own."""
+    if log is None:
+        return subprocess.Popen(command, env=variables)
+    with log.open("ab") as output:
+        return subprocess.Popen(
+            command, env=variables, stdout=output, stderr=output, process_group=0
+        )
 
 
 def end(process: subprocess.Popen[bytes]) -> None:
@@ -38,10 +52,16 @@ def end(process: subprocess.Popen[bytes]) -> None:
 
 
 @contextmanager
-def worker(variables: dict[str, str], *options: str) -> Iterator[subprocess.Popen[bytes]]:
-    """A worker for the length of a block."""
-    process = start(variables, *options)
+def worker(
+    variables: dict[str, str], *options: str, log: Path | None = None
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A worker for the length of a block; an error that ends the block tells what it said."""
+    process = start(variables, *options, log=log)
     try:
         yield process
+    except BaseException as error:
+        if log is not None:
+            error.add_note(log.read_text(errors="replace")[-1000:])
+        raise
     finally:
         end(process)

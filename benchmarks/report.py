@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.machine import REFERENCE_TURNS
-from benchmarks.result import Line, Result, Target
+from benchmarks.result import Contender, Line, Result, Target
 
 DOCUMENT = Path(__file__).parent.parent / "docs" / "reference" / "benchmarks.md"
 
@@ -31,14 +31,34 @@ How it is measured:
 - A bare sqlite3 loop issues the statements that the backend issues, in lots of the same size, on
   the same file system with the same settings, and does nothing else: no worker, no decoding, no
   task.
+- A bare redis-py loop sends the scripts that ship, with the words that anyjob sends, and does
+  nothing else.
+- The Redis is a private one on the loopback interface that keeps nothing on disk. While it is
+  measured beside loops or other job queues, a loop of the system's idle class runs on each core:
+  on a virtual machine, a core that halts between two requests makes a round trip twice as long.
 - A comparison that was lost stands here as well.
+"""
+
+_BESIDE = """\
+## Beside other job queues
+
+In the same run and on the same Redis, each in an environment of its own with hiredis, in turn with
+anyjob: the same arguments, no results kept, nothing below a warning logged. Each is run with the
+best of a few numbers of threads, processes or coroutines, which its row says; anyjob with its
+defaults. *Early* acknowledgement is before the job runs, which costs less and loses what a killed
+worker ran; *late* is after. Every job has to leave its stamp, or the round counts as failed.
+`benchmarks/peers/` has each application, its worker's command and the numbers that are tried.
 """
 
 
 def report(lines: Sequence[Line]) -> str:
     """The page for these lines."""
-    parts = [_HEAD, "## Results\n", *_table(lines), "", "## Machine\n", *_machines(lines), ""]
-    return "\n".join(parts)
+    own = [line for line in lines if line.result.contender is None]
+    beside = [line for line in lines if line.result.contender is not None]
+    parts = [_HEAD, "## Results\n", *_table(own), ""]
+    if beside:
+        parts += [_BESIDE, *_contenders(beside)]
+    return "\n".join([*parts, "## Machine\n", *_machines(lines), ""])
 
 
 def amount(value: float) -> str:
@@ -55,16 +75,51 @@ def _table(lines: Sequence[Line]) -> list[str]:
 
 def _row(line: Line) -> str:
     result = line.result
-    spread = f"{amount(min(result.samples))} to {amount(max(result.samples))}"
     cells = [
         result.title,
-        f"{amount(result.value)} {result.unit}",
-        spread if len(result.samples) > 1 else "",
+        _value(result),
+        _spread(result),
         _goal(result.target),
         _verdict(result),
         f"`{line.command}`",
     ]
     return f"| {' | '.join(cells)} |"
+
+
+def _value(result: Result) -> str:
+    return f"{amount(result.value)} {result.unit}" if result.samples else "not measured"
+
+
+def _spread(result: Result) -> str:
+    if len(result.samples) < 2:
+        return ""
+    return f"{amount(min(result.samples))} to {amount(max(result.samples))}"
+
+
+def _contenders(lines: Sequence[Line]) -> list[str]:
+    """A table for each title, in the order in which they come."""
+    tables: dict[str, list[str]] = {}
+    for line in lines:
+        result, contender = line.result, line.result.contender
+        assert contender is not None
+        rows = tables.setdefault(
+            result.title,
+            [
+                f"### {result.title.partition(': ')[2] or result.title}\n",
+                "| | acknowledges | result | lowest to highest |",
+                "|---|---|---:|---:|",
+            ],
+        )
+        value = contender.failure or _value(result)
+        cells = [described(contender), contender.acknowledges, value, _spread(result)]
+        rows.append(f"| {' | '.join(cells)} |")
+    return [row for table in tables.values() for row in [*table, ""]]
+
+
+def described(contender: Contender) -> str:
+    """Its name and version, and how it was run."""
+    name = f"{contender.name} {contender.version}".strip()
+    return f"{name}, {contender.setting}" if contender.setting else name
 
 
 def _goal(target: Target | None) -> str:

@@ -31,8 +31,21 @@ class Target(msgspec.Struct, frozen=True):
         return value >= self.value if self.kind == "least" else value <= self.value
 
 
+class Contender(msgspec.Struct, frozen=True, kw_only=True):
+    """Whose figure it is, where several job queues stand side by side."""
+
+    name: str
+    version: str = ""
+    #: How it was run, such as "64 threads".
+    setting: str = ""
+    #: Before a job runs, so that it is lost with its worker, or after.
+    acknowledges: Literal["early", "late"]
+    #: Why it has no figure.
+    failure: str = ""
+
+
 class Result(msgspec.Struct, frozen=True, kw_only=True):
-    """What was measured, as the median of its samples."""
+    """What was measured, as the median of its samples; without any, it could not be."""
 
     #: The measurement that brought it, and the figure's own name within it.
     measurement: str
@@ -43,6 +56,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     target: Target | None = None
     #: What the samples were made from, and what else was seen: each side's own figures.
     seen: dict[str, list[float] | float | int | str] = {}
+    contender: Contender | None = None
 
     @property
     def value(self) -> float:
@@ -50,7 +64,10 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def is_met(self) -> bool | None:
-        return None if self.target is None else self.target.is_met(self.value)
+        """None where there is no target, or nothing to judge by it."""
+        if self.target is None or not self.samples:
+            return None
+        return self.target.is_met(self.value)
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True):

@@ -6,7 +6,7 @@ import os
 import shutil
 from pathlib import Path
 
-from benchmarks import tasks
+from benchmarks import bodies, tasks
 from benchmarks.machine import fsync_costs
 from benchmarks.processes import worker
 from benchmarks.replay import commits, recording, replay
@@ -78,7 +78,7 @@ def _fill(here: Stage, jobs: int) -> None:
 
 
 def _drain_here(here: Stage, jobs: int) -> None:
-    os.environ[tasks.SLOTS] = here.variables[tasks.SLOTS]
+    os.environ[bodies.SLOTS] = here.variables[bodies.SLOTS]
     with tasks.application(here.url) as app:
         with app.worker():
             here.slots.wait_for(jobs, timeout=300)

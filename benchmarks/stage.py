@@ -12,9 +12,10 @@ import msgspec
 
 from anyjob import App
 from anyjob.core.task import Task
+from benchmarks.bodies import JOURNAL, SLOTS
 from benchmarks.processes import environment
 from benchmarks.slots import Slots, make
-from benchmarks.tasks import JOURNAL, SLOTS, application, task
+from benchmarks.tasks import application, task
 
 
 class Stage(msgspec.Struct, frozen=True):
@@ -28,10 +29,21 @@ class Stage(msgspec.Struct, frozen=True):
 
     @property
     def database(self) -> Path:
+        """The file of an SQLite stage."""
         return self.folder / "jobs.db"
 
     def task(self, name: str) -> Task[..., Any]:
         return task(self.app, name)
+
+    def fill(self, name: str, jobs: int, *arguments: Any) -> None:
+        """Enqueue so many jobs of a task, numbered from 0."""
+        filled = self.task(name)
+        self.app.enqueue_many(filled.job(number, *arguments) for number in range(jobs))
+
+    @property
+    def log(self) -> Path:
+        """For what a worker says that is known, such as that nothing is kept on disk."""
+        return self.folder / "log"
 
     @property
     def journal(self) -> Path:
@@ -39,11 +51,19 @@ class Stage(msgspec.Struct, frozen=True):
 
 
 @contextmanager
-def stage(parent: Path, jobs: int) -> Iterator[Stage]:
-    """Make a fresh database and slots for so many jobs in `parent`; they go with the block."""
+def stage(parent: Path, jobs: int, url: str = "") -> Iterator[Stage]:
+    """Make slots for so many jobs in `parent`, which go with the block, and a fresh database.
+
+    That is an SQLite file beside the slots, or the Redis of `url`, which is emptied before.
+    """
     with tempfile.TemporaryDirectory(dir=parent) as name:
         folder = Path(name).resolve()
-        url = f"sqlite:///{folder / 'jobs.db'}"
+        if url:
+            # Only here: what measures SQLite needs no driver of Redis.
+            from benchmarks.server import empty
+
+            empty(url)
+        url = url or f"sqlite:///{folder / 'jobs.db'}"
         slots = make(folder / "slots", jobs)
         with application(url) as app:
             yield Stage(

@@ -7,6 +7,7 @@ import statistics
 import time
 
 from benchmarks.processes import worker
+from benchmarks.quantile import quantile
 from benchmarks.result import Result, Target
 from benchmarks.settings import Settings
 from benchmarks.stage import Stage, stage
@@ -31,7 +32,7 @@ def measure(settings: Settings) -> list[Result]:
             figure="p95",
             title="SQLite: from the call of enqueue to the job in an idle worker, p95",
             unit="ms",
-            samples=[_quantile(each, 95) for each in rounds],
+            samples=[quantile(each, 95) for each in rounds],
             target=Target("most", 50),
         ),
         Result(
@@ -57,7 +58,3 @@ def _wait_for(here: Stage, number: int) -> None:
         if time.monotonic() > deadline:
             raise TimeoutError(f"job {number} was not run within 30 s")
         time.sleep(0.005)
-
-
-def _quantile(values: list[float], percent: int) -> float:
-    return statistics.quantiles(values, n=100, method="inclusive")[percent - 1]

@@ -4,7 +4,7 @@ import pytest
 
 from benchmarks.machine import Machine
 from benchmarks.report import DOCUMENT, amount, report
-from benchmarks.result import Line, Result, Target, kept
+from benchmarks.result import Contender, Line, Result, Target, kept
 
 MACHINE = Machine(
     processor="Abacus",
@@ -19,7 +19,7 @@ MACHINE = Machine(
 )
 
 
-def line(target: Target | None, *samples: float) -> Line:
+def line(target: Target | None, *samples: float, contender: Contender | None = None) -> Line:
     result = Result(
         measurement="m",
         figure="f",
@@ -27,6 +27,7 @@ def line(target: Target | None, *samples: float) -> Line:
         unit="jobs/s",
         samples=list(samples),
         target=target,
+        contender=contender,
     )
     return Line(at="now", command="python -m benchmarks m", machine=MACHINE, result=result)
 
@@ -46,6 +47,31 @@ def test_a_figure_stands_with_its_target_and_verdict(target: Target | None, verd
     row = f"| a figure | 2 000 jobs/s | 1 000 to 3 000 | {verdict} | `python -m benchmarks m` |"
 
     assert row in report([line(target, 1000, 2000, 3000)])
+
+
+def test_a_figure_that_could_not_be_measured_is_neither_met_nor_missed() -> None:
+    row = "| a figure | not measured |  | ≥ 8 |  | `python -m benchmarks m` |"
+
+    assert row in report([line(Target("least", 8))])
+
+
+def test_job_queues_that_were_compared_stand_below_one_title() -> None:
+    ours = Contender(name="anyjob", setting="32 slots", acknowledges="late")
+    theirs = Contender(name="Huey", version="3.5", setting="1 thread", acknowledges="early")
+
+    page = report([line(None, 3, 4, contender=ours), line(None, 1, contender=theirs)])
+
+    assert page.count("### a figure") == 1
+    assert "| anyjob, 32 slots | late | 3.5 jobs/s | 3 to 4 |" in page
+    assert "| Huey 3.5, 1 thread | early | 1 jobs/s |  |" in page
+
+
+def test_a_job_queue_that_could_not_run_is_told_with_the_reason() -> None:
+    absent = Contender(name="Huey", acknowledges="early", failure="not installed: no network")
+
+    page = report([line(None, contender=absent)])
+
+    assert "| Huey | early | not installed: no network |  |" in page
 
 
 def test_the_machine_is_told_once_a_measurement() -> None:

@@ -1,0 +1,31 @@
+"""streaQ: results off by a time to live of zero, and no log line a task."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from typing import Any
+
+from streaq import Worker
+
+from benchmarks.peers.given import AT_ONCE, COROUTINES, QUEUE, URL
+
+worker: Any = Worker(redis_url=URL, queue_name=QUEUE, concurrency=AT_ONCE)
+_tasks = {
+    name: worker.task(name=name, ttl=0, silent=True)(function)
+    for name, function in COROUTINES.items()
+}
+
+
+@asynccontextmanager
+async def opened() -> AsyncIterator[None]:
+    async with worker:
+        yield
+
+
+async def enqueue(task: str, *arguments: Any) -> None:
+    await _tasks[task].enqueue(*arguments)
+
+
+async def enqueue_many(task: str, lot: Iterable[tuple[Any, ...]]) -> None:
+    await worker.enqueue_many([_tasks[task].enqueue(*arguments) for arguments in lot])

@@ -1,0 +1,137 @@
+"""What waiting jobs cost the server, and whether many of them make the next one dearer."""
+
+from __future__ import annotations
+
+import statistics
+from typing import Any
+
+import redis
+
+from anyjob.backends.redis.keys import Keys
+from anyjob.backends.redis.scripts import Call
+from anyjob.core.options import DEFAULT_QUEUE
+from benchmarks.bare import LOT, Loop
+from benchmarks.delayed import growth_on
+from benchmarks.result import Result, Target
+from benchmarks.server import client, empty, server
+from benchmarks.settings import Settings
+from benchmarks.tasks import application, task
+
+#: Ready jobs of the queue that a full one is compared with.
+FEW = 1_000
+_BESIDE = "beside"
+#: Lots of 100 that are fetched from each.
+FETCHES = 50
+_BODY = slice(7, None)
+
+
+def measure(settings: Settings) -> list[Result]:
+    """Fill a server, fetch from it, and watch a worker's memory beside jobs that are delayed."""
+    # The short run's are a sixteenth and an eighth: a hash table doubles, so that it is as full.
+    ready = 62_500 if settings.is_quick else 1_000_000
+    scheduled = 12_500 if settings.is_quick else 100_000
+    rounds = 1 if settings.is_quick else 3
+    with server(settings.folder) as url:
+        delayed = [_beyond(url, scheduled, delay=3600) for _ in range(rounds)]
+        growth = growth_on(settings, "redis_memory", "Redis", url)
+        queued, claims = [], []
+        for _ in range(rounds):
+            queued.append(_beyond(url, ready))
+            claims.append(_claim(url))
+    return [
+        _bytes(
+            "ready", f"Redis: memory of a ready job beyond its envelope, of {ready}", queued, 160
+        ),
+        _bytes(
+            "delayed",
+            f"Redis: memory of a delayed job beyond its envelope, of {scheduled}",
+            delayed,
+            280,
+        ),
+        Result(
+            measurement="redis_memory",
+            figure="claim",
+            title=f"Redis: the time to lease one of {ready} jobs, of that for one of {FEW}",
+            unit="x",
+            samples=claims,
+            target=Target("most", 1.2),
+        ),
+        *growth,
+    ]
+
+
+def _bytes(figure: str, title: str, samples: list[float], most: float) -> Result:
+    return Result(
+        measurement="redis_memory",
+        figure=figure,
+        title=title,
+        unit="bytes",
+        samples=samples,
+        target=Target("most", most),
+    )
+
+
+def _beyond(url: str, jobs: int, delay: float | None = None) -> float:
+    """Fill an empty server; the bytes that it uses for a job, less those of the job's envelope."""
+    empty(url)
+    with client(url) as server:
+        before = _used(server)
+        _fill(url, jobs, delay)
+        return (_used(server) - before) / jobs - _envelope(server)
+
+
+def _fill(url: str, jobs: int, delay: float | None = None, queue: str = DEFAULT_QUEUE) -> None:
+    with application(url, [queue]) as app:
+        filled = task(app, "noop").using(queue=queue, delay=delay)
+        app.enqueue_many(filled.job(number) for number in range(jobs))
+
+
+def _used(server: redis.Redis) -> int:
+    return int(_info(server, "memory")["used_memory"])
+
+
+def _envelope(server: redis.Redis) -> float:
+    """The mean length of the bodies of some jobs."""
+    key = Keys("anyjob").jobs(DEFAULT_QUEUE).decode()
+    some: Any = server.hrandfield(key, 1000, withvalues=True)
+    return statistics.mean(len(value[_BODY]) for value in some[1::2])
+
+
+def _claim(url: str) -> float:
+    """What a job of the full queue costs the server to lease, of what one beside it costs.
+
+    Lots of both are fetched in turn, so that what else the machine does strikes both.
+    """
+    _fill(url, FEW, queue=_BESIDE)
+    queues = [Loop.at(url), Loop.at(url, _BESIDE)]
+    costs: list[list[int]] = [[], []]
+    with client(url) as server:
+        for token in range(1, FETCHES + 1):
+            for loop, spent in zip(queues, costs, strict=True):
+                spent.append(_fetch(server, loop, token))
+                _fill(url, LOT, queue=loop.queue)
+    many, few = costs
+    return statistics.median(many) / statistics.median(few)
+
+
+def _fetch(server: redis.Redis, loop: Loop, token: int) -> int:
+    """Lease a lot and settle it; the microseconds that the first took in the server."""
+    before = _spent(server)
+    ids, values = _run(server, loop.fetch(token))[4][3:5]
+    spent = _spent(server) - before
+    _run(server, loop.settle(ids, values, token))
+    return spent
+
+
+def _run(server: redis.Redis, call: Call) -> Any:
+    return server.evalsha(call.script.sha.decode(), len(call.keys), *call.keys, *call.args)
+
+
+def _spent(server: redis.Redis) -> int:
+    """The microseconds that the server spent in scripts so far."""
+    return int(_info(server, "commandstats")["cmdstat_evalsha"]["usec"])
+
+
+def _info(server: redis.Redis, section: str) -> dict[str, Any]:
+    found: Any = server.info(section)
+    return dict(found)
