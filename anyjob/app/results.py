@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import asyncio
 
 #: One wait of the backend; a wake-up that got lost costs no more than this.
-_SLICE = 1.0
+_SLICE = 5.0
 #: A thread that waits for many looks up so often, so that newcomers are seen soon.
 _SHARED_SLICE = 0.05
 

@@ -12,7 +12,7 @@ import msgspec
 
 from anyjob.core.backend import Backend
 from anyjob.core.envelope import Envelope, Receipt
-from anyjob.core.errors import EnqueueUncertain, Misuse
+from anyjob.core.errors import BackendError, EnqueueUncertain, Misuse
 
 if TYPE_CHECKING:
     import asyncio
@@ -27,14 +27,19 @@ def send(backend: Backend, envelopes: Sequence[Envelope], transaction: Any = Non
     """Store envelopes; one whose fate is unknown is sent once more where the backend knows ids
     again.
 
-    Raises what the backend raises.
+    Raises what the backend raises, and EnqueueUncertain wherever the first time may have stored
+    them.
     """
     try:
         return backend.enqueue(envelopes, transaction=transaction)
-    except EnqueueUncertain:
+    except EnqueueUncertain as doubt:
         if backend.capabilities.dedup == "none" or transaction is not None:
             raise
-        return backend.enqueue(envelopes)
+        try:
+            return backend.enqueue(envelopes)
+        except BackendError as error:
+            # That this one did nothing says nothing of the first.
+            raise doubt from error
 
 
 def lots_of(items: Iterable[Any], size: int) -> Iterator[list[Any]]:

@@ -27,6 +27,7 @@ EVENTS: dict[str, str] = {
     "backend.down": "the backend does not answer",
     "backend.up": "the backend answers again",
     "backend.replaced": "the storage under the backend was replaced",
+    "backend.failover": "another server took over, and the last writes may not have reached it",
     "store.reset_detected": "the server lost all that it held, or another one took its place",
     "clock.jump": "the wall clock jumped",
 }

@@ -26,11 +26,13 @@ ANYJOB = str(Path(sys.executable).with_name("anyjob"))
 
 
 class Site:
-    """A folder with a database and a diary, and the processes that work there."""
+    """A folder with a diary, where jobs wait (a database in it, unless told), and the processes
+    that work there.
+    """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, url: str = "") -> None:
         self.folder = folder
-        self.url = f"sqlite:///{folder / 'jobs.db'}"
+        self.url = url or f"sqlite:///{folder / 'jobs.db'}"
         self.diary = Diary(folder)
         self.app = program.make(self.url)
         self._processes: list[subprocess.Popen[str]] = []

@@ -13,6 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from tests.docs.redis_server import SHOWN
 from tests.docs.snippets import Snippet, commands
 
 SECONDS = 60
@@ -27,6 +28,7 @@ PROVEN_ELSEWHERE = {
     "make docs": ".ci/run",
     "make bench": ".ci/run",
     "pip install anyjob": "tests/wheel",
+    "pip install 'anyjob[redis]'": "tests/wheel",
 }
 # Pages that are followed in an environment of their own, each with what does.
 FOLLOWED_ELSEWHERE = {"docs/tutorial/write-a-backend.md": "tests/wheel/test_author.py"}
@@ -95,7 +97,10 @@ class Session:
 
 
 class Page:
-    """Runs the snippets of one page in its folder; a context manager that ends what they start."""
+    """Runs the snippets of one page in its folder; a context manager that ends what they start.
+
+    `server` is where the Redis is that the page calls `localhost:6379`.
+    """
 
     def __init__(
         self,
@@ -103,9 +108,11 @@ class Page:
         python: Path = Path(sys.executable),
         *,
         seconds: float = SECONDS,
+        server: str = SHOWN,
         **variables: str,
     ) -> None:
         self._folder = folder
+        self._server = server
         environment = environment_for(folder, python) | variables
         driver = str(Path(__file__).with_name("python_session.py"))
         self._python = Session([str(python), driver, MARKER], folder, environment, seconds)
@@ -129,14 +136,15 @@ class Page:
             path.parent.mkdir(parents=True, exist_ok=True)
             assert path.exists() or not snippet.continues, f"line {snippet.line}: nothing to go on"
             with path.open("a" if snippet.continues else "w") as file:
-                file.write(snippet.text)
+                file.write(self._meant(snippet.text))
         elif snippet.language == "python":
             self._run_python(snippet)
         else:
             self._run_console(snippet)
 
     def _run_python(self, snippet: Snippet) -> None:
-        status, output = self._python.run(json.dumps(snippet.text))
+        status, output = self._python.run(json.dumps(self._meant(snippet.text)))
+        output = self._shown(output)
         is_to_raise = "Traceback (most recent call last)" in (snippet.output or "")
         assert bool(status) == is_to_raise, f"line {snippet.line}:\n{output}"
         check_output(snippet.output, output, f"line {snippet.line}")
@@ -146,9 +154,16 @@ class Page:
             if command.text in PROVEN_ELSEWHERE:
                 continue
             report = f"printf '\\n{MARKER} %d\\n' $?"
-            status, output = self._shell.run(f"{command.text}\n{report}")
+            status, output = self._shell.run(f"{self._meant(command.text)}\n{report}")
+            output = self._shown(output)
             assert status == 0, f"line {snippet.line}: {command.text}: exit {status}\n{output}"
             check_output(command.output, output, f"line {snippet.line}: {command.text}")
+
+    def _meant(self, text: str) -> str:
+        return text.replace(SHOWN, self._server)
+
+    def _shown(self, output: str) -> str:
+        return output.replace(self._server, SHOWN)
 
 
 def environment_for(folder: Path, python: Path) -> dict[str, str]:

@@ -6,10 +6,12 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+import redis
 
 from anyjob import App
 from anyjob.conformance import backend_properties
 from anyjob.core.capabilities import Capabilities
+from tests.docs.redis_server import redis_server
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "explanation" / "guarantees.md").read_text()
@@ -62,13 +64,23 @@ def declared(backend: Capabilities, field: str) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
+def levels_of(url: str) -> Capabilities:
+    with App(url) as app:
+        return app.backend.capabilities
+
+
 def test_table_of_levels_is_what_opened_backends_declare(tmp_path: Path) -> None:
-    rows = re.findall(r"^\| `(\w+)` \| [^|]+ \| ([^|]+) \| ([^|]+) \|$", PAGE, re.MULTILINE)
-    with App("memory://") as memory, App(f"sqlite:///{tmp_path}/jobs.db") as sqlite:
-        levels = [
-            (field, *(declared(app.backend.capabilities, field) for app in (memory, sqlite)))
-            for field in Capabilities.__struct_fields__
-            if field not in ("product", "version", "emulator")
-        ]
+    rows = re.findall(
+        r"^\| `(\w+)` \| [^|]+ \| ([^|]+) \| ([^|]+) \| ([^|]+) \|$", PAGE, re.MULTILINE
+    )
+    with redis_server(tmp_path / "server") as server:
+        redis.Redis.from_url(f"redis://{server}").config_set("appendonly", "yes")
+        urls = ["memory://", f"sqlite:///{tmp_path}/jobs.db", f"redis://{server}"]
+        backends = [levels_of(url) for url in urls]
+    levels = [
+        (field, *(declared(backend, field) for backend in backends))
+        for field in Capabilities.__struct_fields__
+        if field not in ("product", "version", "emulator")
+    ]
 
     assert rows == levels

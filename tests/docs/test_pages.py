@@ -1,10 +1,12 @@
 """Every snippet of README.md, CONTRIBUTING.md and docs/ runs, and prints what the page says."""
 
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from tests.docs.page import FOLLOWED_ELSEWHERE, Page
+from tests.docs.redis_server import SHOWN, redis_server
 from tests.docs.snippets import snippets
 
 ROOT = Path(__file__).parents[2]
@@ -17,6 +19,13 @@ PAGES = sorted(
 
 @pytest.mark.parametrize("name", sorted({*PAGES} - {*FOLLOWED_ELSEWHERE}))
 def test_snippets_of_page_run(name: str, tmp_path: Path) -> None:
-    with Page(tmp_path) as page:
-        for snippet in snippets((ROOT / name).read_text()):
+    found = snippets((ROOT / name).read_text())
+    folder = tmp_path / "page"
+    folder.mkdir()
+    with ExitStack() as stack:
+        server = SHOWN
+        if any(SHOWN in snippet.text for snippet in found):
+            server = stack.enter_context(redis_server(tmp_path / "server"))
+        page = stack.enter_context(Page(folder, server=server))
+        for snippet in found:
             page.run(snippet)

@@ -2,16 +2,22 @@
 
 import os
 import select
+import signal
+import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from tests.docs.page import Page
+from tests.docs.redis_server import SHOWN, redis_server
 from tests.docs.snippets import BadSnippet, snippets
+from tests.waiting import until
 
 
-def run(markdown: str, folder: Path) -> None:
-    with Page(folder) as page:
+def run(markdown: str, folder: Path, server: str = SHOWN) -> None:
+    with Page(folder, server=server) as page:
         for snippet in snippets(markdown):
             page.run(snippet)
 
@@ -125,3 +131,66 @@ def test_background_process_ends_with_its_page(tmp_path: Path) -> None:
     # The other end hangs up when the last process that holds it is gone.
     assert writers.poll(5_000)
     os.close(reader)
+
+
+def test_server_that_a_page_names_is_a_private_one_and_ends_with_it(tmp_path: Path) -> None:
+    page = """
+```python
+# file: place.py
+URL = "redis://localhost:6379"
+```
+```python
+import place
+import redis
+redis.Redis.from_url(place.URL).set("key", "value")
+print(redis.Redis.from_url("redis://localhost:6379").keys(), place.URL)
+```
+```output
+[b'key'] redis://localhost:6379
+```
+```console
+$ echo localhost:6379
+localhost:6379
+$ cat place.py
+...
+URL = "redis://localhost:6379"
+```
+"""
+    with redis_server(tmp_path / "server") as server:
+        assert server != SHOWN
+        (tmp_path / "page").mkdir()
+        run(page, tmp_path / "page", server)
+
+    host, _, port = server.partition(":")
+    with pytest.raises(OSError, match="refused"):
+        socket.create_connection((host, int(port)), 5)
+
+
+def test_server_of_a_page_ends_when_the_tests_are_killed(tmp_path: Path) -> None:
+    source = (
+        "import os, pathlib, sys\n"
+        "from tests.docs.redis_server import redis_server\n"
+        "with redis_server(pathlib.Path(sys.argv[1])) as server:\n"
+        "    print(server, flush=True)\n"
+        "    os.kill(os.getpid(), 9)\n"
+    )
+    killed = subprocess.run(
+        [sys.executable, "-c", source, str(tmp_path / "server")],
+        stdout=subprocess.PIPE,
+        text=True,
+        check=False,
+        cwd=Path(__file__).parents[2],
+    )
+
+    host, _, port = killed.stdout.strip().partition(":")
+    assert killed.returncode == -signal.SIGKILL
+    assert port
+    until(lambda: not is_open(host, int(port)))
+
+
+def is_open(host: str, port: int) -> bool:
+    try:
+        socket.create_connection((host, port), 5).close()
+    except OSError:
+        return False
+    return True

@@ -10,6 +10,7 @@ from anyjob.backends.checks import check_edit, check_shares
 from anyjob.backends.redis import records
 from anyjob.backends.redis.consumer import RedisConsumer
 from anyjob.backends.redis.encode import milliseconds, runs
+from anyjob.backends.redis.endings import Endings
 from anyjob.backends.redis.facts import (
     MAX_BATCH,
     MAX_PAYLOAD,
@@ -19,7 +20,7 @@ from anyjob.backends.redis.facts import (
     read_facts,
 )
 from anyjob.backends.redis.link import Link, Uncertain
-from anyjob.backends.redis.resp import Word
+from anyjob.backends.redis.resp import ReplyError, Word
 from anyjob.backends.redis.scripts import (
     BROWSE,
     CANCEL,
@@ -57,10 +58,12 @@ from anyjob.core.seam import MAX_PAGE, check_count, check_envelopes, check_secon
 from anyjob.core.state import WAITING, State
 
 #: Seconds after which maintenance wants to be called again at the latest, and at the earliest.
-_IDLE, _SOONEST = 5.0, 0.01
-#: Pauses between looks at jobs whose end somebody waits for.
-_FIRST_LOOK, _LAST_LOOK = 0.002, 0.25
+_IDLE, _SOONEST = 15.0, 0.01
+#: Whoever waits for a job looks so often, whatever they were told; and where nobody tells.
+_LOOK_SECONDS, _LOOK_ALONE = 5.0, 0.5
 _LOT = 500
+#: Replicas have so long to take what was enqueued, where the URL asks for them.
+_REPLICA_SECONDS = 1.0
 _BROWSABLE = frozenset({State.READY, State.SCHEDULED, State.LEASED, State.DEAD})
 
 
@@ -76,6 +79,10 @@ class RedisBackend(Backend):
         self._url = url
         self._namespace = checked_name(namespace, "a namespace")
         self._link = Link(parse_url(url), namespace, clock)
+        self._endings = Endings(self._link)
+        replicas = self._link.location.wait_replicas
+        wait = Plain((b"WAIT", replicas, milliseconds(_REPLICA_SECONDS)))
+        self._waits = [wait] if replicas else []
         self._opened = False
 
     def __repr__(self) -> str:
@@ -91,22 +98,16 @@ class RedisBackend(Backend):
     def close(self) -> None:
         if self._opened:
             self._opened = False
+            self._endings.close()
             self._link.close()
 
     def declare(self, queues: Collection[QueueSpec]) -> None:
         names = sorted({checked_name(spec.name, "a queue's name") for spec in queues})
         self._check_open()
         if names:
-            self._link.ask(
-                [
-                    *self._link.listing(names),
-                    *(
-                        Plain((b"HSET", self._link.keys.flags(name), b"declared", 1))
-                        for name in names
-                    ),
-                ]
-            )
-            self._link.listed(names)
+            self._list(names)
+            flag = [b"declared", b"1"]
+            self._link.ask([self._link.call(FLAG, [name], flag) for name in names])
 
     def enqueue(self, jobs: Sequence[Envelope], *, transaction: Any = None) -> list[Receipt]:
         self._check_open()
@@ -120,13 +121,18 @@ class RedisBackend(Backend):
         if not jobs:
             return []
         queues = {job.queue for job in jobs}
-        commands = self._link.listing(queues)
+        listing = self._link.listing(sorted(queues))
         try:
-            answers = self._link.ask([*commands, self._storing(jobs, queues)])[-1]
+            replies = self._link.tell([*listing, self._storing(jobs, queues), *self._waits])
         except Uncertain as error:
             raise EnqueueUncertain(str(error), jobs) from error
-        if commands:
+        answers = replies[len(listing)]
+        # Stored is stored, whether the queue was put into the list or will be with the next.
+        self._link.check([answers])
+        if listing and not isinstance(replies[0], ReplyError):
             self._link.listed(queues)
+        if self._waits:
+            self._check_replicas(replies[-1], jobs)
         return [_receipt(job, answer) for job, answer in zip(jobs, answers, strict=True)]
 
     def consume(self, queues: Sequence[QueueShare], *, lease: float, worker: str) -> Consumer:
@@ -164,9 +170,8 @@ class RedisBackend(Backend):
     def pause(self, queue: str) -> None:
         checked_name(queue, "a queue's name")
         self._check_open()
-        pausing = self._link.call(FLAG, [queue], [b"paused", b"1"])
-        self._link.ask([*self._link.listing([queue]), pausing])
-        self._link.listed([queue])
+        self._list([queue])
+        self._run(FLAG, queue, b"paused", b"1")
 
     def resume(self, queue: str) -> None:
         self._run(FLAG, queue, b"paused", b"0")
@@ -193,15 +198,16 @@ class RedisBackend(Backend):
 
     def get(self, queue: str, ids: Sequence[str], wait: float = 0.0) -> list[JobRecord | None]:
         deadline = time.monotonic() + wait
-        pause = _FIRST_LOOK
-        while True:
-            found = self._find(queue, ids)
-            over = any(record is None or record.state.is_terminal for record in found)
-            left = deadline - time.monotonic()
-            if over or not ids or left <= 0:
-                return found
-            time.sleep(min(pause, left))
-            pause = min(2 * pause, _LAST_LOOK)
+        found = self._find(queue, ids)
+        if wait <= 0 or not ids or _has_ended(found):
+            return found
+        with self._endings.watching(queue, ids) as watch:
+            while True:
+                found = self._find(queue, ids)
+                left = deadline - time.monotonic()
+                if _has_ended(found) or left <= 0:
+                    return found
+                watch.wait(min(left, _LOOK_SECONDS if watch.is_told else _LOOK_ALONE))
 
     def cancel(self, queue: str, ids: Sequence[str], *, keep: float = 0.0) -> list[CancelResult]:
         check_seconds(keep, "keep")
@@ -270,6 +276,16 @@ class RedisBackend(Backend):
         check_fit(self._facts, self._link.location)
         self.capabilities = capabilities_of(self._facts, self._link.location)
 
+    def _check_replicas(self, reached: Any, jobs: Sequence[Envelope]) -> None:
+        wanted = self._link.location.wait_replicas
+        if isinstance(reached, ReplyError) or reached < wanted:
+            raise EnqueueUncertain(
+                f"the jobs are stored on {self._link.location.shown} and have not reached {wanted}"
+                f" replicas within {_REPLICA_SECONDS:g} s ({reached}); sending them again does no"
+                " harm",
+                jobs,
+            )
+
     def _storing(self, jobs: Sequence[Envelope], queues: set[str]) -> Call:
         """The script that stores these jobs: the lean one, if they are as most jobs are."""
         first = jobs[0]
@@ -277,8 +293,8 @@ class RedisBackend(Backend):
             job.due is None and job.unique is None and job.priority == first.priority
             for job in jobs
         ):
-            words = [word for job in jobs for word in (job.id, job.body)]
-            return self._link.ready_call(first.queue, first.priority, words)
+            pairs: list[Word] = [word for job in jobs for word in (job.id, job.body)]
+            return self._link.ready_call(first.queue, first.priority, pairs)
         names = sorted(queues)
         count, words = runs(jobs, {name: number for number, name in enumerate(names, 1)})
         return self._link.call(ENQUEUE, names, [count, *words])
@@ -291,6 +307,15 @@ class RedisBackend(Backend):
     def _check(self, queue: str) -> None:
         checked_name(queue, "a queue's name")
         self._check_open()
+
+    def _list(self, names: Sequence[str]) -> None:
+        """Put queues into the list of all, before anything happens to them: where that is refused,
+        nothing has.
+        """
+        commands = self._link.listing(names)
+        if commands:
+            self._link.ask(commands, reads=True)  # once more does no harm
+            self._link.listed(names)
 
     def _run(self, script: Script, queue: str, *words: Word) -> Any:
         self._check(queue)
@@ -332,6 +357,10 @@ class RedisBackend(Backend):
             (name, flags[0] is not None, flags[1] is not None, jobs > 0)
             for name, flags, jobs in zip(names, replies[::2], replies[1::2], strict=True)
         ]
+
+
+def _has_ended(found: Sequence[JobRecord | None]) -> bool:
+    return any(record is None or record.state.is_terminal for record in found)
 
 
 def _receipt(job: Envelope, answer: int | bytes) -> Receipt:

@@ -15,10 +15,10 @@ import msgspec
 from anyjob.backends.desk import Desk
 from anyjob.backends.redis import records
 from anyjob.backends.redis.encode import milliseconds, owner, settled
-from anyjob.backends.redis.errors import Lost, refused
+from anyjob.backends.redis.errors import PASSING, Lost
 from anyjob.backends.redis.link import COMMAND_SECONDS, Link
 from anyjob.backends.redis.resp import ReplyError, Word
-from anyjob.backends.redis.scripts import EXTEND, FETCH, RELEASE, SETTLE, Command, Plain
+from anyjob.backends.redis.scripts import EXTEND, FETCH, RELEASE, RING, SETTLE, Call, Command, Plain
 from anyjob.backends.redis.wire import Wire
 from anyjob.core.backend import Consumer, QueueShare
 from anyjob.core.errors import AnyjobError, BackendError, Misuse
@@ -75,6 +75,8 @@ class RedisConsumer(Consumer):
         os.set_blocking(self._alarm, False)
         os.set_blocking(self._ring, False)
         self._woken = False
+        #: What the server refused, where no answer could tell it.
+        self._refusal: ReplyError | None = None
         self._stopped = False
         self._closed = False
 
@@ -135,6 +137,11 @@ class RedisConsumer(Consumer):
         if self._closed:
             return
         self._closed = self._stopped = True
+        if self._link.is_forked:
+            # A fetch of the parent's, whose thread is not here, may hold the lock for ever.
+            self._hang_up()
+            return
+        ends = time.monotonic() + COMMAND_SECONDS
         self._sound()
         # What waits sees that it is closed, and ends by its own deadline at the latest.
         with self._fetching:
@@ -142,11 +149,9 @@ class RedisConsumer(Consumer):
                 if release and self._link.is_open:
                     # What is out of reach runs out.
                     with suppress(BackendError, Misuse):
-                        self._give_back()
+                        self._give_back(ends)
             finally:
-                os.close(self._alarm)
-                os.close(self._ring)
-                self._alarm = self._ring = -1
+                self._hang_up()
 
     @property
     def _ended(self) -> bool:
@@ -167,6 +172,7 @@ class RedisConsumer(Consumer):
     def _fetch(self, credit: int, deadline: float, limits: Mapping[str, int] | None) -> list[Lease]:
         wait = 0.0
         while not self._ended:
+            self._check_refusal()
             leases, following = self._cycle(credit, limits or {}, wait)
             left = deadline - time.monotonic()
             if leases or self._woken or left <= 0:
@@ -176,6 +182,12 @@ class RedisConsumer(Consumer):
         if self._desk and self._link.is_open:
             self._send(self._desk.take(), COMMAND_SECONDS)
         return []
+
+    def _check_refusal(self) -> None:
+        """Raise what was refused since, and would be again until somebody acts."""
+        refusal, self._refusal = self._refusal, None
+        if refusal is not None:
+            raise self._link.refusal(refusal)
 
     def _cycle(
         self, credit: int, limits: Mapping[str, int], wait: float
@@ -215,10 +227,12 @@ class RedisConsumer(Consumer):
         fetch, token = self._fetch_call(credit, limits)
         commands: list[Command] = [*sent.commands]
         waiting = wait > 0
+        marker: Any = None
         if waiting:
             commands.append(self._marker_call(limits, wait))
         commands.append(fetch)
-        wire.send(b"".join(command.packed() for command in commands), len(commands), deadline)
+        data = b"".join(command.packed() for command in commands)
+        deadline = wire.send(data, len(commands), deadline)
         replies = [wire.receive(deadline) for _ in sent.commands]
         is_refused = any(isinstance(reply, ReplyError) for reply in replies)
         if is_refused:
@@ -227,14 +241,16 @@ class RedisConsumer(Consumer):
             self._answer(lot, sent, replies)
         if waiting:
             deadline = self._await(wire, wait)
-            # UNBLOCKED, which a failover says, is as good as a marker.
-            wire.receive(deadline)
+            marker = wire.receive(deadline)
         reply = wire.receive(deadline)
         if is_refused:
             self._answer(lot, sent, self._link.mend(wire, sent.commands, replies, deadline))
         [reply] = self._link.mend(wire, [fetch], [reply], deadline)
         if isinstance(reply, ReplyError):
-            raise refused(self._link.location, reply)
+            raise self._link.refusal(reply)
+        if isinstance(marker, ReplyError) and marker.code not in _AS_GOOD:
+            # Without the marker, the next fetch would come back as fast.
+            self._refusal = marker
         return self._taken(reply, token)
 
     def _await(self, wire: Wire, wait: float) -> float:
@@ -247,10 +263,7 @@ class RedisConsumer(Consumer):
                 os.read(self._alarm, 4096)
             if time.monotonic() < ends:
                 self._link.ask(
-                    [
-                        Plain((b"ZADD", self._bell, 0, b"0")),
-                        Plain((b"EXPIRE", self._bell, _BELL_SECONDS)),
-                    ]
+                    [Call(RING, [self._bell], [milliseconds(_BELL_SECONDS)])], reads=True
                 )
         return max(ends, time.monotonic()) + COMMAND_SECONDS
 
@@ -328,7 +341,9 @@ class RedisConsumer(Consumer):
         answers = sent.answers
         for order, reply in zip(sent.orders, replies, strict=True):
             if isinstance(reply, ReplyError):
-                # It was refused as a whole, and may be settled again.
+                # It was refused as a whole, and may be settled again; the next fetch says why.
+                if reply.is_of_rights or reply.code == "WRONGTYPE":
+                    self._refusal = reply if order else self._refusal
                 for at in order:
                     answers[at] = Answer.UNKNOWN
                 continue
@@ -336,15 +351,24 @@ class RedisConsumer(Consumer):
                 answers[at] = Answer.LEASE_LOST if digit == _LOST_DIGIT else Answer.DONE
         self._desk.answer(lot, answers)
 
-    def _give_back(self) -> None:
+    def _give_back(self, ends: float) -> None:
         lot = self._desk.take()
         if lot:
-            self._send(lot, COMMAND_SECONDS)
-        for queue in self._names:
-            self._link.run(RELEASE, queue, b"%08x" % self._session)
+            self._send(lot, max(0.0, ends - time.monotonic()))
+        session = b"%08x" % self._session
+        releases = [self._link.call(RELEASE, [queue], [session]) for queue in self._names]
+        left = max(0.0, ends - time.monotonic())
+        self._link.check(self._link.tell(releases, seconds=left))
+
+    def _hang_up(self) -> None:
+        os.close(self._alarm)
+        os.close(self._ring)
+        self._alarm = self._ring = -1
 
 
 _LOST_DIGIT = b"0"[0]
+#: Errors that are as good as a marker: the server's state changed, and the fetch behind meets it.
+_AS_GOOD = PASSING | {"UNBLOCKED", "READONLY"}
 
 
 class _Sent(msgspec.Struct):

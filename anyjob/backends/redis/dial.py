@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+import time
+from collections.abc import Sequence
 from typing import Any
 
 import redis
@@ -15,8 +17,9 @@ from redis.connection import (
 )
 from redis.retry import Retry
 
-from anyjob.backends.redis.errors import unconnected
+from anyjob.backends.redis.errors import unconnected, unreachable, unreadable
 from anyjob.backends.redis.url import Location
+from anyjob.core.errors import AnyjobError
 
 # Each keeps redis-py from telling the server its name, for which a user may have no right; the
 # releases that have the first warn of the second.
@@ -29,21 +32,79 @@ _NAMELESS: dict[str, Any] = (
 
 def dial(location: Location, seconds: float) -> Any:
     """A connection of redis-py's, made within about `seconds`; raises an error of ours."""
-    connection = _connection(location, seconds)
+    deadline = time.monotonic() + seconds
+    address = _primary(location, deadline) if location.sentinels else (location.host, location.port)
+    greeting = _greeting(location.user, location.password, location.db)
+    return _connected(location, address, greeting, deadline)
+
+
+def _greeting(user: str | None, password: str | None, db: int = 0) -> list[tuple[str | int, ...]]:
+    """What a server wants to hear first."""
+    words: list[tuple[str | int, ...]] = []
+    if user:
+        words.append(("AUTH", user, password or ""))
+    elif password:
+        words.append(("AUTH", password))
+    if db:
+        words.append(("SELECT", db))
+    return words
+
+
+def _connected(
+    location: Location,
+    address: tuple[str, int],
+    greeting: Sequence[tuple[str | int, ...]],
+    deadline: float,
+) -> Any:
+    connection = _connection(location, address, _left(deadline))
     try:
         connection.connect()
+        for words in greeting:
+            _ask(connection, words, deadline)
     except (redis.RedisError, OSError) as error:
         connection.disconnect()
-        raise unconnected(location, error) from error
+        raise (location.tls and unreadable(location)) or unconnected(location, error) from error
     return connection
 
 
-def _connection(location: Location, seconds: float) -> Any:
-    kind, options = _kind_of(location, seconds)
+def _ask(connection: Any, words: Sequence[str | int], deadline: float) -> Any:
+    """The answer to one command, by the deadline of them all."""
+    connection._sock.settimeout(_left(deadline))  # noqa: SLF001 - redis-py gives each its own
+    connection.send_command(*words)
+    return connection.read_response()
+
+
+def _left(deadline: float) -> float:
+    return max(0.05, deadline - time.monotonic())
+
+
+def _primary(location: Location, deadline: float) -> tuple[str, int]:
+    """Where the primary is, by the first sentinel that knows."""
+    trouble: AnyjobError = unreachable(location, f"is known to no sentinel as {location.primary!r}")
+    greeting = _greeting(location.sentinel_user, location.sentinel_password)
+    for address in location.sentinels:
+        try:
+            connection = _connected(location, address, greeting, deadline)
+        except AnyjobError as error:
+            trouble = error
+            continue
+        try:
+            question = ("SENTINEL", "get-master-addr-by-name", location.primary)
+            found = _ask(connection, question, deadline)
+        except (redis.RedisError, OSError) as error:
+            trouble = unconnected(location, error)
+            continue
+        finally:
+            connection.disconnect()
+        if found:
+            return found[0].decode(), int(found[1])
+    raise trouble
+
+
+def _connection(location: Location, address: tuple[str, int], seconds: float) -> Any:
+    """One that is not made yet, and says nothing of itself when it is."""
+    kind, options = _kind_of(location, address, seconds)
     return kind(
-        db=location.db,
-        username=location.user,
-        password=location.password,
         socket_timeout=seconds,
         # It would send any command up to eleven times.
         retry=Retry(NoBackoff(), 0),
@@ -54,20 +115,24 @@ def _connection(location: Location, seconds: float) -> Any:
     )
 
 
-def _kind_of(location: Location, seconds: float) -> tuple[Any, dict[str, Any]]:
+def _kind_of(
+    location: Location, address: tuple[str, int], seconds: float
+) -> tuple[Any, dict[str, Any]]:
     if location.path:
         return UnixDomainSocketConnection, {"path": location.path}
-    address: dict[str, Any] = {
-        "host": location.host,
-        "port": location.port,
+    network: dict[str, Any] = {
+        "host": address[0],
+        "port": address[1],
         "socket_connect_timeout": seconds,
         "socket_keepalive": True,
     }
     if not location.tls:
-        return Connection, address
-    return SSLConnection, address | {
+        return Connection, network
+    return SSLConnection, network | {
         "ssl_ca_certs": location.ca or None,
         "ssl_certfile": location.cert or None,
         "ssl_keyfile": location.key or None,
         "ssl_check_hostname": True,
+        # Else a key with a password would ask for it on the terminal.
+        "ssl_password": "",
     }

@@ -117,7 +117,8 @@ def _kind(settlement: Settlement) -> tuple[bytes, Any]:
         case Release(delay=delay):
             return b"L", microseconds(delay)
         case Bury(reason=reason, ran=ran):
-            return (b"B" if ran else b"U"), reason
+            # A person reads it, whatever a task put in: a name of a file, say, that is no UTF-8.
+            return (b"B" if ran else b"U"), reason.encode("utf-8", "backslashreplace")
         case Abandon():
             return b"A", b""
 

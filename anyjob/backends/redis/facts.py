@@ -22,12 +22,13 @@ class Facts(msgspec.Struct, frozen=True):
 
     product: str
     version: str
+    #: "standalone", "sentinel" or "cluster".
+    mode: str
     role: str
     policy: str
     #: 0: none.
     maxmemory: int
     has_aof: bool
-    has_rdb: bool
 
 
 def read_facts(info: bytes) -> Facts:
@@ -38,11 +39,11 @@ def read_facts(info: bytes) -> Facts:
     return Facts(
         product="valkey" if is_valkey else "redis",
         version=said.get("valkey_version" if is_valkey else "redis_version", ""),
+        mode=_mode(said),
         role=said.get("role", ""),
         policy=said.get("maxmemory_policy", ""),
         maxmemory=_number(said, "maxmemory"),
         has_aof=said.get("aof_enabled") == "1",
-        has_rdb=_number(said, "rdb_last_save_time") > 0 and "rdb_saves" in said,
     )
 
 
@@ -54,6 +55,16 @@ def check_fit(facts: Facts, location: Location) -> None:
         raise ConfigurationError(
             f"{where} is {facts.product} {facts.version or 'of an unknown version'}, and anyjob"
             f" needs {oldest[0]}.{oldest[1]} or later; upgrade it, or use another backend"
+        )
+    if facts.mode == "sentinel":
+        raise ConfigurationError(
+            f"{where} is a sentinel, which keeps no jobs; write redis+sentinel://host:port/NAME/0"
+            " for the primary that it knows by NAME"
+        )
+    if facts.mode == "cluster":
+        raise ConfigurationError(
+            f"{where} is a node of a Cluster, which this release of anyjob cannot use; name a"
+            " server that stands alone, or sentinels"
         )
     if facts.role == "slave":
         raise ConfigurationError(
@@ -182,6 +193,13 @@ def _door(location: Location) -> Iterator[Finding]:
         )
 
 
+def _mode(said: Mapping[str, str]) -> str:
+    # Valkey has a second name for it; a Cluster says so in a section of its own as well.
+    if said.get("cluster_enabled") == "1":
+        return "cluster"
+    return said.get("redis_mode") or said.get("server_mode") or "standalone"
+
+
 def _number(said: Mapping[str, str], name: str) -> int:
     text = said.get(name, "")
     return int(text) if text.isdecimal() else 0
@@ -189,4 +207,4 @@ def _number(said: Mapping[str, str], name: str) -> int:
 
 def _version(text: str) -> tuple[int, ...]:
     parts = text.split(".")[:2]
-    return tuple(int(part) for part in parts) if all(map(str.isdecimal, parts)) else (0,)
+    return (*map(int, parts), 0) if all(map(str.isdecimal, parts)) else (0,)

@@ -23,6 +23,8 @@ class Keys:
         #: The names of all queues, and what tells whether the data are still those of before.
         self.names = f"{namespace}:queues".encode()
         self.epoch = f"{namespace}:epoch".encode()
+        #: Every key of the namespace, as an access list says it.
+        self.pattern = f"{namespace}:*"
 
     def of(self, queue: str) -> tuple[bytes, ...]:
         """Every key of a queue, as the scripts want them."""
@@ -59,9 +61,13 @@ class Keys:
         """Where a marker wakes one consumer alone."""
         return f"{self._namespace}:{{{queue}}}:bell:{session:08x}".encode()
 
-    def ended(self, queue: str) -> bytes:
+    def over(self, queue: str) -> bytes:
         """The channel on which the ids of jobs that ended are told."""
         return f"{self._namespace}:{{{queue}}}:over".encode()
+
+    def queue_of(self, channel: bytes) -> str:
+        """The queue of such a channel."""
+        return channel.decode().split("{")[1].split("}")[0]
 
 
 class StateKeys:

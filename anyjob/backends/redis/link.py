@@ -4,29 +4,44 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import secrets
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
-from anyjob.backends.redis.errors import PASSING, Lost, refused, unreachable
+from anyjob.backends.redis.errors import PASSING, Lost, forbidden, refused, tls_hint, unreachable
 from anyjob.backends.redis.keys import Keys
-from anyjob.backends.redis.resp import ReplyError, Word, pack
-from anyjob.backends.redis.scripts import ENQUEUE_READY, Call, Command, Plain, Script
+from anyjob.backends.redis.resp import ReplyError, Word
+from anyjob.backends.redis.scripts import (
+    ENQUEUE_READY,
+    EPOCH,
+    LIST,
+    RIGHTS,
+    Call,
+    Command,
+    Plain,
+    Script,
+)
 from anyjob.backends.redis.url import Location
 from anyjob.backends.redis.wire import Wire
 from anyjob.core.clock import Clock
-from anyjob.core.errors import AnyjobError, BackendError, Misuse
+from anyjob.core.errors import AnyjobError, BackendError, BackendUnavailable, InvalidOption, Misuse
 
 #: What a command may take, connecting included.
 COMMAND_SECONDS = 5.0
 #: Pauses before a refusal that passes is met again.
 _FIRST_PAUSE, _LAST_PAUSE = 0.01, 0.2
+#: Nothing is sent again that has not so long for its answer.
+_ANSWER_SECONDS = 0.5
 
 #: A connection that was used within so many seconds is taken to be open still.
 _FRESH = 0.02
+#: One that was not used for so many seconds is closed.
+_KEPT = 10.0
 
 Report = Callable[[str, Mapping[str, Any]], None]
 
@@ -53,6 +68,8 @@ class Link:
         self._process = 0
         #: What tells the server's data from those of a server that was emptied.
         self._epoch = b""
+        #: The primary that sentinels named last.
+        self._server = ""
         self._next_epoch = secrets.token_hex(8).encode()
         #: Queues that are known to stand in the list of all.
         self._listed: set[str] = set()
@@ -97,6 +114,11 @@ class Link:
     def is_open(self) -> bool:
         return self._users > 0 and self._process == os.getpid()
 
+    @property
+    def is_forked(self) -> bool:
+        """Whether it was opened by the process of which this one is a child."""
+        return self._process not in (0, os.getpid())
+
     def check_open(self) -> None:
         """Raise Misuse before `open`, after `close` and in a forked child."""
         if self._process != os.getpid():
@@ -135,10 +157,27 @@ class Link:
         or all of them only `reads`, `Uncertain` if nobody can know.
         """
         replies = self.tell(commands, reads=reads)
+        self.check(replies)
+        return replies
+
+    def check(self, replies: Sequence[Any]) -> None:
+        """Raise the error of the first reply that is one."""
         for reply in replies:
             if isinstance(reply, ReplyError):
-                raise refused(self.location, reply)
-        return replies
+                raise self.refusal(reply)
+
+    def refusal(self, reply: ReplyError) -> AnyjobError:
+        """The error of ours for one of the server's."""
+        if not reply.is_of_rights:
+            return refused(self.location, reply)
+        # What a script may not do, the server says without a name.
+        missing: Any = None
+        with suppress(AnyjobError):
+            [missing] = self.tell([Call(RIGHTS, [self.keys.names], [])], reads=True)
+        if isinstance(missing, list):
+            return forbidden(self.location, reply, [f"+{name.decode()}" for name in missing])
+        is_of_keys = re.search(r"\bkeys?\b", str(reply)) is not None
+        return forbidden(self.location, reply, [f"~{self.keys.pattern}"] if is_of_keys else [])
 
     def tell(
         self,
@@ -149,17 +188,32 @@ class Link:
     ) -> list[Any]:
         """As `ask`, with a ReplyError in the place of each answer that is one."""
         deadline = time.monotonic() + seconds
+        replies = self._tell(commands, deadline, reads=reads)
+        pause = _FIRST_PAUSE
+        while self.location.sentinels and (moved := _refused_by_replica(replies)):
+            # The primary is elsewhere by now, or soon will be; nothing of these was done.
+            if time.monotonic() + pause >= deadline:
+                break
+            time.sleep(pause)
+            pause = min(2 * pause, _LAST_PAUSE)
+            again = self._tell([commands[at] for at in moved], deadline, reads=reads)
+            for at, reply in zip(moved, again, strict=True):
+                replies[at] = reply
+        return replies
+
+    def _tell(self, commands: Sequence[Command], deadline: float, *, reads: bool) -> list[Any]:
+        try:
+            data = b"".join(command.packed() for command in commands)
+        except UnicodeEncodeError as error:
+            raise InvalidOption("expected text that UTF-8 can write") from error
         wire = self.take(deadline)
         try:
-            replies = wire.exchange(
-                b"".join(command.packed() for command in commands), len(commands), deadline
-            )
-            replies = self.mend(wire, commands, replies, deadline)
+            replies = wire.exchange(data, len(commands), deadline)
+            return self.mend(wire, commands, replies, deadline)
         except Lost as lost:
             raise self.lost(lost, reads=reads) from lost
         finally:
             self.give(wire)
-        return replies
 
     def mend(
         self, wire: Wire, commands: Sequence[Command], replies: list[Any], deadline: float
@@ -168,8 +222,8 @@ class Link:
         pause = _FIRST_PAUSE
         while refusals := [at for at, reply in enumerate(replies) if _passes(reply)]:
             if any(replies[at].code != "NOSCRIPT" for at in refusals):
-                if time.monotonic() + pause >= deadline:
-                    break
+                if time.monotonic() + pause + _ANSWER_SECONDS >= deadline:
+                    break  # what is refused is known, and what is sent too late is not
                 # Not a secret: it keeps many clients from coming back at once.
                 time.sleep(pause * random.uniform(0.5, 1.0))
                 pause = min(2 * pause, _LAST_PAUSE)
@@ -178,8 +232,9 @@ class Link:
                 refusals, wire.exchange(data, len(refusals), deadline), strict=True
             ):
                 replies[at] = reply
-        if any(isinstance(reply, ReplyError) and reply.code == "READONLY" for reply in replies):
-            wire.cut()  # the primary is elsewhere now, and a new connection finds it
+        if _refused_by_replica(replies):
+            wire.cut()
+            self._drop_idle()
         return replies
 
     def lost(self, lost: Lost, *, reads: bool) -> AnyjobError:
@@ -217,8 +272,26 @@ class Link:
         """Give a connection back."""
         if wire.is_whole and self.is_open:
             self._idle.append(wire)
+            self._thin_out()
         else:
             self.end(wire)
+
+    def _drop_idle(self) -> None:
+        """Close what leads to a server that is the primary no longer."""
+        while self._idle:
+            with suppress(IndexError):
+                self.end(self._idle.pop())
+
+    def _thin_out(self) -> None:
+        """Close one connection that a burst has left behind; the newest are used first."""
+        try:
+            oldest = self._idle.popleft()
+        except IndexError:
+            return
+        if oldest.was_used_since(time.monotonic() - _KEPT):
+            self._idle.appendleft(oldest)
+        else:
+            self.end(oldest)
 
     def end(self, wire: Wire) -> None:
         """Close a connection that nobody uses any more."""
@@ -230,22 +303,46 @@ class Link:
 
     def check_epoch(self) -> None:
         """Report it if the server lost all that it held."""
-        self._notice(self.do(*self._epoch_words(), reads=True))
+        [found] = self.ask([self._epoch_call()], reads=True)
+        self._notice(found)
 
     def _connected(self, deadline: float) -> Wire:
+        pause = _FIRST_PAUSE
+        while True:
+            try:
+                return self._connected_once(deadline)
+            except BackendUnavailable:
+                # While sentinels agree on another primary, the one they name is not there.
+                if not self.location.sentinels or time.monotonic() + pause >= deadline:
+                    raise
+            time.sleep(pause)
+            pause = min(2 * pause, _LAST_PAUSE)
+
+    def _connected_once(self, deadline: float) -> Wire:
         wire = Wire(self.location, max(0.01, min(COMMAND_SECONDS, deadline - time.monotonic())))
         try:
             # Whoever answers here may be another server than before, or one without its data.
-            [found] = wire.exchange(pack(self._epoch_words()), 1, deadline)
+            [found] = wire.exchange(self._epoch_call().packed_whole(), 1, deadline)
         except Lost as lost:
             wire.close()
-            raise unreachable(self.location, lost.why) from lost
-        if not isinstance(found, ReplyError):  # what is refused now is refused to the caller too
+            hint = tls_hint(self.location) if "ended" in lost.why else ""
+            raise unreachable(self.location, lost.why + hint) from lost
+        if not isinstance(found, ReplyError):
             self._notice(found)
+        elif found.code == "READONLY" and self.location.sentinels:
+            wire.close()
+            raise refused(self.location, found)
+        # Whatever else is refused now is refused to the caller too.
+        self._notice_server(wire.address)
         return wire
 
-    def _epoch_words(self) -> tuple[Word, ...]:
-        return (b"SET", self.keys.epoch, self._next_epoch, b"NX", b"GET")
+    def _notice_server(self, address: str) -> None:
+        was, self._server = self._server, address
+        if was not in ("", address) and self.report is not None:
+            self.report("backend.failover", {"from": was, "to": address})
+
+    def _epoch_call(self) -> Call:
+        return Call(EPOCH, [self.keys.epoch], [self._next_epoch])
 
     def _notice(self, found: bytes | None) -> None:
         """Take note of the epoch that was there, None if there was none and ours is there now."""
@@ -279,7 +376,7 @@ class Link:
         says that it was done.
         """
         new = [name for name in names if name not in self._listed]
-        return [Plain((b"SADD", self.keys.names, *new))] if new else []
+        return [Call(LIST, [self.keys.names], new)] if new else []
 
     def listed(self, names: Iterable[str]) -> None:
         self._listed.update(names)
@@ -291,6 +388,14 @@ class Link:
 
 def _passes(reply: Any) -> bool:
     return isinstance(reply, ReplyError) and (reply.code == "NOSCRIPT" or reply.code in PASSING)
+
+
+def _refused_by_replica(replies: Sequence[Any]) -> list[int]:
+    return [
+        at
+        for at, reply in enumerate(replies)
+        if isinstance(reply, ReplyError) and reply.code == "READONLY"
+    ]
 
 
 def _again(command: Command, error: ReplyError) -> bytes:

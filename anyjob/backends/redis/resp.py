@@ -21,6 +21,16 @@ class ReplyError(Exception):
         """Its first word, such as "NOSCRIPT"."""
         return str(self).partition(" ")[0]
 
+    @property
+    def is_of_rights(self) -> bool:
+        """Whether the user lacks a right, to a command or a key; scripts have no code for it."""
+        text = str(self)
+        return (
+            self.code == "NOPERM"
+            or "user executing the script can't" in text
+            or ("ACL failure in script" in text)
+        )
+
 
 #: In the place of a reply that has not come whole.
 NOTHING = False
@@ -45,6 +55,9 @@ class PlainReader:
             return NOTHING
         del self._data[: self._at]
         return reply
+
+    def has_data(self) -> bool:
+        return bool(self._data)
 
     def _read(self) -> Any:
         line = self._line()
@@ -95,6 +108,9 @@ class Reader(Protocol):
 
     def gets(self) -> Any:
         """The next reply; NOTHING where it has not come whole."""
+
+    def has_data(self) -> bool:
+        """Whether a reply, or the beginning of one, was fed and not read."""
 
 
 try:

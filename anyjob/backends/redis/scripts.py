@@ -59,12 +59,19 @@ class Plain(msgspec.Struct, frozen=True):
 
 Command = Call | Plain
 
+# These as scripts too, because a full server would refuse the plain command, and a worker must
+# begin all the same.
+LIST = script("list")
+EPOCH = script("epoch")
+
 _JOBS = ("clock", "prelude")
 ENQUEUE_READY = script("clock", "enqueue_ready", may_fill=True)
 ENQUEUE = script(*_JOBS, "put", "enqueue", may_fill=True)
 FETCH = script(*_JOBS, "fetch")
 SETTLE = script(*_JOBS, "put", "settle")
 EXTEND = script(*_JOBS, "extend")
+RING = script("ring")
+RIGHTS = script("rights")
 RELEASE = script(*_JOBS, "release")
 GET = script(*_JOBS, "show", "get")
 BROWSE = script(*_JOBS, "show", "browse")
@@ -74,6 +81,7 @@ PURGE = script(*_JOBS, "purge")
 REVIVE = script(*_JOBS, "revive")
 DISCARD = script(*_JOBS, "discard")
 MAINTAIN = script(*_JOBS, "maintain")
+LISTEN = script(*_JOBS, "listen")
 FLAG = script(*_JOBS, "flag")
 
 _STATE = ("clock", "store")

@@ -1,11 +1,16 @@
 """What a redis:// URL says: which server, as whom, and the few options there are.
 
-redis://user:password@host:6379/0, rediss:// for TLS, unix:///path/to/socket?db=0.
+redis://user:password@host:6379/0, rediss:// for TLS, unix:///path/to/socket?db=0,
+redis+sentinel://user:password@one:26379,two:26379/NAME/0 for the primary that sentinels know by a
+name.
 """
 
 from __future__ import annotations
 
 import math
+import re
+from contextlib import suppress
+from typing import Any
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 import msgspec
@@ -13,15 +18,27 @@ import msgspec
 from anyjob.core.errors import ConfigurationError
 from anyjob.core.names import suggestion
 
-_SCHEMES = ("redis", "rediss", "unix")
+_SCHEMES = ("redis", "rediss", "unix", "redis+sentinel", "rediss+sentinel")
 _TLS_OPTIONS = ("ca", "cert", "key")
-_OPTIONS = ("db", "dedup_window", "allow_eviction", "fsync", *_TLS_OPTIONS)
+_SENTINEL_OPTIONS = ("sentinel_user", "sentinel_password")
+_OPTIONS = (
+    "db", "dedup_window", "allow_eviction", "fsync", "wait_replicas", *_SENTINEL_OPTIONS,
+    *_TLS_OPTIONS,
+)  # fmt: skip
 _POLICIES = (
     "allkeys-lru", "allkeys-lfu", "allkeys-random", "allkeys-lrm", "volatile-lru", "volatile-lfu",
     "volatile-lrm", "volatile-random", "volatile-ttl",
 )  # fmt: skip
+_CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
+#: What sentinels take for a name; with anything else it may be the rest of a password with a '/'.
+_PRIMARY = re.compile(r"[A-Za-z0-9._-]+")
 _PORT = 6379
+_SENTINEL_PORT = 26379
 DEDUP_WINDOW = 60.0
+_UNREADABLE = (
+    "the redis:// URL cannot be read: its port is no number from 0 to 65535, or a bracket or a"
+    " character of the password is not written as %XX"
+)
 
 
 class Location(msgspec.Struct, frozen=True):
@@ -31,6 +48,11 @@ class Location(msgspec.Struct, frozen=True):
     port: int = _PORT
     #: The socket's path, in place of host and port.
     path: str = ""
+    #: In place of host and port: those of sentinels, which know the primary by its name.
+    sentinels: tuple[tuple[str, int], ...] = ()
+    primary: str = ""
+    sentinel_user: str | None = None
+    sentinel_password: str | None = None
     db: int = 0
     user: str | None = None
     password: str | None = None
@@ -47,9 +69,14 @@ class Location(msgspec.Struct, frozen=True):
     #: Whether the operator says that the server has `appendfsync always`, which no server tells to
     #: those who have no right to CONFIG.
     fsync: bool = False
+    #: How many replicas must have an enqueued job before it counts as accepted.
+    wait_replicas: int = 0
 
     def __repr__(self) -> str:
         return f"<Location {self.shown}>"
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        return [("at", self.shown)]
 
     @property
     def shown(self) -> str:
@@ -57,20 +84,20 @@ class Location(msgspec.Struct, frozen=True):
         if self.path:
             return f"unix://{self.path}?db={self.db}"
         scheme = "rediss" if self.tls else "redis"
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{scheme}://{host}:{self.port}/{self.db}"
+        if self.sentinels:
+            hosts = ",".join(f"{_shown(host)}:{port}" for host, port in self.sentinels)
+            return f"{scheme}+sentinel://{hosts}/{self.primary}/{self.db}"
+        return f"{scheme}://{_shown(self.host)}:{self.port}/{self.db}"
+
+
+def _shown(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
 
 
 def parse_url(url: str) -> Location:
     """Read a URL. Raises ConfigurationError, which shows no value of it: one may be a password."""
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError as error:
-        raise ConfigurationError(
-            "the redis:// URL cannot be read: its port is no number from 0 to 65535, or a bracket"
-            " or a character of the password is not written as %XX"
-        ) from error
+    url, sentinels = _sentinels_of(url)
+    parts, port = _split(url)
     if parts.scheme not in _SCHEMES:
         raise ConfigurationError(
             f"expected a URL like redis://localhost:6379/0, got {parts.scheme!r}"
@@ -85,13 +112,20 @@ def parse_url(url: str) -> Location:
         raise ConfigurationError(
             "the unix:// URL names no socket; write unix:///run/redis/redis.sock, three slashes"
         )
-    tls = parts.scheme == "rediss"
+    tls = parts.scheme.startswith("rediss")
+    primary, db = _path_of(parts, options)
     _check_tls(options, tls=tls)
+    host = parts.hostname or "localhost"
+    _check_host(host)
     return Location(
-        host=parts.hostname or "localhost",
+        host=host,
         port=_PORT if port is None else port,
         path=unquote(parts.path) if is_socket else "",
-        db=_db_of(parts, options),
+        sentinels=sentinels,
+        primary=primary,
+        sentinel_user=options.get("sentinel_user"),
+        sentinel_password=options.get("sentinel_password"),
+        db=db,
         user=unquote(parts.username) if parts.username else None,
         password=unquote(parts.password) if parts.password else None,
         tls=tls,
@@ -101,12 +135,41 @@ def parse_url(url: str) -> Location:
         dedup_window=_window_of(options),
         allow_eviction=_choice(options, "allow_eviction", _POLICIES),
         fsync=bool(_choice(options, "fsync", ("always",))),
+        wait_replicas=_replicas_of(options),
+    )
+
+
+def _split(url: str) -> tuple[SplitResult, int | None]:
+    """The parts of a URL, and its port."""
+    with suppress(ValueError):
+        parts = urlsplit(url)
+        # Those that urlsplit leaves out silently, and those of files; a password may have any.
+        if _CONTROL.search(url + unquote(parts.path) + unquote(parts.query)):
+            raise ConfigurationError(
+                "the redis:// URL has a control character; write %XX if it belongs to the password"
+            )
+        return parts, parts.port
+    # Not from the error, which shows what stands where the port should: maybe of the password.
+    raise ConfigurationError(_UNREADABLE)
+
+
+def _check_host(host: str) -> None:
+    with suppress(UnicodeError):
+        host.encode("idna")
+        return
+    raise ConfigurationError(
+        "the redis:// URL names no host: the parts of a name have 1 to 63 characters"
     )
 
 
 def _options_of(parts: SplitResult) -> dict[str, str]:
     options: dict[str, str] = {}
     for name, value in parse_qsl(parts.query, keep_blank_values=True):
+        if name not in _OPTIONS and "@" in parts.query:
+            raise ConfigurationError(
+                f"the {parts.scheme}:// URL has a '?' before its '@'; write %3F if it belongs to"
+                " the password"
+            )
         if name not in _OPTIONS:
             raise ConfigurationError(
                 f"no option {name!r} for {parts.scheme}://{suggestion(name, _OPTIONS)}"
@@ -119,15 +182,59 @@ def _options_of(parts: SplitResult) -> dict[str, str]:
     return options
 
 
-def _db_of(parts: SplitResult, options: dict[str, str]) -> int:
+def _sentinels_of(url: str) -> tuple[str, tuple[tuple[str, int], ...]]:
+    """The URL with the first of its hosts, as the library reads one only; and all of them, if they
+    are sentinels.
+    """
+    scheme, separator, rest = url.partition("://")
+    if not scheme.endswith("+sentinel"):
+        return url, ()
+    end = min((at for at in map(rest.find, "/?#") if at >= 0), default=len(rest))
+    user_info, at, hosts = rest[:end].rpartition("@")
+    found = []
+    for each in hosts.split(","):
+        parts, port = _split(f"redis://{each}")
+        found.append((parts.hostname or "", port or _SENTINEL_PORT))
+    if not all(host for host, _ in found):
+        raise ConfigurationError(
+            f"the {scheme}:// URL names no sentinel; write {scheme}://host:26379,host:26379/NAME/0"
+        )
+    first = hosts.partition(",")[0]
+    return f"{scheme}{separator}{user_info}{at}{first}{rest[end:]}", tuple(found)
+
+
+def _path_of(parts: SplitResult, options: dict[str, str]) -> tuple[str, int]:
+    """The name of the primary, where sentinels are asked, and the number of the database."""
     path = "" if parts.scheme == "unix" else parts.path.strip("/")
+    primary = ""
+    if parts.scheme.endswith("+sentinel"):
+        primary, _, path = path.partition("/")
+        if not _PRIMARY.fullmatch(primary):
+            raise ConfigurationError(
+                f"the {parts.scheme}:// URL does not say which primary; write its name, as the"
+                " sentinels know it, behind the hosts"
+            )
+    elif given := [name for name in _SENTINEL_OPTIONS if name in options]:
+        raise ConfigurationError(
+            f"the {parts.scheme}:// URL has {given[0]!r} and no sentinels; write redis+sentinel://"
+        )
     if path and "db" in options:
-        raise ConfigurationError("the redis:// URL has two databases; leave ?db= out")
+        raise ConfigurationError(f"the {parts.scheme}:// URL has two databases; leave ?db= out")
     text = path or options.get("db") or "0"
     if not text.isdecimal() or not text.isascii() or len(text) > 6:
         raise ConfigurationError(
-            "expected the database in the redis:// URL to be a number, as in redis://localhost/0,"
-            " got something else"
+            f"expected the database in the {parts.scheme}:// URL to be a number, as in"
+            " redis://localhost/0, got something else"
+        )
+    return primary, int(text)
+
+
+def _replicas_of(options: dict[str, str]) -> int:
+    text = options.get("wait_replicas", "0")
+    if not text.isdecimal() or not text.isascii() or len(text) > 2:
+        raise ConfigurationError(
+            "expected wait_replicas in the redis:// URL to be a number from 0 to 99, got something"
+            " else"
         )
     return int(text)
 

@@ -15,6 +15,10 @@ from anyjob.backends.redis.resp import NOTHING, reader
 from anyjob.backends.redis.url import Location
 
 _READ = 64 * 1024
+#: Bytes a second, at the least: what is large has more time, and what trickles has not.
+_SLOWEST = 4 * 1024 * 1024
+#: What has come is read in so many seconds.
+_ONE_READ = 1.0
 
 
 class Wire:
@@ -25,13 +29,19 @@ class Wire:
         self._connection = dial(location, seconds)
         # From here on, redis-py's own reading would cost more than the server's work.
         self._socket: Any = self._connection._sock  # noqa: SLF001 - it has no other door
+        #: Host and port, or the socket's path, that this connection found.
+        self.address = _address(self._connection)
         self._reader = reader()
         self._awaited = 0
         self._used = 0.0
         self._is_whole = True
 
-    def send(self, data: bytes, replies: int, deadline: float) -> None:
-        """Send commands that bring so many replies; raises Lost."""
+    def send(self, data: bytes, replies: int, deadline: float) -> float:
+        """Send commands that bring so many replies; raises Lost.
+
+        Returns the deadline with the time that so much data may take.
+        """
+        deadline += len(data) / _SLOWEST
         self._awaited += replies
         self._used = now = time.monotonic()
         try:
@@ -39,15 +49,24 @@ class Wire:
             self._socket.sendall(data)
         except (OSError, ValueError) as error:
             raise self._broken(error) from error
+        return deadline
 
     def receive(self, deadline: float) -> Any:
         """The next reply; raises Lost."""
         reply = self._next()
         while reply is NOTHING:
-            self._read(deadline)
+            deadline += self._read(deadline) / _SLOWEST
             reply = self._next()
         self._awaited -= 1
         return reply
+
+    def arrived(self) -> list[Any]:
+        """Every reply that has come, of a connection that was found to have some; raises Lost."""
+        self._read(time.monotonic() + _ONE_READ)
+        found = []
+        while (reply := self._next()) is not NOTHING:
+            found.append(reply)
+        return found
 
     def was_used_since(self, then: float) -> bool:
         """Whether a command was sent since then, by the monotonic clock."""
@@ -55,14 +74,15 @@ class Wire:
 
     def exchange(self, data: bytes, replies: int, deadline: float) -> list[Any]:
         """Send commands and return their replies; raises Lost."""
-        self.send(data, replies, deadline)
+        deadline = self.send(data, replies, deadline)
         return [self.receive(deadline) for _ in range(replies)]
 
     def wait(self, seconds: float, alarm: int) -> bool:
         """Wait until something has come, or until `alarm` can be read; whether it is the first."""
         if self._socket is None:
             raise Lost("the connection was cut", sent=True)
-        if getattr(self._socket, "pending", int)():
+        # It may have come with the reply before.
+        if self._reader.has_data() or getattr(self._socket, "pending", int)():
             return True
         poll = select.poll()
         try:
@@ -80,6 +100,8 @@ class Wire:
 
     def is_idle(self) -> bool:
         """Whether the server still holds its end, as far as can be told without asking it."""
+        if self._reader.has_data():
+            return False
         try:
             self._socket.settimeout(0)
             self._socket.recv(1)
@@ -104,9 +126,11 @@ class Wire:
         try:
             return self._reader.gets()
         except ValueError as error:
-            raise self._broken(error) from error
+            self._is_whole = False
+            raise Lost("speaks another protocol than Redis does", sent=True) from error
 
-    def _read(self, deadline: float) -> None:
+    def _read(self, deadline: float) -> int:
+        """Take what has come, and return how many bytes that was."""
         try:
             left = deadline - time.monotonic()
             if left <= 0:
@@ -118,9 +142,15 @@ class Wire:
         if not data:
             raise self._broken(None)
         self._reader.feed(data)
+        return len(data)
 
     def _broken(self, error: Exception | None) -> Lost:
         self._is_whole = False
         if isinstance(error, TimeoutError):
             return Lost("did not answer in time", sent=True)
         return Lost("ended the connection", sent=True)
+
+
+def _address(connection: Any) -> str:
+    path = getattr(connection, "path", None)
+    return str(path) if path else f"{connection.host}:{connection.port}"

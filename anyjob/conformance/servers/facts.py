@@ -1,7 +1,8 @@
 """What the system tells of a process: when it began, and what it was started with.
 
-A number alone names no process: it is used again. Number, beginning and a token in its environment
-together do.
+A number alone names no process: it is used again. Number and beginning together do. What a process
+starts in its turn is known by a token in its environment, which some servers overwrite with their
+title.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import contextlib
 import os
 import subprocess
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 #: The environment variable by which a process and all that it starts are known as ours.
@@ -20,14 +22,21 @@ _HAS_PROC = (_PROC / "self" / "stat").exists()
 
 
 def started(pid: int) -> str | None:
-    """When a process began, in words of the system; None if there is none of that number."""
+    """Since when, and in which boot of the machine, a process lives, in words of the system; None
+    if there is none of that number.
+    """
     if not _HAS_PROC:
         return _ps("-o", "lstart=", "-p", str(pid)) or None
     with contextlib.suppress(OSError):
         # The name before it may hold spaces and brackets of its own.
         fields = (_PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()
-        return None if fields[0] == "Z" else fields[19]
+        return None if fields[0] == "Z" else f"{_boot()}-{fields[19]}"
     return None
+
+
+@cache
+def _boot() -> str:
+    return (_PROC / "sys" / "kernel" / "random" / "boot_id").read_text().strip()
 
 
 def carries(pid: int, token: str) -> bool:

@@ -90,7 +90,7 @@ class Registry:
 
 def end(entry: Entry) -> None:
     """Kill a server, its process group and whatever it started, and remove its files."""
-    if facts.started(entry.pid) == entry.started and facts.carries(entry.pid, entry.token):
+    if facts.started(entry.pid) == entry.started:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(entry.pid, signal.SIGKILL)
     for pid in facts.carriers(entry.token):  # what left the group

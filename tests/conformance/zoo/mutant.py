@@ -15,13 +15,14 @@ from anyjob.conformance import Harness, Site
 from anyjob.core.backend import Backend
 from anyjob.core.clock import SystemClock
 from anyjob.core.store import Store
+from tests.conformance.redis.harness import RedisHarness
 from tests.conformance.test_sqlite import SQLiteHarness
 from tests.conformance.wire.harness import WiredHarness
 from tests.conformance.zoo.planting import Edit, planted
 from tests.conformance.zoo.wrapped import Memory, WrappedBackend, WrappedConsumer
 from tests.conformance.zoo.wraps.stores import WrappedStore
 
-Kind = Literal["memory", "sqlite", "wired"]
+Kind = Literal["memory", "redis", "sqlite", "wired"]
 #: Files in memory where the system has such a folder: nobody asks here how long a disk takes.
 FAST = Path("/dev/shm") if Path("/dev/shm").is_dir() else None
 
@@ -158,6 +159,29 @@ class SQLiteMutantHarness(MutantHarness):
     plant = SQLiteHarness.plant
 
 
+class RedisMutantHarness(MutantHarness):
+    """A client with a defect, or scripts with one, on a server that has none."""
+
+    kind = "redis"
+    server = RedisHarness.server
+
+    def inner(self, site: Site) -> Backend:
+        backend: Backend = self.package.RedisBackend(
+            str(site.url), namespace=site.namespace, clock=site.clock
+        )
+        return backend
+
+    def inner_store(self, site: Site) -> Store:
+        store: Store = self.package.RedisStore(
+            str(site.url), namespace=site.namespace, clock=site.clock
+        )
+        return store
+
+    fill = RedisHarness.fill
+    plant = RedisHarness.plant
+    tidy = RedisHarness.tidy
+
+
 class WiredMutantHarness(MutantHarness):
     """A client with a defect, of a server that has none."""
 
@@ -185,6 +209,7 @@ def harness_of(mutant: Mutant) -> MutantHarness:
     """The harness that makes it."""
     kinds = {
         "memory": MemoryMutantHarness,
+        "redis": RedisMutantHarness,
         "sqlite": SQLiteMutantHarness,
         "wired": WiredMutantHarness,
     }

@@ -10,7 +10,7 @@ from anyjob.app.send import lots_of, send
 from anyjob.backends.memory import MemoryBackend
 from anyjob.core.backend import QueueSpec
 from anyjob.core.envelope import Duplicate, Envelope, Receipt
-from anyjob.core.errors import EnqueueUncertain
+from anyjob.core.errors import BackendUnavailable, EnqueueUncertain
 
 
 class Unsure(MemoryBackend):
@@ -64,3 +64,19 @@ def test_nothing_is_sent_twice_in_a_transaction_of_the_callers() -> None:
 def test_stream_is_cut_into_lots() -> None:
     assert list(lots_of(iter(range(5)), 2)) == [[0, 1], [2, 3], [4]]
     assert list(lots_of([], 2)) == []
+
+
+def test_doubt_about_the_first_time_outlives_a_second_that_reached_nobody() -> None:
+    class Gone(Unsure):
+        def enqueue(self, jobs: Sequence[Envelope], *, transaction: Any = None) -> list[Receipt]:
+            if not self.lost:
+                raise BackendUnavailable("nobody is there")
+            return super().enqueue(jobs, transaction=transaction)
+
+    backend = Gone()
+
+    with pytest.raises(EnqueueUncertain) as error:
+        send(backend, [JOB])
+
+    assert error.value.envelopes == (JOB,)
+    assert backend.counts("mail").ready == 1

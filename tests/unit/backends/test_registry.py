@@ -81,7 +81,7 @@ def test_unknown_scheme_is_an_error_with_a_suggestion(install: Install) -> None:
     with pytest.raises(ConfigurationError, match=r"for 'postgre://'; did you mean 'postgres'\?"):
         backend_for("postgre://u:hunter2@h")
     with pytest.raises(
-        ConfigurationError, match=r"no store is known for 'x://'; known: memory, sq"
+        ConfigurationError, match=r"no store is known for 'x://'; known: memory, redis, "
     ):
         store_for("x://")
 

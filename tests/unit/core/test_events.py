@@ -88,6 +88,6 @@ def test_raising_subscriber_disturbs_nobody(error: BaseException) -> None:
 def test_every_event_is_named_by_family_and_explained() -> None:
     for name, meaning in EVENTS.items():
         family, _, fact = name.partition(".")
-        assert family in {"job", "lease", "worker", "backend", "clock"}
+        assert family in {"job", "lease", "worker", "backend", "store", "clock"}
         assert fact
         assert meaning

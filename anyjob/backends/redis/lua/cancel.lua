@@ -1,7 +1,7 @@
 -- ARGV: clock, window, ms to keep, ids. Returns one letter each: C cancelled, R running, E ended, U unknown.
 bring_all_up(0)
-local keep, answers = tonumber(ARGV[3]), {}
-call('ZCARD', KEYS[DEAD])
+local keep, answers, over = tonumber(ARGV[3]), {}, {}
+check(0)
 for index = 4, #ARGV do
   local id = ARGV[index]
   local value, answer = call('HGET', KEYS[JOBS], id), 'C'
@@ -19,7 +19,9 @@ for index = 4, #ARGV do
     free(0, { id }, true)
     call('HDEL', KEYS[JOBS], id)
     call('HDEL', KEYS[META], id)
+    over[#over + 1] = id
   end
   answers[#answers + 1] = answer
 end
+tell_ended(over)
 return table.concat(answers)

@@ -1,4 +1,5 @@
 -- Removes dead jobs. ARGV: clock, window, 'all' or 'some', ids. Returns {how many, whether there may be more}.
+check(0)
 local ids, gone, more = {}, {}, 0
 if ARGV[3] == 'all' then
   gone = call('ZRANGE', KEYS[DEAD], 0, LOT - 1)
@@ -18,4 +19,5 @@ many('ZREM', KEYS[DEAD], gone)
 many('HDEL', KEYS[JOBS], gone)
 many('HDEL', KEYS[META], gone)
 many('HDEL', KEYS[WHY], gone)
+tell_ended(gone)
 return { #gone, more }

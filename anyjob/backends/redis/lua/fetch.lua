@@ -26,6 +26,11 @@ for number = 0, count - 1 do
       queue.ready = queue.ready + length
       if length > 0 then filled = filled + 1 end
     end
+    if filled > 0 then
+      -- Met before anything is taken, of this queue and the others.
+      for _, key in ipairs({ JOBS, META, OWN, TOMB }) do call('HLEN', KEYS[k + key]) end
+      call('ZCARD', KEYS[k + WAKE])
+    end
     queue.several = filled > 1
     queue.left = math.min(queue.most, queue.ready)
   end
@@ -90,37 +95,44 @@ local function pick(queue)
   return picked
 end
 
-local until_ms = steady + lease
+-- As text: turning a number into one costs the server as much as the command itself.
+local until_text = whole(within(steady + lease))
 
 -- Leases of `part` entries those that are jobs; the ids, values and metas go into `found`.
 local function take_once(queue, found)
-  local k, picked = queue.k, pick(queue)
-  local ids, priorities, popped = {}, {}, 0
+  local k, picked, popped = queue.k, pick(queue), 0
+  local ids, values, taken, owns, ends = found[1], found[2], {}, {}, {}
+  local first = #ids + 1
   for priority = 9, 0, -1 do
-    if picked[priority] then
-      popped = popped + #picked[priority]
-      local ghosts = ghosts_among(k, priority, picked[priority], true)
-      for index, id in ipairs(picked[priority]) do
-        if not ghosts[index] then
-          ids[#ids + 1] = id
-          priorities[#priorities + 1] = priority
+    local entries = picked[priority]
+    if entries then
+      popped = popped + #entries
+      local mine = priority .. ':' .. token
+      local ghosts = ghosts_among(k, priority, entries, true)
+      local bodies, owned = read_many('HMGET', KEYS[k + JOBS], entries), read_many('HMGET', KEYS[k + OWN], entries)
+      for index = 1, #entries do
+        local id, body = entries[index], bodies[index]
+        -- What a crash of something else left in a list makes no job, and no second lease of one.
+        if body and not owned[index] and not ghosts[index] and not taken[id] then
+          local at = #ids + 1
+          taken[id] = true
+          ids[at], values[at] = id, body
+          owns[#owns + 1], ends[#ends + 1] = id, until_text
+          owns[#owns + 1], ends[#ends + 1] = mine, id
         end
       end
     end
   end
-  if #ids > 0 then
-    local values, owned = read_many('HMGET', KEYS[k + JOBS], ids), read_many('HMGET', KEYS[k + OWN], ids)
-    local metas = call('EXISTS', KEYS[k + META]) == 1 and read_many('HMGET', KEYS[k + META], ids) or {}
-    local owns, ends, taken = {}, {}, {}
-    for index, id in ipairs(ids) do
-      -- What a crash of something else left in a list makes no job, and no second lease of one.
-      if values[index] and not owned[index] and not taken[id] then
-        local at = #found[1] + 1
-        taken[id] = true
-        found[1][at], found[2][at], found[3][at] = id, values[index], metas[index] or ''
-        owns[#owns + 1], owns[#owns + 2] = id, priorities[index] .. ':' .. token
-        ends[#ends + 1], ends[#ends + 2] = until_ms, id
+  if #owns > 0 then
+    if call('EXISTS', KEYS[k + META]) == 1 then
+      for index = first, #ids, LOT do
+        local last = math.min(index + LOT - 1, #ids)
+        for _, meta in ipairs(call('HMGET', KEYS[k + META], unpack(ids, index, last))) do
+          found[3][#found[3] + 1] = meta or ''
+        end
       end
+    else
+      for index = #found[3] + 1, #ids do found[3][index] = '' end
     end
     many('HSET', KEYS[k + OWN], owns)
     many('ZADD', KEYS[k + LEASE], ends)

@@ -45,6 +45,16 @@ local function arm(k)
   call('ZADD', KEYS[k + WAKE], 0, '0')
 end
 
+-- Meets somebody else's key of another type before anything is written, since nothing that was written is
+-- taken back. What runs for every job asks for what it is about to write alone.
+local function check(k)
+  for _, key in ipairs({ JOBS, META, OWN, WHY, FLAGS, UNIQ, HOLDS, ENDED, SEEN, SEEN + 1, TOMB }) do
+    call('HLEN', KEYS[k + key])
+  end
+  for _, key in ipairs({ LEASE, SCHED, DEAD, WAKE, FORGET }) do call('ZCARD', KEYS[k + key]) end
+  for priority = 0, 9 do call('LLEN', KEYS[k + NK - priority]) end
+end
+
 -- Values
 
 local function value_of(priority, since, body)
@@ -79,11 +89,6 @@ local function push(k, command, by_priority)
   end
 end
 
--- Meets a list that is none before anything is written.
-local function check_lists(k, by_priority)
-  for priority in pairs(by_priority) do call('LLEN', KEYS[k + NK - priority]) end
-end
-
 -- Takes `count` entries off the front; `flags` knows how many ever left, which numbers them for good.
 local function pop(k, priority, count)
   call('LPOP', KEYS[k + NK - priority], count)
@@ -96,9 +101,10 @@ local function bury_entry(k, priority, id)
 end
 
 -- Which of these entries of a list are of cancelled jobs; spends their tombs if told to.
+local NO_GHOSTS = {}
 local function ghosts_among(k, priority, ids, spend)
+  if call('EXISTS', KEYS[k + TOMB]) == 0 then return NO_GHOSTS end
   local ghosts = {}
-  if call('EXISTS', KEYS[k + TOMB]) == 0 then return ghosts end
   local left = {}
   for index, id in ipairs(ids) do
     local name = priority .. ':' .. id
@@ -164,6 +170,11 @@ local function turn_seen(k)
   return KEYS[k + SEEN + turn % 2]
 end
 
+-- Ids and texts in turn, of ends that are kept for the window.
+local function remember_plain(k, ends)
+  if window > 0 and #ends > 0 then many('HSET', turn_seen(k), ends) end
+end
+
 -- `ends`: {id, state, priority, attempts, redeliveries, note, outcome or nil, ms to keep it}
 local function remember(k, ends)
   local plain = {}
@@ -180,7 +191,7 @@ local function remember(k, ends)
       call('ZADD', KEYS[k + FORGET], within(steady + keep), id)
     end
   end
-  if window > 0 and #plain > 0 then many('HSET', turn_seen(k), plain) end
+  remember_plain(k, plain)
 end
 
 -- What is remembered of each id: state and priority, attempts, redeliveries, when it ended, until when
@@ -205,6 +216,15 @@ local function recall(k, ids)
   return found
 end
 
+-- Tells which jobs ended, if somebody has said of late that they listen.
+local function tell_ended(ids)
+  local heard = #ids > 0 and call('HGET', KEYS[FLAGS], 'heard')
+  if heard and tonumber(heard) > steady then
+    -- Without the right to the channel, whoever waits looks by themselves.
+    redis.pcall('SPUBLISH', string.sub(KEYS[JOBS], 1, -5) .. 'over', table.concat(ids, '\n'))
+  end
+end
+
 -- Time
 
 -- Makes what is due ready, last of its priority; how many.
@@ -212,7 +232,6 @@ local function promote(k, most)
   local due = call('ZRANGEBYSCORE', KEYS[k + SCHED], '-inf', wall, 'LIMIT', 0, most)
   local ready = {}
   for _, member in ipairs(due) do add(ready, string.sub(member, 1, 1), string.sub(member, 3)) end
-  check_lists(k, ready)
   push(k, 'RPUSH', ready)
   many('ZREM', KEYS[k + SCHED], due)
   return #due
@@ -225,7 +244,6 @@ local function reap(k, most)
   for index = 1, #lapsed, 2 do ids[#ids + 1] = lapsed[index] end
   if #ids == 0 then return 0 end
   local values, known = read_many('HMGET', KEYS[k + JOBS], ids), read_many('HMGET', KEYS[k + META], ids)
-  read_many('HMGET', KEYS[k + OWN], ids)
   for index = #ids, 1, -1 do
     if values[index] then
       local attempts, redeliveries, _, note = read_meta(known[index])
@@ -235,7 +253,6 @@ local function reap(k, most)
       add(ready, priority_of(values[index]), ids[index])
     end
   end
-  check_lists(k, ready)
   many('HSET', KEYS[k + META], metas)
   push(k, 'LPUSH', ready)
   many('HDEL', KEYS[k + OWN], ids)
@@ -247,6 +264,7 @@ end
 -- next end of a lease (steady).
 local function bring_up(k, most)
   local due, lapse, more, moved = first_score(KEYS[k + SCHED]), first_score(KEYS[k + LEASE]), false, 0
+  if (lapse and lapse <= steady) or (due and due <= wall) then check(k) end
   if lapse and lapse <= steady then
     moved = reap(k, most)
     more = moved == most

@@ -1,5 +1,6 @@
 -- ARGV: clock, window, state (ready or scheduled). Removes a slice; returns {how many, whether there may be more}.
 bring_all_up(0)
+check(0)
 local ids, more = {}, 0
 
 if ARGV[3] == 'scheduled' then
@@ -26,4 +27,5 @@ for first = 1, #ids, LOT do
   removed = removed + call('HDEL', KEYS[JOBS], unpack(ids, first, math.min(first + LOT - 1, #ids)))
 end
 many('HDEL', KEYS[META], ids)
+tell_ended(ids)
 return { removed, more }

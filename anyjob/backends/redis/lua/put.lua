@@ -25,8 +25,11 @@ local function plan(at, runs, ours)
     if parent == 0 or ours[parent] then
       local there, ended = call('HMGET', KEYS[k + JOBS], unpack(ids)), recall(k, ids)
       local lot = { k = k, priority = priority, due = due, ids = {}, values = {}, keys = {} }
-      call('LLEN', KEYS[k + NK - priority]) -- a key of another type is met before anything is written
+      -- Keys of another type are met before anything is written.
+      call('LLEN', KEYS[k + NK - priority])
       call('ZCARD', KEYS[k + SCHED])
+      call('ZCARD', KEYS[k + WAKE])
+      if keyed then call('HLEN', KEYS[k + HOLDS]) end
       for index, id in ipairs(ids) do
         local arg, name, receipt = at + 6 + (index - 1) * width, k .. id, 1
         if there[index] or ended[index] or taken[name] then

@@ -1,4 +1,5 @@
 -- Puts back every job that a session holds, nothing counted. ARGV: clock, window, session.
+check(0)
 local ids, priorities = {}, {}
 local owned = call('HGETALL', KEYS[OWN])
 for index = 1, #owned, 2 do

@@ -1,5 +1,6 @@
 -- Makes dead jobs ready. ARGV: clock, window, 'all' or 'some', number of the last burial seen, edited bodies, then
 -- id and body each of those; then ids. Returns {how many, number of the last burial seen or ''}.
+check(0)
 local all, last, edits = ARGV[3] == 'all', ARGV[4], tonumber(ARGV[5])
 local ids, bodies, following = {}, {}, ''
 for index = 6, 5 + 2 * edits, 2 do bodies[ARGV[index]] = ARGV[index + 1] end

@@ -17,13 +17,13 @@ for index = plain + 1, plain + others do
   at = at + 7
 end
 
--- What can fail by a key of another type fails here, before the first write.
+if others > 0 then
+  check(0)
+else
+  for _, key in ipairs({ JOBS, FLAGS, UNIQ, HOLDS, SEEN, SEEN + 1 }) do call('HLEN', KEYS[key]) end
+  call('ZCARD', KEYS[LEASE])
+end
 local held = read_many('HMGET', KEYS[OWN], ids)
-call('ZCARD', KEYS[LEASE])
-call('ZCARD', KEYS[SCHED])
-call('ZCARD', KEYS[DEAD])
-call('HLEN', KEYS[JOBS])
-call('HLEN', KEYS[WHY])
 local ours, answers, mine = {}, {}, {}
 for index, id in ipairs(ids) do
   ours[index] = held[index] == owns[index]
@@ -36,12 +36,24 @@ local lots = plan(at, runs, ours)
 local ends, gone, buried, kept = {}, {}, {}, {}
 local ready, again, scheduled = {}, {}, {}
 
+-- What is remembered of jobs that nothing is known of is the same for all of a priority.
+local plain_ends, texts = {}, {}
 for index = 1, plain do
   if ours[index] then
-    local attempts, redeliveries, _, note = read_meta(metas[index])
-    ends[#ends + 1] =
-      { ids[index], 'S', string.sub(owns[index], 1, 1), attempts, redeliveries, note, nil, 0 }
-    gone[#gone + 1] = ids[index]
+    local id, priority = ids[index], string.sub(owns[index], 1, 1)
+    if metas[index] then
+      local attempts, redeliveries, _, note = read_meta(metas[index])
+      ends[#ends + 1] = { id, 'S', priority, attempts, redeliveries, note, nil, 0 }
+    else
+      local text = texts[priority]
+      if not text then
+        text = ended_text('S', priority, 0, 0, within(steady + window))
+        texts[priority] = text
+      end
+      plain_ends[#plain_ends + 1] = id
+      plain_ends[#plain_ends + 1] = text
+    end
+    gone[#gone + 1] = id
   end
 end
 
@@ -93,10 +105,9 @@ for priority, list in pairs(ready) do
   for index = #list, 1, -1 do add(by_order, priority, list[index]) end
 end
 
-check_lists(0, again)
-check_lists(0, by_order)
 store(lots)
 many('HSET', KEYS[META], kept)
+remember_plain(0, plain_ends)
 remember(0, ends)
 for index = 1, #buried, 2 do
   local number = call('HINCRBY', KEYS[FLAGS], 'burials', 1)
@@ -113,4 +124,6 @@ if next(metas) then many('HDEL', KEYS[META], gone) end
 many('ZREM', KEYS[LEASE], mine)
 many('HDEL', KEYS[OWN], mine)
 if #scheduled > 0 or next(by_order) or next(again) then arm(0) end
+for index = 1, #buried, 2 do gone[#gone + 1] = buried[index] end
+tell_ended(gone)
 return table.concat(answers)

@@ -10,6 +10,7 @@ from tests.conformance.zoo.catalogue.fetch import FETCH
 from tests.conformance.zoo.catalogue.lease import LEASE
 from tests.conformance.zoo.catalogue.order import ORDER
 from tests.conformance.zoo.catalogue.payload import PAYLOAD
+from tests.conformance.zoo.catalogue.redis import REDIS
 from tests.conformance.zoo.catalogue.settle import SETTLE
 from tests.conformance.zoo.catalogue.sqlite import SQLITE
 from tests.conformance.zoo.catalogue.stores import STORES
@@ -36,5 +37,6 @@ BROKEN = [
     *BY_HAND,
     *CRASHES,
     *WIRED,
+    *REDIS,
 ]
 MUTANTS = [*BROKEN, *LIARS]

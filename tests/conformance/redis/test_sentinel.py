@@ -1,0 +1,128 @@
+"""A primary that dies, and the replica that its sentinel makes the next one."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from anyjob.backends import (
+    Accepted,
+    BackendError,
+    BackendUnavailable,
+    Complete,
+    ConfigurationError,
+    Consumer,
+    EnqueueUncertain,
+    Envelope,
+    QueueShare,
+)
+from anyjob.backends.redis import RedisBackend
+from tests.conformance.redis.pair import Pair, pair
+
+#: A failover, as these sentinels do it, with what a loaded machine adds.
+PATIENCE = 30.0
+
+
+@pytest.fixture
+def two(tmp_path: Path) -> Iterator[Pair]:
+    with pair(tmp_path) as running:
+        yield running
+
+
+def job() -> Envelope:
+    return Envelope(id=str(uuid4()), queue="line", body=b"body")
+
+
+def test_jobs_that_reached_a_replica_survive_the_primary_and_the_change_is_told(two: Pair) -> None:
+    told: list[tuple[str, Mapping[str, Any]]] = []
+    backend = RedisBackend(f"{two.url}?wait_replicas=1")
+    backend.subscribe(lambda name, facts: told.append((name, facts)))
+    backend.open()
+    try:
+        jobs = [job() for _ in range(20)]
+        assert backend.enqueue(jobs) == [Accepted()] * 20
+        consumer = backend.consume([QueueShare("line")], lease=3.0, worker="w")
+        held = consumer.fetch(5, 5.0)
+
+        two.primary.kill()
+
+        done = drained(backend, consumer, {each.id for each in jobs} - {each.id for each in held})
+        # What was held when the primary died comes back when its leases have run out.
+        done |= drained(backend, consumer, {each.id for each in held})
+        assert done == {each.id for each in jobs}
+        assert told == [
+            (
+                "backend.failover",
+                {
+                    "from": f"127.0.0.1:{two.primary.port}",
+                    "to": f"127.0.0.1:{two.replica.port}",
+                },
+            )
+        ]
+        consumer.close(release=True)
+    finally:
+        backend.close()
+
+
+def test_enqueue_that_no_replica_hears_of_is_uncertain_and_stored_once(two: Pair) -> None:
+    backend = RedisBackend(f"{two.url}?wait_replicas=1")
+    backend.open()
+    try:
+        two.replica.kill()
+        one = job()
+
+        with pytest.raises(EnqueueUncertain, match="have not reached 1 replicas"):
+            backend.enqueue([one])
+
+        with pytest.raises(EnqueueUncertain):
+            backend.enqueue([one])
+        assert backend.counts("line").ready == 1
+    finally:
+        backend.close()
+
+
+def test_primary_that_no_sentinel_knows_is_named(two: Pair) -> None:
+    backend = RedisBackend(two.url.replace("/shop/", "/ship/"))
+
+    with pytest.raises(BackendUnavailable, match="known to no sentinel as 'ship'"):
+        backend.open()
+
+
+def test_sentinel_that_is_taken_for_a_server_is_refused_at_open(two: Pair) -> None:
+    backend = RedisBackend(f"redis://127.0.0.1:{two.sentinel.port}/0")
+
+    with pytest.raises(ConfigurationError, match="is a sentinel, which keeps no jobs"):
+        backend.open()
+
+
+def test_replica_is_refused_at_open(two: Pair) -> None:
+    backend = RedisBackend(f"redis://:hidden-word@127.0.0.1:{two.replica.port}/0")
+
+    with pytest.raises((ConfigurationError, BackendUnavailable), match="replica"):
+        backend.open()
+
+
+def drained(backend: RedisBackend, consumer: Consumer, wanted: set[str]) -> set[str]:
+    """Complete jobs until all of these have come, as a worker does that tries again."""
+    done: set[str] = set()
+    deadline = time.monotonic() + PATIENCE
+    while not wanted <= done:
+        assert time.monotonic() < deadline, f"{len(wanted - done)} jobs never came"
+        leases = tried(lambda: consumer.fetch(10, 0.5)) or []
+        consumer.settle([Complete(lease=lease) for lease in leases])
+        consumer.flush(5.0)
+        done |= {lease.id for lease in leases}
+    return done
+
+
+def tried(call: Callable[[], Any]) -> Any:
+    try:
+        return call()
+    except BackendError:
+        time.sleep(0.05)
+        return None
