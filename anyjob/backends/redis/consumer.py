@@ -75,6 +75,8 @@ class RedisConsumer(Consumer):
         os.set_blocking(self._alarm, False)
         os.set_blocking(self._ring, False)
         self._woken = False
+        #: A fetch that came back empty tells the next one how long to wait before it looks.
+        self._quiet_until = 0.0
         #: What the server refused, where no answer could tell it.
         self._refusal: ReplyError | None = None
         self._stopped = False
@@ -170,15 +172,19 @@ class RedisConsumer(Consumer):
     # Fetching
 
     def _fetch(self, credit: int, deadline: float, limits: Mapping[str, int] | None) -> list[Lease]:
-        wait = 0.0
+        quiet_until, self._quiet_until = self._quiet_until, 0.0
         while not self._ended:
             self._check_refusal()
-            leases, following = self._cycle(credit, limits or {}, wait)
-            left = deadline - time.monotonic()
-            if leases or self._woken or left <= 0:
+            wait = 0.0 if self._woken else min(deadline, quiet_until) - time.monotonic()
+            leases, following = self._cycle(credit, limits or {}, max(0.0, wait))
+            now = time.monotonic()
+            # Until then nothing comes by itself, and what others bring leaves a marker.
+            quiet_until = now + min(_LOOK_SECONDS, self._lease / 6 + 0.001, following)
+            if leases or self._woken or now >= deadline:
+                if not leases and self._link.is_timed_by_server:
+                    self._quiet_until = quiet_until
                 self._woken = False
                 return leases
-            wait = min(left, _LOOK_SECONDS, self._lease / 6 + 0.001, following)
         if self._desk and self._link.is_open:
             self._send(self._desk.take(), COMMAND_SECONDS)
         return []

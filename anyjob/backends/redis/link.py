@@ -357,6 +357,11 @@ class Link:
 
     # What everybody needs to know
 
+    @property
+    def is_timed_by_server(self) -> bool:
+        """Whether time passes for the scripts as it does here; a clock of the caller's may not."""
+        return self._clock is None
+
     def now(self) -> bytes:
         """The clock as scripts take it: empty for the server's own."""
         if self._clock is None:

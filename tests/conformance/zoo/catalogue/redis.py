@@ -91,8 +91,8 @@ REDIS = [
         "only a marker wakes a worker",
         (
             "consumer.py",
-            "            wait = min(left, _LOOK_SECONDS, self._lease / 6 + 0.001, following)\n",
-            "            wait = left\n",
+            "            quiet_until = now + min(_LOOK_SECONDS, self._lease / 6 + 0.001, following)\n",
+            "            quiet_until = deadline\n",
         ),
         fails="FET-3",
         says="woken_when_a_job_comes_due",
