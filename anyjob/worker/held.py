@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterable
 
@@ -11,7 +12,11 @@ import msgspec
 from anyjob.core.attempt import Attempt
 from anyjob.core.backend import Consumer
 from anyjob.core.outcome import Outcome
-from anyjob.core.settlement import Lease, Settled, Settlement, Verdict
+from anyjob.core.settlement import Answer, Lease, Settled, Settlement, Verdict
+
+_REFUSED = 100
+#: A new lease of a job whose run is being judged waits so long for that, and looks so often.
+_JUDGED_WITHIN, _LOOK_AGAIN = 1.0, 0.001
 
 
 class Finished(msgspec.Struct, frozen=True, eq=False, gc=False):
@@ -43,9 +48,14 @@ class Held:
         self.strays: set[Attempt] = set()
         #: What went to the slots and when, oldest first; the keeper forgets what has begun.
         self.lots: deque[tuple[float, list[Attempt]]] = deque()
+        #: Ended, and not queued for settling yet.
+        self._ending: set[Attempt] = set()
         self._finished: deque[Finished] = deque()
         #: Handed to the consumer, not answered.
         self._unanswered: dict[Lease, Finished] = {}
+        #: Refused because the lease was gone: the next one may be on its way to us. The last few,
+        #: for each keeps its job's body.
+        self._refused: deque[Finished] = deque(maxlen=_REFUSED)
         self._handing_over = threading.Lock()
         #: Guards `Attempt.lease` of what runs, where it is changed or given up.
         self._adopting = threading.Lock()
@@ -77,13 +87,25 @@ class Held:
         return taken
 
     def end(self, attempt: Attempt) -> bool:
-        """Remove a running attempt; False if its outcome was decided already."""
+        """Remove a running attempt; False if its outcome was decided already.
+
+        Who removed it calls `finish` or `drop` next.
+        """
+        # In both for a moment rather than in neither, where `adopt` would not see it.
+        self._ending.add(attempt)
         try:
             self.running.remove(attempt)
         except KeyError:
             with self._adopting:  # it may be away for the moment in which it adopts a lease
-                return self._take(attempt)
+                if self._take(attempt):
+                    return True
+            self._ending.discard(attempt)
+            return False
         return True
+
+    def drop(self, attempt: Attempt) -> None:
+        """Forget an ended attempt that is not to be settled."""
+        self._ending.discard(attempt)
 
     def adopt(self, lease: Lease, lease_deadline: float) -> Attempt | None:
         """Let the run that goes on here, or that has ended and is not settled, take over a new
@@ -93,20 +115,31 @@ class Held:
         ran out: somebody else ended a run of it, or it was edited.
         """
         attempt = next((a for a in list(self.running) if _follows(lease, a.lease)), None)
-        if attempt is None:
-            return self._adopt_ended(lease)
-        with self._adopting:
-            if attempt.ending == LEASE_LOST or not self._take(attempt):
-                return None
-            # Nobody decides its outcome meanwhile, so the settlement names one lease or the other.
-            attempt.lease, attempt.lease_deadline = lease, lease_deadline
-            self.running.add(attempt)
-        return attempt
+        if attempt is not None:
+            with self._adopting:
+                if attempt.ending == LEASE_LOST:
+                    return None
+                if self._take(attempt):
+                    # Nobody decides its outcome meanwhile, so the settlement names one lease or
+                    # the other.
+                    attempt.lease, attempt.lease_deadline = lease, lease_deadline
+                    self.running.add(attempt)
+                    return attempt
+        self._wait_for_end(lease)
+        return self._adopt_ended(lease)
+
+    def _wait_for_end(self, lease: Lease) -> None:
+        """Let whoever judges the run that this lease follows come to an end with it."""
+        deadline = time.monotonic() + _JUDGED_WITHIN
+        while any(_follows(lease, a.lease) for a in list(self._ending)):
+            if time.monotonic() > deadline:
+                return
+            time.sleep(_LOOK_AGAIN)
 
     def _adopt_ended(self, lease: Lease) -> Attempt | None:
         """Settle what has ended under the lease that followed its own: the older one is void."""
         with self._handing_over:
-            unsettled = [*self._finished, *self.unanswered()]
+            unsettled = [*self._finished, *self.unanswered(), *self._refused]
             old = next((f for f in unsettled if f.attempt and _follows(lease, f.lease)), None)
             if old is None:
                 return None
@@ -117,6 +150,8 @@ class Held:
                 self._finished[self._finished.index(old)] = new
             else:
                 self._finished.append(new)
+            if old in self._refused:
+                self._refused.remove(old)
         self.on_finished()
         return old.attempt
 
@@ -138,6 +173,8 @@ class Held:
     def finish(self, finished: Finished) -> None:
         """Queue an ended attempt for settling."""
         self._finished.append(finished)
+        if finished.attempt is not None:
+            self._ending.discard(finished.attempt)
         self.on_finished()
 
     def hand_over(self, consumer: Consumer) -> int:
@@ -157,11 +194,16 @@ class Held:
 
     def answered(self, settled: Iterable[Settled]) -> list[tuple[Finished, Settled]]:
         """Return what was answered for good with its answer, and forget it."""
-        return [
-            (finished, one)
-            for one in settled
-            if (finished := self._unanswered.pop(one.settlement.lease, None)) is not None
-        ]
+        answers = []
+        for one in settled:
+            finished = self._unanswered.get(one.settlement.lease)
+            if finished is None:
+                continue
+            if one.answer is Answer.LEASE_LOST:
+                self._refused.append(finished)
+            if self._unanswered.pop(finished.lease, None) is not None:
+                answers.append((finished, one))
+        return answers
 
     def unanswered(self) -> list[Finished]:
         return list(self._unanswered.values())

@@ -45,6 +45,7 @@ class Judgement:
             self._held.on_room()
             return False
         if attempt.ending == LEASE_LOST:
+            self._held.drop(attempt)
             self._log.dropped(attempt, outcome)
         else:
             if attempt.ending == STOPPING and isinstance(outcome, Failed):

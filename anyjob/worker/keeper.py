@@ -268,7 +268,9 @@ class Keeper:
         if not self._held.end(attempt):
             self._held.strays.discard(attempt)
             return
-        if attempt.ending != LEASE_LOST:
+        if attempt.ending == LEASE_LOST:
+            self._held.drop(attempt)
+        else:
             self._judgement.settle(attempt, Failed(time_limit(attempt)))
         self._after.tell("worker.slot_lost", attempt)
         self.on_stray(attempt)

@@ -138,6 +138,7 @@ def test_run_that_ended_or_was_told_to_stop_takes_no_lease_over(attempts: list[A
     held, ended, stopped = Held(), *attempts[:2]
     held.running.update([ended, stopped])
     held.end(ended)
+    held.drop(ended)
 
     assert held.lose(stopped, stopped.lease)
     assert held.adopt(again(ended.lease), 100.0) is None
@@ -177,6 +178,59 @@ def test_outcome_is_settled_under_the_lease_that_followed_its_own(
     assert held.is_settled
 
 
+def test_run_that_is_just_being_judged_takes_the_next_lease_over(attempts: list[Attempt]) -> None:
+    """Between its end and its settlement it is in no set of those that run or have ended."""
+    held, attempt = Held(), attempts[0]
+    held.running.add(attempt)
+    new = again(attempt.lease)
+    adopted: list[Attempt | None] = []
+
+    assert held.end(attempt)
+    thread = threading.Thread(target=lambda: adopted.append(held.adopt(new, 100.0)))
+    thread.start()
+    held.finish(done(attempt))
+    thread.join()
+
+    assert adopted == [attempt]
+    assert [lease.token for lease in held.leases()] == [new.token]
+
+
+def test_run_that_ends_while_it_is_found_takes_the_next_lease_over(attempts: list[Attempt]) -> None:
+    held, attempt = Held(), attempts[0]
+
+    class Ending(set[Attempt]):
+        def remove(self, attempt: Attempt) -> None:
+            """Somebody else was faster, and has come to the end of it."""
+            super().remove(attempt)
+            held.finish(done(attempt))
+            raise KeyError(attempt)
+
+    held.running = Ending([attempt])
+    new = again(attempt.lease)
+
+    assert held.adopt(new, 100.0) is attempt
+    assert [lease.token for lease in held.leases()] == [new.token]
+
+
+@pytest.mark.usefixtures("unwatched")  # the lease that followed is made up
+def test_outcome_that_was_refused_is_settled_under_the_lease_that_followed(
+    attempts: list[Attempt], consumer: Consumer
+) -> None:
+    """A worker that fetches its own job anew may hear the refusal before the fetch returns."""
+    held, attempt = Held(), attempts[0]
+    held.finish(done(attempt))
+    held.hand_over(consumer)
+    [(refused, _)] = held.answered([Settled(done(attempt).settlement, Answer.LEASE_LOST)])
+    new = again(attempt.lease)
+
+    assert refused.attempt is attempt
+    assert held.is_settled
+    assert held.adopt(new, 100.0) is attempt
+    assert [lease.token for lease in held.leases()] == [new.token]
+    assert held.adopt(again(new), 100.0) is attempt
+    assert held.pending == 1
+
+
 def test_lease_that_was_followed_by_another_is_not_given_up(attempts: list[Attempt]) -> None:
     held, attempt = Held(), attempts[0]
     held.running.add(attempt)
@@ -204,6 +258,7 @@ def test_run_that_ends_while_it_takes_a_lease_over_is_decided_once(
         start.wait(30)
         ended = held.end(attempt)
         settled = attempt.lease
+        held.drop(attempt)
         thread.join()
 
         assert ended
