@@ -30,6 +30,7 @@ from anyjob.backends.redis.scripts import (
     FLAG,
     GET,
     MAINTAIN,
+    OF_JOBS,
     PURGE,
     REVIVE,
     Call,
@@ -275,6 +276,7 @@ class RedisBackend(Backend):
         self._facts = read_facts(self._link.do(b"INFO", reads=True))
         check_fit(self._facts, self._link.location)
         self.capabilities = capabilities_of(self._facts, self._link.location)
+        self._link.teach(OF_JOBS)
 
     def _check_replicas(self, reached: Any, jobs: Sequence[Envelope]) -> None:
         wanted = self._link.location.wait_replicas

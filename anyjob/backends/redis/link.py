@@ -126,6 +126,14 @@ class Link:
         if not self._users:
             raise Misuse(_CLOSED)
 
+    def teach(self, scripts: Sequence[Script]) -> None:
+        """Let the server know these scripts before they are needed.
+
+        Without the right to it, and after a restart, each is sent whole the first time instead.
+        """
+        with suppress(AnyjobError):
+            self.tell([Plain((b"SCRIPT", b"LOAD", script.text)) for script in scripts], reads=True)
+
     # Asking
 
     def call(self, script: Script, queues: Sequence[str], args: Sequence[Word]) -> Call:

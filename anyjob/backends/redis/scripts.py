@@ -84,6 +84,12 @@ MAINTAIN = script(*_JOBS, "maintain")
 LISTEN = script(*_JOBS, "listen")
 FLAG = script(*_JOBS, "flag")
 
+#: What a backend tells a server when it is opened.
+OF_JOBS = [
+    LIST, ENQUEUE_READY, ENQUEUE, FETCH, SETTLE, EXTEND, RELEASE, GET, BROWSE, COUNTS, CANCEL,
+    PURGE, REVIVE, DISCARD, MAINTAIN, LISTEN, FLAG,
+]  # fmt: skip
+
 _STATE = ("clock", "store")
 STORE_GET = script(*_STATE, "store_get")
 STORE_PUT = script(*_STATE, "store_put", may_fill=True)
@@ -98,3 +104,10 @@ STORE_TAKE_DUE = script(*_STATE, "store_take_due")
 STORE_SETTLE_DUE = script(*_STATE, "store_settle_due")
 STORE_UNSCHEDULE = script(*_STATE, "store_unschedule")
 STORE_APPEND = script(*_STATE, "store_append", may_fill=True)
+
+#: What a store tells it.
+OF_STATE = [
+    STORE_GET, STORE_PUT, STORE_DELETE, STORE_CLAIM, STORE_UNCLAIM, STORE_CREATE_SETS,
+    STORE_SETTLE_MEMBERS, STORE_INCREMENT, STORE_SCHEDULE, STORE_TAKE_DUE, STORE_SETTLE_DUE,
+    STORE_UNSCHEDULE, STORE_APPEND,
+]  # fmt: skip

@@ -84,6 +84,7 @@ class RedisStore(Store):
             self._link.close()
             raise
         self.capabilities = self._capabilities(facts)
+        self._link.teach(scripts.OF_STATE)
         self._opened = True
 
     def close(self) -> None:
