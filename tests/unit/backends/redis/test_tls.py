@@ -37,7 +37,11 @@ class Authority:
         self.folder = folder
         self.ca = folder / "ca.pem"
         self._key("ca")
-        self._run("req", "-x509", "-new", "-key", "ca.key", "-out", "ca.pem", "-subj", "/CN=CA")
+        self._run(
+            *("req", "-x509", "-new", "-key", "ca.key", "-out", "ca.pem", "-subj", "/CN=CA"),
+            # Without it, a Python from 3.13 on takes nobody for an authority (RFC 5280, 4.2.1.3).
+            *("-addext", "keyUsage=critical,keyCertSign,cRLSign"),
+        )
 
     def sign(self, name: str, subject: str) -> tuple[Path, Path]:
         """A certificate for "DNS:..." or "IP:...", and its key."""
@@ -45,7 +49,8 @@ class Authority:
         self._run(
             "req", "-new", "-key", f"{name}.key", "-out", f"{name}.csr", "-subj", f"/CN={name}"
         )
-        (self.folder / f"{name}.ext").write_text(f"subjectAltName={subject}")
+        extensions = f"subjectAltName={subject}\nauthorityKeyIdentifier=keyid\n"
+        (self.folder / f"{name}.ext").write_text(extensions)
         self._run(
             *("x509", "-req", "-in", f"{name}.csr", "-CA", "ca.pem", "-CAkey", "ca.key"),
             *("-CAcreateserial", "-out", f"{name}.pem", "-extfile", f"{name}.ext"),
