@@ -3,42 +3,32 @@
 from __future__ import annotations
 
 import shutil
-import socket
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import redis
 
-#: What a server may take to answer.
-READY_SECONDS = 10.0
+from anyjob.conformance import OwnProcess
+from anyjob.conformance.servers.own_process import Running
+
+_COMMAND = [
+    "redis-server",
+    *("--port", "{port}", "--bind", "{host}", "--dir", "{dir}"),
+    *("--save", "", "--appendonly", "no", "--loglevel", "warning"),
+]
 
 
 @contextmanager
 def server(folder: Path) -> Iterator[str]:
-    """Start one on a free port with its log in `folder`; the URL is valid within the block."""
-    port = _free_port()
-    url = f"redis://127.0.0.1:{port}/0"
-    log = folder / "redis.log"
-    with log.open("ab") as output:
-        process = subprocess.Popen(
-            [
-                _program(),
-                *("--port", str(port), "--bind", "127.0.0.1", "--dir", str(folder)),
-                *("--save", "", "--appendonly", "no", "--loglevel", "warning"),
-            ],
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-        )
+    """Start one on a free port with its files in `folder`; the URL is valid within the block."""
+    _program()
+    running = OwnProcess(_COMMAND, url="redis://{host}:{port}/0").start(_answers, folder)
     try:
-        _wait_for(url, process, log)
-        yield url
+        yield running.url
     finally:
-        process.kill()
-        process.wait()
+        running.stop()
 
 
 def client(url: str) -> redis.Redis:
@@ -68,22 +58,6 @@ def _program() -> str:
     return found
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
-
-
-def _wait_for(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + READY_SECONDS
-    with client(url) as connection:
-        while True:
-            try:
-                connection.ping()
-                return
-            except redis.ConnectionError:
-                if process.poll() is not None or time.monotonic() > deadline:
-                    said = log.read_text(errors="replace")[-1000:]
-                    raise RuntimeError(f"redis-server does not start: {said}") from None
-            time.sleep(0.01)
+def _answers(running: Running) -> bool:
+    with client(running.url) as connection:
+        return bool(connection.ping())

@@ -71,9 +71,10 @@ _BROWSABLE = frozenset({State.READY, State.SCHEDULED, State.LEASED, State.DEAD})
 class RedisBackend(Backend):
     """Holds jobs in a Redis or Valkey server; any number of objects and hosts may share it.
 
-    URLs are `redis://user:password@host:6379/0`, `rediss://` for TLS and `unix:///path?db=0`;
-    options are `?dedup_window=60`, `?allow_eviction=POLICY`, `?fsync=always` and, with TLS, `?ca=`,
-    `?cert=` and `?key=`.
+    URLs are `redis://user:password@host:6379/0`, `rediss://` for TLS, `unix:///path?db=0`, and
+    `redis+sentinel://one:26379,two:26379/NAME/0` (`rediss+sentinel://`); options are
+    `?dedup_window=60`, `?allow_eviction=POLICY`, `?fsync=always`, `?wait_replicas=1`, with TLS
+    `?ca=`, `?cert=` and `?key=`, with sentinels `?sentinel_user=` and `?sentinel_password=`.
     """
 
     def __init__(self, url: str, *, namespace: str = "anyjob", clock: Clock | None = None) -> None:
@@ -336,14 +337,14 @@ class RedisBackend(Backend):
 
     def _browse_leased(self, queue: str, cursor: str, limit: int) -> Page:
         """By id, which stays while leases come, go and are extended."""
-        self._look(COUNTS, queue)  # takes lapsed leases back
-        keys = self._link.keys.of(queue)
-        ids = sorted(id.decode() for id in self._link.do(b"HKEYS", keys[2], reads=True))
+        self._look(GET, queue)  # of nobody: takes lapsed leases back
+        found = self._link.do(b"HKEYS", self._link.keys.own(queue), reads=True)
+        ids = sorted(id.decode() for id in found)
         after = cursor.removeprefix("id:")
         ids = [id for id in ids if id > after] if cursor else ids
-        found = [record for record in self._find(queue, ids[:limit]) if record is not None]
+        rows = [record for record in self._find(queue, ids[:limit]) if record is not None]
         following = f"id:{ids[limit - 1]}" if len(ids) > limit else None
-        return Page([each for each in found if each.state is State.LEASED], following)
+        return Page([each for each in rows if each.state is State.LEASED], following)
 
     def _flags(self) -> list[tuple[str, bool, bool, bool]]:
         """Of every queue: its name, whether it is paused, declared, and holds a job."""

@@ -7,6 +7,7 @@ _OF_A_QUEUE = (
     "jobs", "meta", "own", "lease", "sched", "dead", "why", "wake", "flags", "uniq", "holds",
     "ended", "forget", "seen0", "seen1", "tomb", *(f"r{priority}" for priority in range(9, -1, -1)),
 )  # fmt: skip
+_OWN = _OF_A_QUEUE.index("own")
 _WAKE = _OF_A_QUEUE.index("wake")
 _FLAGS = _OF_A_QUEUE.index("flags")
 _JOBS = _OF_A_QUEUE.index("jobs")
@@ -50,6 +51,10 @@ class Keys:
     def wake(self, queue: str) -> bytes:
         """Where a marker lies while there may be something to fetch."""
         return self.of(queue)[_WAKE]
+
+    def own(self, queue: str) -> bytes:
+        """Which jobs are leased."""
+        return self.of(queue)[_OWN]
 
     def flags(self, queue: str) -> bytes:
         return self.of(queue)[_FLAGS]

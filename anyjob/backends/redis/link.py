@@ -377,13 +377,6 @@ class Link:
         wall, steady = self._clock.time(), self._clock.monotonic()
         return b"%d:%d" % (round(wall * 1_000_000), round(steady * 1_000_000))
 
-    def wall(self) -> float:
-        """Seconds since the epoch, by the clock that scripts go by."""
-        if self._clock is not None:
-            return self._clock.time()
-        seconds, microseconds = self.do(b"TIME", reads=True)
-        return int(seconds) + int(microseconds) / 1_000_000
-
     def listing(self, names: Iterable[str]) -> list[Command]:
         """What puts those of these queues into the list of all that may not stand there; `listed`
         says that it was done.
