@@ -109,8 +109,8 @@ clean:
 	rm -rf build dist docs/_build out
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.servers/.complete: scripts/servers.sh
-	@scripts/servers.sh .servers
+.servers/.complete: scripts/servers.sh | .venv/.complete
+	@scripts/servers.sh .servers $(PYTHON)
 
 .venv/.complete: pyproject.toml scripts/venv.sh
 	@scripts/venv.sh .venv dev
