@@ -93,8 +93,8 @@ test-wheel: .venv/.complete
 test-pythons: .venv/.complete .servers/.complete
 	@scripts/test_pythons.sh
 
-# The longer tier: the zoo at twenty seeds, and the full tier on each backend. Tests read CERTIFY; tests/conftest.py gives
-# Hypothesis its profile.
+# The longer tier: the zoo at twenty seeds, the full tier on each backend, and the quick one on Valkey and on a Redis that
+# a sentinel names. Tests read CERTIFY; tests/conftest.py gives Hypothesis its profile.
 certify: export CERTIFY = 1
 certify: .venv/.complete .servers/.complete
 	$(PYTEST) $(ZOO) $(WAITING) --timeout=1800
