@@ -582,7 +582,9 @@ class App:
 
     def _report(self, name: str, facts: Mapping[str, Any]) -> None:
         # What the backend has to say of itself is of losses; nobody has to subscribe to hear it.
-        _logger().warning("%s: %s%s", name, EVENTS[name], _shown_facts(facts))
+        shown = "".join(f", {key} {value}" for key, value in facts.items())
+        extra = {"facts": {"event": name, **facts}}
+        _logger().warning("%s%s", EVENTS[name], shown, extra=extra)
         if self._subscribers.wants(name):
             clock = self._clock or SystemClock()
             self._subscribers.tell(Event(name, clock.time(), facts=facts))
@@ -597,10 +599,6 @@ def _not_found(id: str, queue: str) -> JobNotFound:
 
 def _subscriber_failed(event: Event, error: BaseException) -> None:
     _logger().error("a subscriber of %s failed: %r", event.name, error)
-
-
-def _shown_facts(facts: Mapping[str, Any]) -> str:
-    return "".join(f", {name} {value}" for name, value in facts.items())
 
 
 def _logger() -> logging.Logger:

@@ -52,7 +52,7 @@ def test_one_worker_serves_queues_on_every_node_and_outlives_a_primary(
     worker.send_signal(signal.SIGTERM)
     assert worker.wait(20) == 0, site.log_of(worker)
     # One line a second at most, and not one for every call that met it.
-    assert site.log_of(worker).count("backend.failover: another server took over") == 1
+    assert site.log_of(worker).count("another server took over") == 1
     lines = [line for line in site.log_of(worker).splitlines() if " INFO " not in line]
     assert len(lines) < 60, "\n".join(lines)
 
