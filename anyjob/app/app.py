@@ -24,7 +24,7 @@ from anyjob.app.asked import (
 )
 from anyjob.app.lots import by_transaction, planned_or_reason, tell_stored
 from anyjob.app.results import value_of, wait_for
-from anyjob.app.send import LOT, lots_of, send
+from anyjob.app.send import LOT, asend, lots_of, send
 from anyjob.app.stack import checked_middleware, declared_options, needs_of
 from anyjob.core import options as options_module
 from anyjob.core.attempt import Progress
@@ -265,7 +265,7 @@ class App:
                 "transaction= cannot be used from a coroutine; enqueue in the thread that owns the"
                 " connection"
             )
-        receipt = await opened.publisher.publish(envelope)
+        receipt = await asend(opened.backend, envelope, opened.publisher)
         return self._job(draft, envelope, receipt)
 
     def enqueue_many(self, drafts: Iterable[AnyDraft]) -> list[Job[Any] | Rejected]:

@@ -42,6 +42,25 @@ def send(backend: Backend, envelopes: Sequence[Envelope], transaction: Any = Non
             raise doubt from error
 
 
+async def asend(backend: Backend, envelope: Envelope, publisher: Publisher) -> Receipt:
+    """Do what `send` does from an event loop: by the backend's own way, else by the publisher's
+    thread.
+    """
+    answer = backend.aenqueue([envelope])
+    if answer is None:
+        return await publisher.publish(envelope)
+    try:
+        return (await answer)[0]
+    except EnqueueUncertain as doubt:
+        if backend.capabilities.dedup == "none":
+            raise
+        try:
+            again = backend.aenqueue([envelope])
+            return (await again)[0] if again is not None else await publisher.publish(envelope)
+        except BackendError as error:
+            raise doubt from error  # as above
+
+
 def lots_of(items: Iterable[Any], size: int) -> Iterator[list[Any]]:
     """Cut a stream into lists of `size` items, the last one shorter."""
     iterator = iter(items)
