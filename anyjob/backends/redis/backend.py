@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from anyjob.backends.checks import check_edit, check_shares
@@ -11,6 +11,7 @@ from anyjob.backends.redis import records
 from anyjob.backends.redis.cluster import ClusterLink, link_to
 from anyjob.backends.redis.cluster_consumer import ClusterConsumer
 from anyjob.backends.redis.consumer import RedisConsumer
+from anyjob.backends.redis.doors import Doors
 from anyjob.backends.redis.encode import milliseconds
 from anyjob.backends.redis.endings import EveryEnding
 from anyjob.backends.redis.facts import (
@@ -91,11 +92,13 @@ class RedisBackend(Backend):
             self._link.check_open()
             return
         self._link.open(self._begin)
+        self._doors = Doors(self._link)
         self._opened = True
 
     def close(self) -> None:
         if self._opened:
             self._opened = False
+            self._doors.close()
             self._endings.close()
             self._link.close()
 
@@ -124,6 +127,11 @@ class RedisBackend(Backend):
         except Uncertain as error:
             raise EnqueueUncertain(str(error), jobs) from error
         return storing.receipts(replies)
+
+    def aenqueue(self, jobs: Sequence[Envelope]) -> Awaitable[list[Receipt]]:
+        self._check_open()
+        check_envelopes(jobs, max_batch=MAX_BATCH, max_payload=MAX_PAYLOAD, known_queues=())
+        return self._doors.enqueue(jobs)
 
     def consume(self, queues: Sequence[QueueShare], *, lease: float, worker: str) -> Consumer:
         self._check_open()

@@ -12,7 +12,7 @@ from typing import Any
 
 from anyjob.backends.redis.dial import dial
 from anyjob.backends.redis.errors import Lost
-from anyjob.backends.redis.resp import NOTHING, reader
+from anyjob.backends.redis.resp import NOTHING, Reader, reader
 from anyjob.backends.redis.url import Location
 
 _READ = 64 * 1024
@@ -114,6 +114,13 @@ class Wire:
         except (OSError, ValueError):
             pass
         return False  # its end, or what nobody asked for
+
+    def unblocked(self) -> tuple[Any, Reader]:
+        """Its socket, which waits for nothing from now on, and its reader: for an event loop, with
+        which nothing else here but `cut` and `close` goes together.
+        """
+        self._socket.settimeout(0)
+        return self._socket, self._reader
 
     def cut(self) -> None:
         """End it, also under a call that waits in another thread."""
