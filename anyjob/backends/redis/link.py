@@ -247,9 +247,10 @@ class Link:
                 # Not a secret: it keeps many clients from coming back at once.
                 time.sleep(pause * random.uniform(0.5, 1.0))
                 pause = min(2 * pause, _LAST_PAUSE)
-            data = b"".join(_again(commands[at], replies[at]) for at in refusals)
+            following = _with_waits(commands, refusals)
+            data = b"".join(_again(commands[at], replies[at]) for at in following)
             for at, reply in zip(
-                refusals, wire.exchange(data, len(refusals), deadline), strict=True
+                following, wire.exchange(data, len(following), deadline), strict=True
             ):
                 replies[at] = reply
         if _refused_by_replica(replies):
@@ -416,8 +417,18 @@ def _refused_by_replica(replies: Sequence[Any]) -> list[int]:
     ]
 
 
-def _again(command: Command, error: ReplyError) -> bytes:
-    if error.code == "NOSCRIPT" and isinstance(command, Call):
+def _with_waits(commands: Sequence[Command], refusals: Sequence[int]) -> list[int]:
+    """These and what waits for replicas behind them, whose first answer was about nothing."""
+    return [
+        at
+        for at, command in enumerate(commands)
+        if at in refusals
+        or (at > refusals[0] and isinstance(command, Plain) and command.words[0] == b"WAIT")
+    ]
+
+
+def _again(command: Command, reply: Any) -> bytes:
+    if isinstance(command, Call) and reply.code == "NOSCRIPT":
         return command.packed_whole()
     return command.packed()
 
