@@ -192,20 +192,32 @@ def test_cancelled_call_takes_no_reply_from_another(
     async def main() -> Any:
         await backend.aenqueue([job("other")])
         spare.freeze()
-        mine, cancelled = (asyncio.ensure_future(backend.aenqueue([each])) for each in jobs[:2])
-        # Both are sent, one after the other in the order of their lots.
+        # The first leaves alone, and the others when it is answered.
+        away, waiting = (asyncio.ensure_future(backend.aenqueue([each])) for each in jobs[:2])
         await asyncio.sleep(0.05)
-        cancelled.cancel()
-        behind = asyncio.ensure_future(backend.aenqueue([jobs[2]]))
+        away.cancel()
+        waiting.cancel()
+        behind = asyncio.ensure_future(backend.aenqueue([jobs[2], jobs[2]]))
         spare.thaw()
-        return await all_of(mine, cancelled, behind, backend.aenqueue([jobs[3], jobs[0]]))
+        return await all_of(away, waiting, behind, backend.aenqueue([jobs[3], *jobs[:2]]))
 
-    mine, cancelled, behind, last = run(main())
+    away, waiting, behind, last = run(main())
 
-    assert mine == [ACCEPTED]
-    assert isinstance(cancelled, asyncio.CancelledError)
-    assert behind == [ACCEPTED]
-    assert last == [ACCEPTED, Duplicate(jobs[0].id)]
+    assert isinstance(away, asyncio.CancelledError)
+    assert isinstance(waiting, asyncio.CancelledError)
+    assert behind == [ACCEPTED, Duplicate(jobs[2].id)]
+    assert last == [ACCEPTED, Duplicate(jobs[0].id), ACCEPTED]
+
+
+def test_calls_that_are_too_many_for_a_lot_make_several(
+    backend: RedisBackend, job: MakeJob
+) -> None:
+    async def main() -> Any:
+        lots = [[job() for _ in range(count)] for count in (200, 400, 500, 1)]
+        return await all_of(*(backend.aenqueue(lot) for lot in lots))
+
+    assert run(main()) == [[ACCEPTED] * count for count in (200, 400, 500, 1)]
+    assert backend.counts("mail").ready == 1101
 
 
 def test_call_that_is_cancelled_before_it_left_stores_nothing(
@@ -477,6 +489,51 @@ def test_server_that_says_nothing_while_it_is_connected_to_blocks_no_loop(job: M
     assert took < DEADLINE
     assert ticks > 20
     assert [type(each) for each in refused] == [BackendUnavailable] * 2
+
+
+def test_call_that_came_to_its_turn_too_late_is_not_sent(job: MakeJob) -> None:
+    late = threading.Event()
+    heard: list[bytes] = []
+
+    def answer(words: list[bytes]) -> bytes:
+        heard.append(words[-1])
+        # In time for the first, and with a third of a second left for the second.
+        late.wait(4.7)
+        return b"*1\r\n:1\r\n"
+
+    async def main(doors: Doors) -> Any:
+        sent = asyncio.ensure_future(doors.enqueue([job(body=b"sent")]))
+        await eventually(lambda: heard)
+        return await all_of(sent, doors.enqueue([job(body=b"late")]))
+
+    with door_to(answer) as doors:
+        began = time.monotonic()
+        sent, refusal = run(main(doors))
+        took = time.monotonic() - began
+        late.set()
+
+    assert sent == [ACCEPTED]
+    assert type(refusal) is BackendUnavailable
+    assert took < DEADLINE
+    assert heard == [b"sent"]
+
+
+def test_machine_without_room_for_a_thread_is_told_of(
+    backend: RedisBackend, job: MakeJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    async def main() -> Any:
+        with monkeypatch.context() as patch:
+            patch.setattr(threading.Thread, "start", refuse)
+            refused = await all_of(backend.aenqueue([job()]))
+        return refused, await backend.aenqueue([job()])
+
+    [refusal], receipts = run(main())
+
+    assert type(refusal) is BackendUnavailable
+    assert receipts == [ACCEPTED]
 
 
 def test_large_jobs_are_written_as_the_server_takes_them(

@@ -398,11 +398,13 @@ def test_replicas_are_waited_for_behind_what_is_sent_again(job: MakeJob) -> None
                 return b"*1\r\n:1\r\n"
         return b":1\r\n"
 
-    with posing(answer) as impostor:
-        with closing(RedisBackend(f"{impostor.url}?wait_replicas=1")) as backend:
-            backend.open()
-            heard.clear()
-            assert backend.enqueue([job()]) == [ACCEPTED]
+    with (
+        posing(answer) as impostor,
+        closing(RedisBackend(f"{impostor.url}?wait_replicas=1")) as backend,
+    ):
+        backend.open()
+        heard.clear()
+        assert backend.enqueue([job()]) == [ACCEPTED]
 
     assert heard == [b"EVALSHA", b"EVALSHA", b"WAIT", b"EVAL", b"EVAL", b"WAIT"]
 
