@@ -92,13 +92,15 @@ class RedisBackend(Backend):
             self._link.check_open()
             return
         self._link.open(self._begin)
-        self._doors = Doors(self._link)
+        # A door leads to one server.
+        self._doors = None if isinstance(self._link, ClusterLink) else Doors(self._link)
         self._opened = True
 
     def close(self) -> None:
         if self._opened:
             self._opened = False
-            self._doors.close()
+            if self._doors is not None:
+                self._doors.close()
             self._endings.close()
             self._link.close()
 
@@ -128,8 +130,10 @@ class RedisBackend(Backend):
             raise EnqueueUncertain(str(error), jobs) from error
         return storing.receipts(replies)
 
-    def aenqueue(self, jobs: Sequence[Envelope]) -> Awaitable[list[Receipt]]:
+    def aenqueue(self, jobs: Sequence[Envelope]) -> Awaitable[list[Receipt]] | None:
         self._check_open()
+        if self._doors is None:
+            return None
         check_envelopes(jobs, max_batch=MAX_BATCH, max_payload=MAX_PAYLOAD, known_queues=())
         return self._doors.enqueue(jobs)
 

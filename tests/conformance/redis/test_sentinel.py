@@ -94,7 +94,9 @@ def test_loop_finds_the_primary_that_its_sentinel_made(two: Pair) -> None:
 
 
 async def stored(backend: RedisBackend) -> None:
-    assert await backend.aenqueue([job()]) == [Accepted()]
+    answer = backend.aenqueue([job()])
+    assert answer is not None
+    assert await answer == [Accepted()]
 
 
 def test_enqueue_that_no_replica_hears_of_is_uncertain_and_stored_once(two: Pair) -> None:

@@ -39,6 +39,7 @@ from tests.unit.backends.redis.conftest import (
     Open,
     StartServer,
     everything_told,
+    from_loop,
     raw,
     say,
 )
@@ -92,9 +93,9 @@ def test_jobs_of_one_turn_leave_together_and_in_order(
     jobs = [job() for _ in range(100)]
 
     async def main() -> tuple[list[list[Receipt]], int]:
-        await backend.aenqueue([job("other")])
+        await from_loop(backend, [job("other")])
         before = calls(admin)
-        receipts = await asyncio.gather(*(backend.aenqueue([each]) for each in jobs))
+        receipts = await asyncio.gather(*(from_loop(backend, [each]) for each in jobs))
         return receipts, calls(admin) - before
 
     receipts, trips = run(main())
@@ -112,7 +113,7 @@ def test_each_call_gets_the_receipts_of_its_own_jobs(backend: RedisBackend, job:
 
     async def main() -> Any:
         lots = [[holder], [late, rival], [files, known], [job()]]
-        return await asyncio.gather(*(backend.aenqueue(lot) for lot in lots))
+        return await asyncio.gather(*(from_loop(backend, lot) for lot in lots))
 
     assert run(main()) == [
         [ACCEPTED],
@@ -130,7 +131,7 @@ def test_jobs_come_by_a_socket_of_the_machine(server: Running, opened: Open, job
     backend = opened(f"unix://:{PASSWORD}@{folder}/{SOCKET}")
 
     async def main() -> list[Receipt]:
-        return await backend.aenqueue([job()])
+        return await from_loop(backend, [job()])
 
     assert run(main()) == [ACCEPTED]
 
@@ -139,11 +140,11 @@ def test_wrong_job_is_refused_at_once_and_spoils_no_other(
     backend: RedisBackend, job: MakeJob
 ) -> None:
     async def main() -> list[Receipt]:
-        good = backend.aenqueue([job()])
+        good = from_loop(backend, [job()])
         with pytest.raises(PayloadTooLarge):
-            backend.aenqueue([job(body=bytes(MAX_PAYLOAD + 1))])
+            from_loop(backend, [job(body=bytes(MAX_PAYLOAD + 1))])
         with pytest.raises(InvalidOption):
-            backend.aenqueue([job(priority=10)])
+            from_loop(backend, [job(priority=10)])
         return await good
 
     assert run(main()) == [ACCEPTED]
@@ -152,8 +153,8 @@ def test_wrong_job_is_refused_at_once_and_spoils_no_other(
 
 def test_text_that_nobody_can_write_is_refused(backend: RedisBackend) -> None:
     async def main() -> Any:
-        [refusal] = await all_of(backend.aenqueue([Envelope("\ud800", "mail", b"")]))
-        return refusal, await backend.aenqueue([Envelope("one", "mail", b"")])
+        [refusal] = await all_of(from_loop(backend, [Envelope("\ud800", "mail", b"")]))
+        return refusal, await from_loop(backend, [Envelope("one", "mail", b"")])
 
     refusal, receipts = run(main())
 
@@ -163,11 +164,11 @@ def test_text_that_nobody_can_write_is_refused(backend: RedisBackend) -> None:
 
 def test_no_thread_is_left_nor_started_for_a_job(backend: RedisBackend, job: MakeJob) -> None:
     async def main() -> set[threading.Thread]:
-        await backend.aenqueue([job()])
+        await from_loop(backend, [job()])
         await eventually(lambda: "anyjob-redis-aside" not in map(name_of, threading.enumerate()))
         seen = set(threading.enumerate())
         for _ in range(20):
-            await backend.aenqueue([job()])
+            await from_loop(backend, [job()])
             seen |= set(threading.enumerate())
         return seen
 
@@ -190,16 +191,16 @@ def test_cancelled_call_takes_no_reply_from_another(
     jobs = [job() for _ in range(4)]
 
     async def main() -> Any:
-        await backend.aenqueue([job("other")])
+        await from_loop(backend, [job("other")])
         spare.freeze()
         # The first leaves alone, and the others when it is answered.
-        away, waiting = (asyncio.ensure_future(backend.aenqueue([each])) for each in jobs[:2])
+        away, waiting = (asyncio.ensure_future(from_loop(backend, [each])) for each in jobs[:2])
         await asyncio.sleep(0.05)
         away.cancel()
         waiting.cancel()
-        behind = asyncio.ensure_future(backend.aenqueue([jobs[2], jobs[2]]))
+        behind = asyncio.ensure_future(from_loop(backend, [jobs[2], jobs[2]]))
         spare.thaw()
-        return await all_of(away, waiting, behind, backend.aenqueue([jobs[3], *jobs[:2]]))
+        return await all_of(away, waiting, behind, from_loop(backend, [jobs[3], *jobs[:2]]))
 
     away, waiting, behind, last = run(main())
 
@@ -214,7 +215,7 @@ def test_calls_that_are_too_many_for_a_lot_make_several(
 ) -> None:
     async def main() -> Any:
         lots = [[job() for _ in range(count)] for count in (200, 400, 500, 1)]
-        return await all_of(*(backend.aenqueue(lot) for lot in lots))
+        return await all_of(*(from_loop(backend, lot) for lot in lots))
 
     assert run(main()) == [[ACCEPTED] * count for count in (200, 400, 500, 1)]
     assert backend.counts("mail").ready == 1101
@@ -224,10 +225,10 @@ def test_call_that_is_cancelled_before_it_left_stores_nothing(
     backend: RedisBackend, job: MakeJob
 ) -> None:
     async def main() -> Any:
-        first = backend.aenqueue([job()])
-        gone = asyncio.ensure_future(backend.aenqueue([job()]))
+        first = from_loop(backend, [job()])
+        gone = asyncio.ensure_future(from_loop(backend, [job()]))
         gone.cancel()
-        return await all_of(first, gone, backend.aenqueue([job()]))
+        return await all_of(first, gone, from_loop(backend, [job()]))
 
     first, gone, last = run(main())
 
@@ -246,9 +247,9 @@ def test_full_server_refuses_each_and_takes_them_once_there_is_room(
 
     async def main(admin: redis.Redis) -> Any:
         admin.config_set("maxmemory", 1)
-        refused = await all_of(*(backend.aenqueue([job()]) for _ in range(3)))
+        refused = await all_of(*(from_loop(backend, [job()]) for _ in range(3)))
         admin.config_set("maxmemory", 0)
-        return refused, await backend.aenqueue([job()])
+        return refused, await from_loop(backend, [job()])
 
     with closing(raw(spare)) as admin:
         refused, receipts = run(main(admin))
@@ -265,8 +266,8 @@ def test_flushed_scripts_cost_nothing(
         found = []
         for _ in range(3):
             admin.script_flush()
-            found += await backend.aenqueue([job()])
-            found += await backend.aenqueue([job(due=60)])
+            found += await from_loop(backend, [job()])
+            found += await from_loop(backend, [job(due=60)])
         return found
 
     assert run(main()) == [ACCEPTED] * 6
@@ -338,9 +339,9 @@ def test_missing_right_is_named(spare: Running, opened: Open, job: MakeJob) -> N
         backend = opened(spare.url.replace(f":{PASSWORD}@", "few:few@"))
 
         async def main() -> Any:
-            await backend.aenqueue([job()])
+            await from_loop(backend, [job()])
             say(admin, "ACL", "SETUSER", "few", "-rpush")
-            return await all_of(backend.aenqueue([job()]))
+            return await all_of(from_loop(backend, [job()]))
 
         [refusal] = run(main())
 
@@ -355,7 +356,7 @@ def test_jobs_that_reach_no_replica_are_uncertain_each_to_its_caller(
     jobs = [job(), job()]
 
     async def main() -> Any:
-        return await all_of(*(backend.aenqueue([each]) for each in jobs))
+        return await all_of(*(from_loop(backend, [each]) for each in jobs))
 
     refusals = run(main())
 
@@ -374,14 +375,14 @@ def test_server_that_dies_with_jobs_under_way_leaves_them_uncertain(
     jobs = [job(), job()]
 
     async def main() -> Any:
-        await backend.aenqueue([job("other")])
+        await from_loop(backend, [job("other")])
         spare.freeze()
-        sent = [asyncio.ensure_future(backend.aenqueue([each])) for each in jobs]
+        sent = [asyncio.ensure_future(from_loop(backend, [each])) for each in jobs]
         await asyncio.sleep(0.05)
         spare.kill()
-        refused = await all_of(*sent, backend.aenqueue([job()]))
+        refused = await all_of(*sent, from_loop(backend, [job()]))
         spare.restart()
-        return refused, await backend.aenqueue([job()])
+        return refused, await from_loop(backend, [job()])
 
     refused, receipts = run(main())
 
@@ -402,10 +403,10 @@ def test_server_that_was_restarted_while_idle_costs_no_uncertain_answer(
     backend = opened(spare.url)
 
     async def main() -> list[Receipt]:
-        await backend.aenqueue([job()])
+        await from_loop(backend, [job()])
         # Blocks the loop, which then cannot have seen the end of the connection.
         spare.restart()
-        return await backend.aenqueue([job()])
+        return await from_loop(backend, [job()])
 
     assert run(main()) == [ACCEPTED]
     assert backend.counts("mail").ready == 2
@@ -419,11 +420,11 @@ def test_server_without_its_data_is_reported_and_knows_the_queues_again(
     backend.subscribe(lambda name, facts: told.append(name))
 
     async def main() -> None:
-        await backend.aenqueue([job()])
+        await from_loop(backend, [job()])
         with closing(raw(spare)) as admin:
             admin.flushall()
         spare.restart()
-        await backend.aenqueue([job()])
+        await from_loop(backend, [job()])
 
     run(main())
 
@@ -445,18 +446,18 @@ def test_frozen_server_is_told_of_by_the_deadline_and_blocks_no_loop(
             await asyncio.sleep(0.05)
 
     async def main() -> Any:
-        await backend.aenqueue([job("other")])
+        await from_loop(backend, [job("other")])
         spare.freeze()
         ticking = asyncio.ensure_future(tick())
         began = time.monotonic()
         # More than a socket holds, so that it is left in the middle of writing.
-        sent = asyncio.ensure_future(backend.aenqueue([job(body=bytes(8_000_000))]))
+        sent = asyncio.ensure_future(from_loop(backend, [job(body=bytes(8_000_000))]))
         await asyncio.sleep(0.05)
-        refused = await all_of(sent, backend.aenqueue([job()]))
+        refused = await all_of(sent, from_loop(backend, [job()]))
         took = time.monotonic() - began
         ticking.cancel()
         spare.thaw()
-        return took, refused, await backend.aenqueue([job()])
+        return took, refused, await from_loop(backend, [job()])
 
     took, refused, receipts = run(main())
 
@@ -527,8 +528,8 @@ def test_machine_without_room_for_a_thread_is_told_of(
     async def main() -> Any:
         with monkeypatch.context() as patch:
             patch.setattr(threading.Thread, "start", refuse)
-            refused = await all_of(backend.aenqueue([job()]))
-        return refused, await backend.aenqueue([job()])
+            refused = await all_of(from_loop(backend, [job()]))
+        return refused, await from_loop(backend, [job()])
 
     [refusal], receipts = run(main())
 
@@ -542,7 +543,7 @@ def test_large_jobs_are_written_as_the_server_takes_them(
     jobs = [job(body=bytes([number]) * 5_000_000) for number in range(4)]
 
     async def main() -> Any:
-        return await asyncio.gather(*(backend.aenqueue([each]) for each in jobs))
+        return await asyncio.gather(*(from_loop(backend, [each]) for each in jobs))
 
     assert run(main()) == [[ACCEPTED]] * 4
     found = backend.get("mail", [each.id for each in jobs])
@@ -556,7 +557,7 @@ def test_loop_that_is_gone_leaves_one_connection_at_most(
     backend: RedisBackend, job: MakeJob
 ) -> None:
     async def main() -> list[Receipt]:
-        return await backend.aenqueue([job()])
+        return await from_loop(backend, [job()])
 
     assert [run(main()) for _ in range(5)] == [[ACCEPTED]] * 5
     assert len(wires(backend)) <= 3
@@ -569,7 +570,9 @@ def test_loop_that_is_gone_leaves_one_connection_at_most(
 def test_loops_of_many_threads_have_a_connection_each(backend: RedisBackend, job: MakeJob) -> None:
     async def main() -> None:
         for _ in range(20):
-            assert await all_of(*(backend.aenqueue([job()]) for _ in range(5))) == [[ACCEPTED]] * 5
+            assert (
+                await all_of(*(from_loop(backend, [job()]) for _ in range(5))) == [[ACCEPTED]] * 5
+            )
 
     threads = [threading.Thread(target=run, args=[main()]) for _ in range(4)]
     for thread in threads:
@@ -586,11 +589,11 @@ def test_closing_from_another_thread_ends_calls_that_wait(
     backend = opened(spare.url)
 
     async def main() -> Any:
-        await backend.aenqueue([job("other")])
+        await from_loop(backend, [job("other")])
         spare.freeze()
-        sent = asyncio.ensure_future(backend.aenqueue([job()]))
+        sent = asyncio.ensure_future(from_loop(backend, [job()]))
         await asyncio.sleep(0.05)
-        waiting = asyncio.ensure_future(backend.aenqueue([job()]))
+        waiting = asyncio.ensure_future(from_loop(backend, [job()]))
         began = time.monotonic()
         closing_it = threading.Thread(target=backend.close)
         closing_it.start()
@@ -599,7 +602,7 @@ def test_closing_from_another_thread_ends_calls_that_wait(
         closing_it.join(20)
         spare.thaw()
         with pytest.raises(Misuse):
-            backend.aenqueue([job()])
+            from_loop(backend, [job()])
         return took, refused
 
     took, refused = run(main())
@@ -612,11 +615,11 @@ def test_closing_in_the_loop_ends_calls_that_wait_and_it_may_be_opened_again(
     backend: RedisBackend, job: MakeJob
 ) -> None:
     async def main() -> Any:
-        connecting = backend.aenqueue([job()])
+        connecting = from_loop(backend, [job()])
         backend.close()
         refused = await all_of(connecting)
         backend.open()
-        return refused, await backend.aenqueue([job()])
+        return refused, await from_loop(backend, [job()])
 
     [refusal], receipts = run(main())
 
@@ -628,7 +631,7 @@ def test_closing_while_the_loop_stands_still_leaves_nothing_open(
     backend: RedisBackend, job: MakeJob
 ) -> None:
     async def main() -> list[Receipt]:
-        return await backend.aenqueue([job()])
+        return await from_loop(backend, [job()])
 
     loop = asyncio.new_event_loop()
     assert loop.run_until_complete(main()) == [ACCEPTED]
@@ -649,7 +652,7 @@ def test_loop_that_is_closed_while_it_connects_leaves_nothing_open(
     backend.open()
 
     async def main() -> None:
-        backend.aenqueue([job()])
+        from_loop(backend, [job()])
         await asyncio.sleep(0)
 
     with suppress(asyncio.CancelledError):
@@ -665,7 +668,7 @@ def test_loop_that_is_closed_while_it_connects_leaves_nothing_open(
 def test_before_open_and_without_a_loop_it_is_misused(server: Running, job: MakeJob) -> None:
     async def main() -> None:
         with pytest.raises(Misuse, match="not open"):
-            RedisBackend(server.url).aenqueue([job()])
+            from_loop(RedisBackend(server.url), [job()])
 
     run(main())
 

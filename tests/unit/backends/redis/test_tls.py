@@ -27,6 +27,7 @@ from tests.unit.backends.redis.conftest import (
     Open,
     everything_told,
     free_port,
+    from_loop,
     serving,
 )
 
@@ -126,7 +127,7 @@ def test_jobs_of_a_loop_go_through_tls(url: str, opened: Open, job: MakeJob) -> 
 
     async def main() -> list[list[Receipt]]:
         lots = [[job()], [large], *([job()] for _ in range(50))]
-        return await asyncio.gather(*(backend.aenqueue(lot) for lot in lots))
+        return await asyncio.gather(*(from_loop(backend, lot) for lot in lots))
 
     assert asyncio.run(main()) == [[ACCEPTED]] * 52
     [found] = backend.get("mail", [large.id])
