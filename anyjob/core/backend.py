@@ -220,6 +220,16 @@ class Backend(ABC):
         know.
         """
 
+    def start_enqueue(self, jobs: Sequence[Envelope]) -> Callable[[], list[Receipt]]:
+        """Begin what `enqueue` does, and return what waits for its end and returns the receipts.
+
+        It is called once, by the same thread, however long after; until then nothing else is
+        enqueued by that thread, so that jobs keep their order. Either call raises what `enqueue`
+        raises. Worth an override where the caller can prepare more while a server works.
+        """
+        receipts = self.enqueue(jobs)
+        return lambda: receipts
+
     def aenqueue(self, jobs: Sequence[Envelope]) -> Awaitable[list[Receipt]] | None:
         """Store jobs, at least one, from the running event loop, without blocking it.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from anyjob.backends.checks import check_edit, check_shares
 from anyjob.backends.redis import records
@@ -64,6 +64,7 @@ _IDLE, _SOONEST = 15.0, 0.01
 #: Whoever waits for a job looks so often, whatever they were told; and where nobody tells.
 _LOOK_SECONDS, _LOOK_ALONE = 5.0, 0.5
 _LOT = 500
+T = TypeVar("T")
 _BROWSABLE = frozenset({State.READY, State.SCHEDULED, State.LEASED, State.DEAD})
 
 
@@ -124,11 +125,16 @@ class RedisBackend(Backend):
         if not jobs:
             return []
         storing = Storing(self._link, jobs)
-        try:
-            replies = self._link.tell(storing.commands)
-        except Uncertain as error:
-            raise EnqueueUncertain(str(error), jobs) from error
-        return storing.receipts(replies)
+        return storing.receipts(_known(jobs, lambda: self._link.tell(storing.commands)))
+
+    def start_enqueue(self, jobs: Sequence[Envelope]) -> Callable[[], list[Receipt]]:
+        self._check_open()
+        check_envelopes(jobs, max_batch=MAX_BATCH, max_payload=MAX_PAYLOAD, known_queues=())
+        if not jobs:
+            return list
+        storing = Storing(self._link, jobs)
+        finish = _known(jobs, lambda: self._link.begin(storing.commands))
+        return lambda: storing.receipts(_known(jobs, finish))
 
     def aenqueue(self, jobs: Sequence[Envelope]) -> Awaitable[list[Receipt]] | None:
         self._check_open()
@@ -337,6 +343,14 @@ class RedisBackend(Backend):
             (name, flags[0] is not None, flags[1] is not None, jobs > 0)
             for name, flags, jobs in zip(names, replies[::2], replies[1::2], strict=True)
         ]
+
+
+def _known(jobs: Sequence[Envelope], ask: Callable[[], T]) -> T:
+    """What `ask` returns; EnqueueUncertain if nobody can know whether the jobs are stored."""
+    try:
+        return ask()
+    except Uncertain as error:
+        raise EnqueueUncertain(str(error), jobs) from error
 
 
 def _has_ended(found: Sequence[JobRecord | None]) -> bool:

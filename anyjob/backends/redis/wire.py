@@ -17,7 +17,7 @@ from anyjob.backends.redis.url import Location
 
 _READ = 64 * 1024
 #: Bytes a second, at the least: what is large has more time, and what trickles has not.
-_SLOWEST = 4 * 1024 * 1024
+SLOWEST = 4 * 1024 * 1024
 #: What has come is read in so many seconds.
 _ONE_READ = 1.0
 
@@ -42,7 +42,7 @@ class Wire:
 
         Returns the deadline with the time that so much data may take.
         """
-        deadline += len(data) / _SLOWEST
+        deadline += len(data) / SLOWEST
         self._awaited += replies
         self._used = now = time.monotonic()
         try:
@@ -56,7 +56,7 @@ class Wire:
         """The next reply; raises Lost."""
         reply = self._next()
         while reply is NOTHING:
-            deadline += self._read(deadline) / _SLOWEST
+            deadline += self._read(deadline) / SLOWEST
             reply = self._next()
         self._awaited -= 1
         return reply
