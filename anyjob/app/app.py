@@ -22,9 +22,9 @@ from anyjob.app.asked import (
     checked_state,
     checked_states,
 )
-from anyjob.app.lots import by_transaction, planned_or_reason, tell_stored
+from anyjob.app.lots import store_lots
 from anyjob.app.results import value_of, wait_for
-from anyjob.app.send import LOT, lots_of, send
+from anyjob.app.send import LOT, asend, lots_of, send
 from anyjob.app.stack import checked_middleware, declared_options, needs_of
 from anyjob.core import options as options_module
 from anyjob.core.attempt import Progress
@@ -265,27 +265,21 @@ class App:
                 "transaction= cannot be used from a coroutine; enqueue in the thread that owns the"
                 " connection"
             )
-        receipt = await opened.publisher.publish(envelope)
+        receipt = await asend(opened.backend, envelope, opened.publisher)
         return self._job(draft, envelope, receipt)
 
     def enqueue_many(self, drafts: Iterable[AnyDraft]) -> list[Job[Any] | Rejected]:
         """Store jobs by lots, of any tasks; returns a Job, or the reason why not, for each, in
         order.
 
-        Takes a generator as it comes: a lot is stored before the next one is drawn. Blocks. If the
-        backend or the generator fails midway, the error that is raised holds in `stored` what was
-        answered before it, and says how many jobs that were.
+        Takes a generator as it comes: a lot is drawn while the last one is being stored. Blocks. If
+        the backend or the generator fails midway, the error that is raised holds in `stored` what
+        was answered before it, and says how many jobs that were.
         """
         opened = self._open()
-        answers: list[Job[Any] | Rejected] = []
         size = min(LOT, opened.backend.capabilities.max_batch)
-        try:
-            for lot in lots_of(checked_drafts(drafts), size):
-                answers += self._store_lot(opened, lot)
-        except BaseException as error:  # of user code, too: a generator may raise anything
-            tell_stored(error, answers)
-            raise
-        return answers
+        lots = lots_of(checked_drafts(drafts), size)
+        return store_lots(opened.backend, opened.planner, lots, self._job_or_reason)
 
     async def aenqueue_many(self, drafts: Iterable[AnyDraft]) -> list[Job[Any] | Rejected]:
         """Do what `enqueue_many` does without blocking the event loop."""
@@ -542,16 +536,6 @@ class App:
         if isinstance(envelope, Rejected):
             raise EnqueueRejected(f"a job of task {draft.task.name!r} was rejected: {envelope.why}")
         return envelope
-
-    def _store_lot(self, opened: Opened, lot: list[AnyDraft]) -> list[Job[Any] | Rejected]:
-        """Store what can be planned of a lot; an item that cannot gives its reason."""
-        planned = [planned_or_reason(opened.planner, draft) for draft in lot]
-        answers: list[Any] = list(planned)  # where each envelope gives way to its answer
-        for transaction, places, envelopes in by_transaction(lot, planned):
-            receipts = send(opened.backend, envelopes, transaction)
-            for place, envelope, receipt in zip(places, envelopes, receipts, strict=True):
-                answers[place] = self._job_or_reason(lot[place], envelope, receipt)
-        return answers
 
     def _job(self, draft: Draft[R], envelope: Envelope, receipt: Receipt) -> Job[R]:
         answer = self._job_or_reason(draft, envelope, receipt)

@@ -2,18 +2,78 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from typing import Any
 
 from anyjob.app.plan import Planner
+from anyjob.app.send import send, start_send
+from anyjob.core.backend import Backend
 from anyjob.core.draft import AnyDraft
-from anyjob.core.envelope import Envelope, Rejected
-from anyjob.core.errors import ConfigurationError, PayloadTooLarge
+from anyjob.core.envelope import Envelope, Receipt, Rejected
+from anyjob.core.errors import AnyjobError, ConfigurationError, PayloadTooLarge
 from anyjob.core.job import Job
 
+#: What becomes of one: its draft, what was stored of it, and the backend's word.
+ToAnswer = Callable[[AnyDraft, Envelope, Receipt], Job[Any] | Rejected]
+Finish = Callable[[], list[Job[Any] | Rejected]]
 
-def planned_or_reason(planner: Planner, draft: AnyDraft) -> Envelope | Rejected:
+
+def store_lots(
+    backend: Backend, planner: Planner, lots: Iterable[list[AnyDraft]], to_answer: ToAnswer
+) -> list[Job[Any] | Rejected]:
+    """Store lots in their order, each planned while the last one is being stored; returns an answer
+    for each draft.
+
+    An error holds in `stored` what was answered before it.
+    """
+    answers: list[Job[Any] | Rejected] = []
+    finish: Finish = list
+    try:
+        for lot in lots:
+            planned = [_planned_or_reason(planner, draft) for draft in lot]
+            last, finish = finish, list
+            answers += last()
+            finish = _start(backend, lot, planned, to_answer)
+        last, finish = finish, list
+        answers += last()
+    except BaseException as error:  # of user code, too: a generator may raise anything
+        with suppress(AnyjobError):  # it is the first error that is told
+            answers += finish()
+        _tell_stored(error, answers)
+        raise
+    return answers
+
+
+def _start(
+    backend: Backend,
+    lot: list[AnyDraft],
+    planned: list[Envelope | Rejected],
+    to_answer: ToAnswer,
+) -> Finish:
+    """Begin to store what could be planned of a lot; an item that could not gives its reason."""
+    groups = _by_transaction(lot, planned)
+    if len(groups) == 1 and groups[0][0] is None:
+        ends = [start_send(backend, groups[0][2])]
+    else:
+        # At once, because what else their transaction holds is the caller's.
+        ends = [_ended(send(backend, each, transaction)) for transaction, _, each in groups]
+
+    def finish() -> list[Job[Any] | Rejected]:
+        answers: list[Any] = list(planned)  # where each envelope gives way to its answer
+        for (_, places, envelopes), end in zip(groups, ends, strict=True):
+            for place, envelope, receipt in zip(places, envelopes, end(), strict=True):
+                answers[place] = to_answer(lot[place], envelope, receipt)
+        return answers
+
+    return finish
+
+
+def _ended(receipts: list[Receipt]) -> Callable[[], list[Receipt]]:
+    return lambda: receipts
+
+
+def _planned_or_reason(planner: Planner, draft: AnyDraft) -> Envelope | Rejected:
     """Return what to store of a draft, or why it cannot be."""
     try:
         return planner.envelope(draft)
@@ -21,7 +81,7 @@ def planned_or_reason(planner: Planner, draft: AnyDraft) -> Envelope | Rejected:
         return Rejected(str(error))
 
 
-def by_transaction(
+def _by_transaction(
     lot: Sequence[AnyDraft], planned: Sequence[Envelope | Rejected]
 ) -> list[tuple[Any, list[int], list[Envelope]]]:
     """Group what is to be stored, with its places, by the connection it is stored through."""
@@ -38,7 +98,7 @@ def by_transaction(
     return list(groups.values())
 
 
-def tell_stored(error: BaseException, answers: list[Job[Any] | Rejected]) -> None:
+def _tell_stored(error: BaseException, answers: list[Job[Any] | Rejected]) -> None:
     """Write on an error that ended a stream of jobs what was stored before it."""
     stored = sum(isinstance(answer, Job) for answer in answers)
     with suppress(Exception):  # a class of theirs may refuse what it does not know

@@ -33,13 +33,57 @@ def send(backend: Backend, envelopes: Sequence[Envelope], transaction: Any = Non
     try:
         return backend.enqueue(envelopes, transaction=transaction)
     except EnqueueUncertain as doubt:
-        if backend.capabilities.dedup == "none" or transaction is not None:
+        if transaction is not None:
+            raise
+        return _resend(backend, envelopes, doubt)
+
+
+def start_send(backend: Backend, envelopes: Sequence[Envelope]) -> Callable[[], list[Receipt]]:
+    """Begin what `send` does; what is returned waits for its end, and is called once."""
+    try:
+        finish = backend.start_enqueue(envelopes)
+    except EnqueueUncertain as doubt:
+        receipts = _resend(backend, envelopes, doubt)
+        return lambda: receipts
+
+    def finished() -> list[Receipt]:
+        try:
+            return finish()
+        except EnqueueUncertain as doubt:
+            return _resend(backend, envelopes, doubt)
+
+    return finished
+
+
+def _resend(
+    backend: Backend, envelopes: Sequence[Envelope], doubt: EnqueueUncertain
+) -> list[Receipt]:
+    if backend.capabilities.dedup == "none":
+        raise doubt
+    try:
+        return backend.enqueue(envelopes)
+    except BackendError as error:
+        # That this one did nothing says nothing of the first.
+        raise doubt from error
+
+
+async def asend(backend: Backend, envelope: Envelope, publisher: Publisher) -> Receipt:
+    """Do what `send` does from an event loop: by the backend's own way, else by the publisher's
+    thread.
+    """
+    answer = backend.aenqueue([envelope])
+    if answer is None:
+        return await publisher.publish(envelope)
+    try:
+        return (await answer)[0]
+    except EnqueueUncertain as doubt:
+        if backend.capabilities.dedup == "none":
             raise
         try:
-            return backend.enqueue(envelopes)
+            again = backend.aenqueue([envelope])
+            return (await again)[0] if again is not None else await publisher.publish(envelope)
         except BackendError as error:
-            # That this one did nothing says nothing of the first.
-            raise doubt from error
+            raise doubt from error  # as above
 
 
 def lots_of(items: Iterable[Any], size: int) -> Iterator[list[Any]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from anyjob.conformance.checked_leases import CheckedConsumer, problems_of
@@ -89,16 +89,15 @@ class Checked(Backend):
 
     def enqueue(self, jobs: Sequence[Envelope], *, transaction: Any = None) -> list[Receipt]:
         self._called("enqueue")
-        if not self._was_opened:
-            return self._inner.enqueue(jobs, transaction=transaction)
-        levels = self.capabilities
-        if len(jobs) > levels.max_batch:
-            self._report(f"{len(jobs)} jobs were enqueued in one call, over {levels.max_batch}")
-        if len({job.id for job in jobs}) < len(jobs):
-            self._report("one call of enqueue holds an id twice")
-        for problem in problems_of(jobs, levels):
-            self._report(f"a job that was enqueued {problem}")
+        self._check_jobs(jobs)
         return self._inner.enqueue(jobs, transaction=transaction)
+
+    def aenqueue(self, jobs: Sequence[Envelope]) -> Awaitable[list[Receipt]] | None:
+        self._called("aenqueue")
+        answer = self._inner.aenqueue(jobs)
+        if answer is not None:  # else they come by `enqueue`
+            self._check_jobs(jobs)
+        return answer
 
     def consume(self, queues: Sequence[QueueShare], *, lease: float, worker: str) -> Consumer:
         self._called("consume")
@@ -185,6 +184,17 @@ class Checked(Backend):
         self._inner.subscribe(report)
 
     # What is forbidden
+
+    def _check_jobs(self, jobs: Sequence[Envelope]) -> None:
+        if not self._was_opened:
+            return
+        levels = self.capabilities
+        if len(jobs) > levels.max_batch:
+            self._report(f"{len(jobs)} jobs were enqueued in one call, over {levels.max_batch}")
+        if len({job.id for job in jobs}) < len(jobs):
+            self._report("one call of enqueue holds an id twice")
+        for problem in problems_of(jobs, levels):
+            self._report(f"a job that was enqueued {problem}")
 
     def _called(self, name: str) -> None:
         # After close() the backend says so itself, to callers that could not know of it.

@@ -25,7 +25,9 @@ from anyjob.core.store import Store
 
 
 class HandingOn(Backend):
-    """Hands everything on to `inner`."""
+    """Hands everything on to `inner`, but not `aenqueue`: so what a subclass does in `enqueue` is
+    done to the jobs of event loops too.
+    """
 
     def __init__(self, inner: Backend) -> None:
         self.inner = inner

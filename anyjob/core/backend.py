@@ -15,7 +15,7 @@ docstring; the conformance suite proves it. Common to all of them:
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
@@ -219,6 +219,27 @@ class Backend(ABC):
         jobs; BackendFull and BackendUnavailable without effect; EnqueueUncertain when it cannot
         know.
         """
+
+    def start_enqueue(self, jobs: Sequence[Envelope]) -> Callable[[], list[Receipt]]:
+        """Begin what `enqueue` does, and return what waits for its end and returns the receipts.
+
+        It is called once, by the same thread, however long after; until then nothing else is
+        enqueued by that thread, so that jobs keep their order. Either call raises what `enqueue`
+        raises. Worth an override where the caller can prepare more while a server works.
+        """
+        receipts = self.enqueue(jobs)
+        return lambda: receipts
+
+    def aenqueue(self, jobs: Sequence[Envelope]) -> Awaitable[list[Receipt]] | None:
+        """Store jobs, at least one, from the running event loop, without blocking it.
+
+        None: there is no way of its own, and the app lets a thread call `enqueue`. Else what is
+        awaited promises what `enqueue` does, and raises what it raises, at once or then. Calls of
+        one loop store in their order; those of one moment may share a write, and its refusal. One
+        that is cancelled stores its jobs or not, and disturbs no other. `close`, from wherever it
+        is called, ends those that wait with Misuse.
+        """
+        return None
 
     @abstractmethod
     def consume(self, queues: Sequence[QueueShare], *, lease: float, worker: str) -> Consumer:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import suppress
 from random import Random
 from typing import Any
@@ -17,7 +18,7 @@ from anyjob.conformance import Checked, FakeClock, Harness, Site, run_property
 from anyjob.conformance.forks import RAISED, in_child
 from anyjob.core.backend import Backend, Consumer, QueueShare
 from anyjob.core.capabilities import Capabilities
-from anyjob.core.envelope import Envelope, Unique
+from anyjob.core.envelope import ACCEPTED, Duplicate, Envelope, Receipt, Unique
 from anyjob.core.errors import AnyjobError, Misuse
 from anyjob.core.ids import IdMaker
 from anyjob.core.settlement import (
@@ -157,6 +158,32 @@ def test_backend_that_was_never_opened_is_not_to_be_used(inner: Inner) -> None:
         checked.enqueue([job()])
 
     assert checked.violations == ["enqueue was called on a backend that was never opened"]
+
+
+def test_jobs_of_a_loop_are_watched_by_whichever_way_they_come(inner: Inner) -> None:
+    class OwnWay(Inner):
+        def aenqueue(self, jobs: Sequence[Envelope]) -> Awaitable[list[Receipt]]:
+            async def stored() -> list[Receipt]:
+                return self.enqueue(jobs)
+
+            return stored()
+
+    async def main(backend: Backend) -> list[Receipt] | None:
+        answer = backend.aenqueue([one, one])
+        return None if answer is None else await answer
+
+    one = job()
+    without, watched = Checked(inner), Checked(OwnWay("memory://"))
+    for checked in (without, watched):
+        checked.open()
+
+    assert asyncio.run(main(without)) is None
+    assert asyncio.run(main(watched)) == [ACCEPTED, Duplicate(one.id)]
+
+    assert without.violations == []
+    assert watched.violations == ["one call of enqueue holds an id twice"]
+    for checked in (without, watched):
+        checked.close()
 
 
 Deed = Callable[[Consumer, list[Lease]], object]

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from typing import Any, TypeVar
 
 from anyjob.backends.checks import check_edit, check_shares
 from anyjob.backends.redis import records
 from anyjob.backends.redis.cluster import ClusterLink, link_to
 from anyjob.backends.redis.cluster_consumer import ClusterConsumer
 from anyjob.backends.redis.consumer import RedisConsumer
-from anyjob.backends.redis.encode import milliseconds, runs
+from anyjob.backends.redis.doors import Doors
+from anyjob.backends.redis.encode import milliseconds
 from anyjob.backends.redis.endings import EveryEnding
 from anyjob.backends.redis.facts import (
     MAX_BATCH,
@@ -21,25 +22,24 @@ from anyjob.backends.redis.facts import (
     findings,
 )
 from anyjob.backends.redis.link import Uncertain
-from anyjob.backends.redis.resp import ReplyError, Word
+from anyjob.backends.redis.resp import Word
 from anyjob.backends.redis.scripts import (
     BROWSE,
     CANCEL,
     COUNTS,
     DISCARD,
-    ENQUEUE,
     FLAG,
     GET,
     MAINTAIN,
     OF_JOBS,
     PURGE,
     REVIVE,
-    Call,
     Command,
     Plain,
     Script,
 )
 from anyjob.backends.redis.store import RedisStore
+from anyjob.backends.redis.storing import Storing
 from anyjob.backends.redis.url import parse_url
 from anyjob.core.backend import (
     Backend,
@@ -53,7 +53,7 @@ from anyjob.core.backend import (
     QueueSpec,
 )
 from anyjob.core.clock import Clock
-from anyjob.core.envelope import ACCEPTED, Duplicate, Envelope, Receipt
+from anyjob.core.envelope import Envelope, Receipt
 from anyjob.core.errors import EnqueueUncertain, InvalidOption, Misuse, UnsupportedCapability
 from anyjob.core.names import checked_name
 from anyjob.core.seam import MAX_PAGE, check_count, check_envelopes, check_seconds, check_states
@@ -64,8 +64,7 @@ _IDLE, _SOONEST = 15.0, 0.01
 #: Whoever waits for a job looks so often, whatever they were told; and where nobody tells.
 _LOOK_SECONDS, _LOOK_ALONE = 5.0, 0.5
 _LOT = 500
-#: Replicas have so long to take what was enqueued, where the URL asks for them.
-_REPLICA_SECONDS = 1.0
+T = TypeVar("T")
 _BROWSABLE = frozenset({State.READY, State.SCHEDULED, State.LEASED, State.DEAD})
 
 
@@ -84,9 +83,6 @@ class RedisBackend(Backend):
         self._namespace = checked_name(namespace, "a namespace")
         self._link = link_to(parse_url(url), namespace, clock)
         self._endings = EveryEnding(self._link)
-        replicas = self._link.location.wait_replicas
-        wait = Plain((b"WAIT", replicas, milliseconds(_REPLICA_SECONDS)))
-        self._waits = [wait] if replicas else []
         self._opened = False
 
     def __repr__(self) -> str:
@@ -97,11 +93,15 @@ class RedisBackend(Backend):
             self._link.check_open()
             return
         self._link.open(self._begin)
+        # A door leads to one server.
+        self._doors = None if isinstance(self._link, ClusterLink) else Doors(self._link)
         self._opened = True
 
     def close(self) -> None:
         if self._opened:
             self._opened = False
+            if self._doors is not None:
+                self._doors.close()
             self._endings.close()
             self._link.close()
 
@@ -124,22 +124,24 @@ class RedisBackend(Backend):
         check_envelopes(jobs, max_batch=MAX_BATCH, max_payload=MAX_PAYLOAD, known_queues=())
         if not jobs:
             return []
-        queues = {job.queue for job in jobs}
-        if len(queues) > 1 and len(groups := self._link.groups(queues)) > 1:
-            return self._enqueue_apart(jobs, groups)
-        listing = self._link.listing(sorted(queues))
-        try:
-            replies = self._link.tell([*listing, self._storing(jobs, queues), *self._waits])
-        except Uncertain as error:
-            raise EnqueueUncertain(str(error), jobs) from error
-        answers = replies[len(listing)]
-        # Stored is stored, whether the queue was put into the list or will be with the next.
-        self._link.check([answers])
-        if listing and not isinstance(replies[0], ReplyError):
-            self._link.listed(queues)
-        if self._waits:
-            self._check_replicas(replies[-1], jobs)
-        return [_receipt(job, answer) for job, answer in zip(jobs, answers, strict=True)]
+        storing = Storing(self._link, jobs)
+        return storing.receipts(_known(jobs, lambda: self._link.tell(storing.commands)))
+
+    def start_enqueue(self, jobs: Sequence[Envelope]) -> Callable[[], list[Receipt]]:
+        self._check_open()
+        check_envelopes(jobs, max_batch=MAX_BATCH, max_payload=MAX_PAYLOAD, known_queues=())
+        if not jobs:
+            return list
+        storing = Storing(self._link, jobs)
+        finish = _known(jobs, lambda: self._link.begin(storing.commands))
+        return lambda: storing.receipts(_known(jobs, finish))
+
+    def aenqueue(self, jobs: Sequence[Envelope]) -> Awaitable[list[Receipt]] | None:
+        self._check_open()
+        if self._doors is None:
+            return None
+        check_envelopes(jobs, max_batch=MAX_BATCH, max_payload=MAX_PAYLOAD, known_queues=())
+        return self._doors.enqueue(jobs)
 
     def consume(self, queues: Sequence[QueueShare], *, lease: float, worker: str) -> Consumer:
         self._check_open()
@@ -283,63 +285,6 @@ class RedisBackend(Backend):
         self.capabilities = capabilities_of(self._facts, self._link.location)
         self._link.teach(OF_JOBS)
 
-    def _enqueue_apart(
-        self, jobs: Sequence[Envelope], groups: Sequence[Sequence[str]]
-    ) -> list[Receipt]:
-        """Store jobs of queues that no script has together: some may be stored and others not."""
-        lots = [[job for job in jobs if job.queue in queues] for queues in groups]
-        names = sorted(queue for queues in groups for queue in queues)
-        listing = self._link.listing(names)
-        commands: list[Command] = list(listing)
-        for lot, queues in zip(lots, groups, strict=True):
-            commands += [self._storing(lot, set(queues)), *self._waits]
-        try:
-            replies = self._link.tell(commands)
-        except Uncertain as error:
-            raise EnqueueUncertain(str(error), jobs) from error
-        if listing and not isinstance(replies[0], ReplyError):
-            self._link.listed(names)
-        step = 1 + len(self._waits)
-        answers = replies[len(listing) :: step]
-        refusals = [answer for answer in answers if isinstance(answer, ReplyError)]
-        if len(refusals) == len(answers):
-            self._link.check(refusals)
-        if refusals:
-            why = self._link.refusal(refusals[0])
-            raise EnqueueUncertain(f"a part of the jobs is stored, and another is not: {why}", jobs)
-        if self._waits:
-            for reached in replies[len(listing) + 1 :: step]:
-                self._check_replicas(reached, jobs)
-        following = {
-            queue: some
-            for queues, some in zip(groups, map(iter, answers), strict=True)
-            for queue in queues
-        }
-        return [_receipt(job, next(following[job.queue])) for job in jobs]
-
-    def _check_replicas(self, reached: Any, jobs: Sequence[Envelope]) -> None:
-        wanted = self._link.location.wait_replicas
-        if isinstance(reached, ReplyError) or reached < wanted:
-            raise EnqueueUncertain(
-                f"the jobs are stored on {self._link.location.shown} and have not reached {wanted}"
-                f" replicas within {_REPLICA_SECONDS:g} s ({reached}); sending them again does no"
-                " harm",
-                jobs,
-            )
-
-    def _storing(self, jobs: Sequence[Envelope], queues: set[str]) -> Call:
-        """The script that stores these jobs: the lean one, if they are as most jobs are."""
-        first = jobs[0]
-        if len(queues) == 1 and all(
-            job.due is None and job.unique is None and job.priority == first.priority
-            for job in jobs
-        ):
-            pairs: list[Word] = [word for job in jobs for word in (job.id, job.body)]
-            return self._link.ready_call(first.queue, first.priority, pairs)
-        names = sorted(queues)
-        count, words = runs(jobs, {name: number for number, name in enumerate(names, 1)})
-        return self._link.call(ENQUEUE, names, [count, *words])
-
     def _check_open(self) -> None:
         if not self._opened:
             raise Misuse(f"{self!r} is not open; call open() first, and nothing after close()")
@@ -400,14 +345,16 @@ class RedisBackend(Backend):
         ]
 
 
+def _known(jobs: Sequence[Envelope], ask: Callable[[], T]) -> T:
+    """What `ask` returns; EnqueueUncertain if nobody can know whether the jobs are stored."""
+    try:
+        return ask()
+    except Uncertain as error:
+        raise EnqueueUncertain(str(error), jobs) from error
+
+
 def _has_ended(found: Sequence[JobRecord | None]) -> bool:
     return any(record is None or record.state.is_terminal for record in found)
-
-
-def _receipt(job: Envelope, answer: int | bytes) -> Receipt:
-    if answer == 1:
-        return ACCEPTED
-    return Duplicate(job.id if answer == 0 else answer.decode())  # type: ignore[union-attr]
 
 
 def _slices(ids: Sequence[str]) -> list[Sequence[str]]:

@@ -27,7 +27,7 @@ from anyjob.backends.redis.scripts import (
     Script,
 )
 from anyjob.backends.redis.url import Location
-from anyjob.backends.redis.wire import Wire
+from anyjob.backends.redis.wire import SLOWEST, Wire
 from anyjob.core.clock import Clock
 from anyjob.core.errors import AnyjobError, BackendError, BackendUnavailable, InvalidOption, Misuse
 
@@ -209,6 +209,38 @@ class Link:
         """As `ask`, with a ReplyError in the place of each answer that is one."""
         deadline = time.monotonic() + seconds
         replies = self._tell(commands, deadline, reads=reads)
+        return self._at_the_primary(commands, replies, deadline, reads=reads)
+
+    def begin(self, commands: Sequence[Command]) -> Callable[[], list[Any]]:
+        """Send commands on a connection of their own, and return what waits for the replies.
+
+        It is called once. Between them, both return and raise as `tell` does, and each has the time
+        of a call.
+        """
+        data = _packed(commands)
+        deadline = time.monotonic() + COMMAND_SECONDS
+        wire = self.take(deadline)
+        # What breaks while it is sent, is found broken when the replies are read.
+        with suppress(Lost):
+            wire.send(data, len(commands), deadline)
+
+        def finish() -> list[Any]:
+            deadline = time.monotonic() + COMMAND_SECONDS + len(data) / SLOWEST
+            try:
+                replies = [wire.receive(deadline) for _ in commands]
+                replies = self.mend(wire, commands, replies, deadline)
+            except Lost as lost:
+                raise self.lost(lost, reads=False) from lost
+            finally:
+                self.give(wire)
+            return self._at_the_primary(commands, replies, deadline, reads=False)
+
+        return finish
+
+    def _at_the_primary(
+        self, commands: Sequence[Command], replies: list[Any], deadline: float, *, reads: bool
+    ) -> list[Any]:
+        """The replies, of which those that a replica refused are got from the primary."""
         pause = _FIRST_PAUSE
         while self.location.sentinels and (moved := _refused_by_replica(replies)):
             # The primary is elsewhere by now, or soon will be; nothing of these was done.
@@ -222,10 +254,7 @@ class Link:
         return replies
 
     def _tell(self, commands: Sequence[Command], deadline: float, *, reads: bool) -> list[Any]:
-        try:
-            data = b"".join(command.packed() for command in commands)
-        except UnicodeEncodeError as error:
-            raise InvalidOption("expected text that UTF-8 can write") from error
+        data = _packed(commands)
         wire = self.take(deadline)
         try:
             replies = wire.exchange(data, len(commands), deadline)
@@ -247,9 +276,10 @@ class Link:
                 # Not a secret: it keeps many clients from coming back at once.
                 time.sleep(pause * random.uniform(0.5, 1.0))
                 pause = min(2 * pause, _LAST_PAUSE)
-            data = b"".join(_again(commands[at], replies[at]) for at in refusals)
+            following = _with_waits(commands, refusals)
+            data = b"".join(_again(commands[at], replies[at]) for at in following)
             for at, reply in zip(
-                refusals, wire.exchange(data, len(refusals), deadline), strict=True
+                following, wire.exchange(data, len(following), deadline), strict=True
             ):
                 replies[at] = reply
         if _refused_by_replica(replies):
@@ -404,6 +434,13 @@ class Link:
         return sorted(name.decode() for name in self.do(b"SMEMBERS", self.keys.names, reads=True))
 
 
+def _packed(commands: Sequence[Command]) -> bytes:
+    try:
+        return b"".join(command.packed() for command in commands)
+    except UnicodeEncodeError as error:
+        raise InvalidOption("expected text that UTF-8 can write") from error
+
+
 def _passes(reply: Any) -> bool:
     return isinstance(reply, ReplyError) and (reply.code == "NOSCRIPT" or reply.code in PASSING)
 
@@ -416,8 +453,18 @@ def _refused_by_replica(replies: Sequence[Any]) -> list[int]:
     ]
 
 
-def _again(command: Command, error: ReplyError) -> bytes:
-    if error.code == "NOSCRIPT" and isinstance(command, Call):
+def _with_waits(commands: Sequence[Command], refusals: Sequence[int]) -> list[int]:
+    """These and what waits for replicas behind them, whose first answer was about nothing."""
+    return [
+        at
+        for at, command in enumerate(commands)
+        if at in refusals
+        or (at > refusals[0] and isinstance(command, Plain) and command.words[0] == b"WAIT")
+    ]
+
+
+def _again(command: Command, reply: Any) -> bytes:
+    if isinstance(command, Call) and reply.code == "NOSCRIPT":
         return command.packed_whole()
     return command.packed()
 

@@ -12,12 +12,12 @@ from typing import Any
 
 from anyjob.backends.redis.dial import dial
 from anyjob.backends.redis.errors import Lost
-from anyjob.backends.redis.resp import NOTHING, reader
+from anyjob.backends.redis.resp import NOTHING, Reader, reader
 from anyjob.backends.redis.url import Location
 
 _READ = 64 * 1024
 #: Bytes a second, at the least: what is large has more time, and what trickles has not.
-_SLOWEST = 4 * 1024 * 1024
+SLOWEST = 4 * 1024 * 1024
 #: What has come is read in so many seconds.
 _ONE_READ = 1.0
 
@@ -42,7 +42,7 @@ class Wire:
 
         Returns the deadline with the time that so much data may take.
         """
-        deadline += len(data) / _SLOWEST
+        deadline += len(data) / SLOWEST
         self._awaited += replies
         self._used = now = time.monotonic()
         try:
@@ -56,7 +56,7 @@ class Wire:
         """The next reply; raises Lost."""
         reply = self._next()
         while reply is NOTHING:
-            deadline += self._read(deadline) / _SLOWEST
+            deadline += self._read(deadline) / SLOWEST
             reply = self._next()
         self._awaited -= 1
         return reply
@@ -114,6 +114,13 @@ class Wire:
         except (OSError, ValueError):
             pass
         return False  # its end, or what nobody asked for
+
+    def unblocked(self) -> tuple[Any, Reader]:
+        """Its socket, which waits for nothing from now on, and its reader: for an event loop, with
+        which nothing else here but `cut` and `close` goes together.
+        """
+        self._socket.settimeout(0)
+        return self._socket, self._reader
 
     def cut(self) -> None:
         """End it, also under a call that waits in another thread."""

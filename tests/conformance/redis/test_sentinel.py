@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -67,6 +68,35 @@ def test_jobs_that_reached_a_replica_survive_the_primary_and_the_change_is_told(
         consumer.close(release=True)
     finally:
         backend.close()
+
+
+def test_loop_finds_the_primary_that_its_sentinel_made(two: Pair) -> None:
+    backend = RedisBackend(two.url)
+    backend.open()
+
+    async def main() -> int:
+        """How many were stored after the primary died."""
+        await stored(backend)
+        two.primary.kill()
+        began = time.monotonic()
+        while time.monotonic() - began < PATIENCE:
+            try:
+                await stored(backend)
+            except BackendError:
+                continue
+            return backend.counts("line").ready
+        raise AssertionError("nobody took a job any more")
+
+    try:
+        assert asyncio.run(main()) >= 1
+    finally:
+        backend.close()
+
+
+async def stored(backend: RedisBackend) -> None:
+    answer = backend.aenqueue([job()])
+    assert answer is not None
+    assert await answer == [Accepted()]
 
 
 def test_enqueue_that_no_replica_hears_of_is_uncertain_and_stored_once(two: Pair) -> None:

@@ -7,7 +7,7 @@ import secrets
 import socket
 import traceback
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from anyjob.backends.redis import RedisBackend
 from anyjob.conformance import OwnProcess
 from anyjob.conformance.servers.own_process import Running
 from anyjob.core.backend import Consumer, QueueShare
-from anyjob.core.envelope import Envelope
+from anyjob.core.envelope import Envelope, Receipt
 
 #: In no text of ours, however it comes about.
 PASSWORD = "hidden-word"
@@ -135,6 +135,13 @@ def job() -> MakeJob:
         return Envelope(id=str(uuid.uuid4()), queue=queue, body=body, **fields)
 
     return make
+
+
+def from_loop(backend: RedisBackend, jobs: Sequence[Envelope]) -> Awaitable[list[Receipt]]:
+    """What a loop that enqueues awaits, of a backend that is no Cluster's."""
+    answer = backend.aenqueue(jobs)
+    assert answer is not None
+    return answer
 
 
 def free_port() -> int:

@@ -383,6 +383,32 @@ def test_server_that_loads_its_data_is_waited_for(job: MakeJob) -> None:
     assert next(refusals, None) is None
 
 
+def test_replicas_are_waited_for_behind_what_is_sent_again(job: MakeJob) -> None:
+    heard: list[bytes] = []
+    info = b"redis_version:7.0.15\r\nrole:master\r\n"
+
+    def answer(words: list[bytes]) -> bytes:
+        heard.append(words[0])
+        match words[0]:
+            case b"INFO":
+                return b"$%d\r\n%b\r\n" % (len(info), info)
+            case b"EVALSHA":
+                return b"-NOSCRIPT No matching script\r\n"
+            case b"EVAL" if b"{mail}" in b"".join(words):
+                return b"*1\r\n:1\r\n"
+        return b":1\r\n"
+
+    with (
+        posing(answer) as impostor,
+        closing(RedisBackend(f"{impostor.url}?wait_replicas=1")) as backend,
+    ):
+        backend.open()
+        heard.clear()
+        assert backend.enqueue([job()]) == [ACCEPTED]
+
+    assert heard == [b"EVALSHA", b"EVALSHA", b"WAIT", b"EVAL", b"EVAL", b"WAIT"]
+
+
 @pytest.mark.parametrize("code", ["LOADING", "MASTERDOWN", "CLUSTERDOWN", "NOREPLICAS"])
 def test_refusal_that_does_not_pass_ends_by_the_deadline(code: str, namespace: str) -> None:
     with posing(lambda words: f"-{code} for ever\r\n".encode()) as impostor:

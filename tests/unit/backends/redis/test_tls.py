@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import subprocess
 import threading
@@ -17,7 +18,7 @@ from anyjob.backends.redis.dial import dial
 from anyjob.backends.redis.url import parse_url
 from anyjob.conformance.servers.own_process import Running
 from anyjob.core.backend import QueueShare
-from anyjob.core.envelope import ACCEPTED
+from anyjob.core.envelope import ACCEPTED, Receipt
 from anyjob.core.errors import AnyjobError, BackendUnavailable, ConfigurationError
 from anyjob.core.settlement import Answer, Complete
 from tests.unit.backends.redis.conftest import (
@@ -26,6 +27,7 @@ from tests.unit.backends.redis.conftest import (
     Open,
     everything_told,
     free_port,
+    from_loop,
     serving,
 )
 
@@ -117,6 +119,20 @@ def test_jobs_go_through_tls(
     assert plain.counts("mail").leased == 1
     consumer.close(release=True)
     assert repr(backend) == f"RedisBackend('rediss://127.0.0.1:{ports[1]}/0')"
+
+
+def test_jobs_of_a_loop_go_through_tls(url: str, opened: Open, job: MakeJob) -> None:
+    backend = opened(url)
+    large = job(body=bytes(8_000_000))
+
+    async def main() -> list[list[Receipt]]:
+        lots = [[job()], [large], *([job()] for _ in range(50))]
+        return await asyncio.gather(*(from_loop(backend, lot) for lot in lots))
+
+    assert asyncio.run(main()) == [[ACCEPTED]] * 52
+    [found] = backend.get("mail", [large.id])
+    assert found is not None
+    assert found.body == large.body
 
 
 def test_client_shows_its_own_certificate(
