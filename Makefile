@@ -26,6 +26,7 @@ WAITING = -n 3
 CERTIFIED = $(addprefix tests/conformance/,wire/test_certified.py test_filebox.py)
 ZOO = tests/conformance/zoo
 ENGINE = $(addprefix tests/conformance/,engine history machines wire test_filebox_deaths.py test_filebox_trouble.py)
+NIGHTLY = $(wildcard tests/acceptance/test_redis_nightly_*.py)
 
 .PHONY: demo test check docs bench venv servers certify format clean \
 	test-unit test-conformance test-certified test-zoo test-engine test-programs test-typing test-acceptance \
@@ -93,11 +94,13 @@ test-wheel: .venv/.complete
 test-pythons: .venv/.complete .servers/.complete
 	@scripts/test_pythons.sh
 
-# The longer tier: the zoo at twenty seeds, the full tier on each backend, and the quick one on Valkey, on a Redis that a
-# sentinel names and on a Cluster. Tests read CERTIFY; tests/conftest.py gives Hypothesis its profile.
+# The longer tier: the zoo at twenty seeds, faults of a server that take minutes, the full tier on each backend, and the
+# quick one on Valkey, on a Redis that a sentinel names and on a Cluster. Tests read CERTIFY; tests/conftest.py gives
+# Hypothesis its profile.
 certify: export CERTIFY = 1
 certify: .venv/.complete .servers/.complete
 	$(PYTEST) $(ZOO) $(WAITING) --timeout=1800
+	$(PYTEST) $(NIGHTLY) $(PARALLEL) --timeout=600
 	$(PYTHON) scripts/conformance_matrix.py --tier full
 
 format: .venv/.complete

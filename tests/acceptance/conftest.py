@@ -1,4 +1,6 @@
-"""Real worker processes on a SQLite file, lease 3 s, judged by a diary outside the product."""
+"""Real worker processes on a SQLite file or a private Redis, lease 3 s, judged by a diary outside
+the product.
+"""
 
 from __future__ import annotations
 
@@ -12,16 +14,28 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+import redis
 
 from anyjob import Job
+from anyjob.conformance.servers.own_process import Running
 from tests.acceptance import program
 from tests.acceptance.diary import Diary
+from tests.conformance.redis.harness import RedisHarness
+
+#: What `make certify` runs.
+collect_ignore_glob = [] if os.environ.get("CERTIFY") == "1" else ["test_redis_nightly_*.py"]
 
 ROOT = Path(__file__).parents[2]
 LEASE = 3.0
 #: Within this time of a crash, what its worker held is being run again.
 RECOVERY = LEASE + 6.0
 PATIENCE = 30.0
+#: What a busy machine adds.
+BUSY = 5.0
+#: Within this time of a server's return, every worker works again.
+RESUMED = 10.0 + BUSY
+#: What a call takes at the most that nobody answers.
+CALL = 5.0 + BUSY
 ANYJOB = str(Path(sys.executable).with_name("anyjob"))
 
 
@@ -105,3 +119,24 @@ def site(tmp_path: Path) -> Iterator[Site]:
     site = Site(tmp_path)
     yield site
     site.close()
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Running]:
+    """A private Redis that writes an append-only file."""
+    running = RedisHarness.server.start(lambda at: bool(client(at).ping()), tmp_path)
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def redis_site(tmp_path: Path, server: Running) -> Iterator[Site]:
+    folder = tmp_path / "site"
+    folder.mkdir()
+    site = Site(folder, server.url)
+    yield site
+    site.close()
+
+
+def client(server: Running) -> redis.Redis:
+    return redis.Redis.from_url(server.url, socket_timeout=5.0)

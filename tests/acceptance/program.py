@@ -137,8 +137,16 @@ def make(url: str | None = None) -> App:
     jobs.task(retry=QUICKLY)(buried)
     jobs.task(timeout=1)(hog)
     jobs.on("job.reclaimed")(note_reclaimed)
+    # What the test itself has open is no part of the diary.
+    if "PROGRAM_FOLDER" in os.environ:
+        for name in ("lease.lost", "backend.*", "store.reset_detected"):
+            jobs.on(name)(note)
     return jobs
 
 
 def note_reclaimed(event: Event) -> None:
     write(folder(), "reclaimed", event.job, redeliveries=event.facts["redeliveries"])
+
+
+def note(event: Event) -> None:
+    write(folder(), event.name, event.job, **event.facts)

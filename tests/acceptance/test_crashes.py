@@ -170,7 +170,10 @@ def test_frozen_worker_drops_what_another_took_over(site: Site) -> None:
     site.wait(site.settled, "it is settled by that worker")
     os.kill(first.pid, signal.SIGCONT)
     site.wait(lambda: "was lost" in site.log_of(first), "the thawed worker hears of it")
+    site.wait(lambda: site.diary.lines("lease.lost"), "and tells")
 
+    told = [(line["pid"], line["job"]) for line in site.diary.lines("lease.lost")]
+    assert told == [(first.pid, job)]
     assert site.app.get(job).status() is State.SUCCEEDED
     [later] = site.enqueue("work")
     second.terminate()

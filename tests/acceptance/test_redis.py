@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
-import redis
 
 from anyjob import BackendFull
 from anyjob.conformance.servers.own_process import Running
 from tests.acceptance import test_crashes as crashes
 from tests.acceptance import test_load as load
 from tests.acceptance import test_poison as poison
-from tests.acceptance.conftest import LEASE, Site
-from tests.conformance.redis.harness import RedisHarness
+from tests.acceptance.conftest import Site, client
 
 #: Scenarios of workers that die, freeze and stop, which name no backend.
 SHARED: list[Callable[[Site], None]] = [
@@ -34,24 +31,8 @@ SHARED: list[Callable[[Site], None]] = [
 
 
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[Running]:
-    """A private Redis that writes an append-only file."""
-    running = RedisHarness.server.start(lambda at: bool(client(at).ping()), tmp_path)
-    yield running
-    running.stop()
-
-
-@pytest.fixture
-def site(tmp_path: Path, server: Running) -> Iterator[Site]:
-    folder = tmp_path / "site"
-    folder.mkdir()
-    site = Site(folder, server.url)
-    yield site
-    site.close()
-
-
-def client(server: Running) -> redis.Redis:
-    return redis.Redis.from_url(server.url, socket_timeout=5.0)
+def site(redis_site: Site) -> Site:
+    return redis_site
 
 
 @pytest.mark.parametrize("scenario", SHARED, ids=lambda function: function.__name__)
@@ -76,21 +57,6 @@ def test_server_that_is_killed_again_and_again_under_load_loses_nothing(
     for worker in workers:
         worker.send_signal(signal.SIGTERM)
         assert worker.wait(20) == 0, site.log_of(worker)
-
-
-def test_server_that_stands_still_longer_than_a_lease_loses_nothing_and_work_goes_on(
-    site: Site, server: Running
-) -> None:
-    jobs = site.enqueue("work", 400, seconds=0.02)
-    site.worker("-c", "4")
-    site.wait(lambda: len(site.diary.ended()) >= 50, "the worker works")
-
-    server.freeze()
-    time.sleep(2 * LEASE)
-    server.thaw()
-    site.wait(site.settled, "all jobs end", patience=60)
-
-    site.diary.check(jobs)
 
 
 def test_scripts_that_are_forgotten_in_mid_run_are_sent_again(site: Site, server: Running) -> None:

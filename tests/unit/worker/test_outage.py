@@ -3,6 +3,7 @@
 import logging
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from random import Random
 
 import pytest
@@ -11,8 +12,11 @@ from anyjob import App, State
 from anyjob.conformance import Checked
 from anyjob.core.backend import QueueShare
 from anyjob.core.clock import SystemClock
+from anyjob.core.errors import BackendUnavailable
 from anyjob.core.events import Event, Subscribers
 from anyjob.worker import Worker, WorkerSettings
+from anyjob.worker.log import Log
+from anyjob.worker.outage import Outage
 from tests.unit.worker.conftest import Heard
 from tests.unit.worker.flaky import FlakyBackend, Line
 from tests.waiting import until
@@ -163,3 +167,27 @@ def test_death_of_a_broker_thread_ends_the_worker_with_1(
 
     assert worker.stop() == 1
     assert "thread died" in caplog.text
+
+
+def test_outage_that_several_threads_meet_at_once_is_told_once() -> None:
+    told: list[str] = []
+    both = threading.Barrier(2, timeout=0.5)
+
+    def tell(name: str, **facts: object) -> None:
+        told.append(name)
+        with suppress(threading.BrokenBarrierError):
+            both.wait()  # a subscriber takes its time, and the other thread fails meanwhile
+
+    outage = Outage(Log(lambda: 0.0), tell, Random(1))
+    threads = [
+        threading.Thread(target=outage.failed, args=(doing, BackendUnavailable("gone")))
+        for doing in ("fetch", "settle")
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for doing in ("fetch", "settle"):
+        outage.ended(doing)
+
+    assert told == ["backend.down", "backend.up"]
