@@ -94,8 +94,9 @@ test-wheel: .venv/.complete
 test-pythons: .venv/.complete .servers/.complete
 	@scripts/test_pythons.sh
 
-# The longer tier: the zoo at twenty seeds, faults of a server that take minutes, and the full tier on each backend. Tests
-# read CERTIFY; tests/conftest.py gives Hypothesis its profile.
+# The longer tier: the zoo at twenty seeds, faults of a server that take minutes, the full tier on each backend, and the
+# quick one on Valkey, on a Redis that a sentinel names and on a Cluster. Tests read CERTIFY; tests/conftest.py gives
+# Hypothesis its profile.
 certify: export CERTIFY = 1
 certify: .venv/.complete .servers/.complete
 	$(PYTEST) $(ZOO) $(WAITING) --timeout=1800
@@ -111,8 +112,8 @@ clean:
 	rm -rf build dist docs/_build out
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.servers/.complete: scripts/servers.sh
-	@scripts/servers.sh .servers
+.servers/.complete: scripts/servers.sh | .venv/.complete
+	@scripts/servers.sh .servers $(PYTHON)
 
 .venv/.complete: pyproject.toml scripts/venv.sh
 	@scripts/venv.sh .venv dev

@@ -40,7 +40,7 @@ from anyjob.core.errors import (
     UnsupportedCapability,
     shown,
 )
-from anyjob.core.events import Event, Subscriber, Subscribers
+from anyjob.core.events import EVENTS, Event, Subscriber, Subscribers
 from anyjob.core.job import Job
 from anyjob.core.middleware import Middleware
 from anyjob.core.names import checked_name
@@ -53,6 +53,8 @@ from anyjob.core.view import JobView, edited, view
 from anyjob.core.wire import decode_body
 
 if TYPE_CHECKING:
+    import logging
+
     from anyjob.app.doctor import Report
     from anyjob.app.opening import Opened
     from anyjob.config import Config
@@ -579,6 +581,10 @@ class App:
         return body
 
     def _report(self, name: str, facts: Mapping[str, Any]) -> None:
+        # What the backend has to say of itself is of losses; nobody has to subscribe to hear it.
+        shown = "".join(f", {key} {value}" for key, value in facts.items())
+        extra = {"facts": {"event": name, **facts}}
+        _logger().warning("%s%s", EVENTS[name], shown, extra=extra)
         if self._subscribers.wants(name):
             clock = self._clock or SystemClock()
             self._subscribers.tell(Event(name, clock.time(), facts=facts))
@@ -592,6 +598,10 @@ def _not_found(id: str, queue: str) -> JobNotFound:
 
 
 def _subscriber_failed(event: Event, error: BaseException) -> None:
+    _logger().error("a subscriber of %s failed: %r", event.name, error)
+
+
+def _logger() -> logging.Logger:
     import logging
 
-    logging.getLogger("anyjob").error("a subscriber of %s failed: %r", event.name, error)
+    return logging.getLogger("anyjob")

@@ -21,8 +21,10 @@ if TYPE_CHECKING:
 BACKENDS = {
     "memory": "anyjob.backends.memory:MemoryBackend",
     "redis": "anyjob.backends.redis:RedisBackend [redis]",
+    "redis+cluster": "anyjob.backends.redis:RedisBackend [redis]",
     "redis+sentinel": "anyjob.backends.redis:RedisBackend [redis]",
     "rediss": "anyjob.backends.redis:RedisBackend [redis]",
+    "rediss+cluster": "anyjob.backends.redis:RedisBackend [redis]",
     "rediss+sentinel": "anyjob.backends.redis:RedisBackend [redis]",
     "sqlite": "anyjob.backends.sqlite:SQLiteBackend",
     "unix": "anyjob.backends.redis:RedisBackend [redis]",
@@ -30,8 +32,10 @@ BACKENDS = {
 STORES = {
     "memory": "anyjob.backends.memory:MemoryStore",
     "redis": "anyjob.backends.redis:RedisStore [redis]",
+    "redis+cluster": "anyjob.backends.redis:RedisStore [redis]",
     "redis+sentinel": "anyjob.backends.redis:RedisStore [redis]",
     "rediss": "anyjob.backends.redis:RedisStore [redis]",
+    "rediss+cluster": "anyjob.backends.redis:RedisStore [redis]",
     "rediss+sentinel": "anyjob.backends.redis:RedisStore [redis]",
     "sqlite": "anyjob.backends.sqlite:SQLiteStore",
     "unix": "anyjob.backends.redis:RedisStore [redis]",

@@ -130,7 +130,7 @@ async def amisbehave(how: str) -> None:
 
 def make(url: str | None = None) -> App:
     """The app: `anyjob worker tests.acceptance.program:make()`."""
-    jobs = App(url, queues=["a", "b"])
+    jobs = App(url, queues=["a", "b", "c"])
     for function in (work, awork, effect, deadly, clutch, misbehave, amisbehave):
         jobs.task(function)
     jobs.task(retry=QUICKLY)(failing)

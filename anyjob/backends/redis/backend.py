@@ -8,18 +8,19 @@ from typing import Any
 
 from anyjob.backends.checks import check_edit, check_shares
 from anyjob.backends.redis import records
+from anyjob.backends.redis.cluster import ClusterLink, link_to
+from anyjob.backends.redis.cluster_consumer import ClusterConsumer
 from anyjob.backends.redis.consumer import RedisConsumer
 from anyjob.backends.redis.encode import milliseconds, runs
-from anyjob.backends.redis.endings import Endings
+from anyjob.backends.redis.endings import EveryEnding
 from anyjob.backends.redis.facts import (
     MAX_BATCH,
     MAX_PAYLOAD,
     capabilities_of,
-    check_fit,
+    facts_of,
     findings,
-    read_facts,
 )
-from anyjob.backends.redis.link import Link, Uncertain
+from anyjob.backends.redis.link import Uncertain
 from anyjob.backends.redis.resp import ReplyError, Word
 from anyjob.backends.redis.scripts import (
     BROWSE,
@@ -71,8 +72,9 @@ _BROWSABLE = frozenset({State.READY, State.SCHEDULED, State.LEASED, State.DEAD})
 class RedisBackend(Backend):
     """Holds jobs in a Redis or Valkey server; any number of objects and hosts may share it.
 
-    URLs are `redis://user:password@host:6379/0`, `rediss://` for TLS, `unix:///path?db=0`, and
-    `redis+sentinel://one:26379,two:26379/NAME/0` (`rediss+sentinel://`); options are
+    URLs are `redis://user:password@host:6379/0`, `rediss://` for TLS, `unix:///path?db=0`,
+    `redis+sentinel://one:26379,two:26379/NAME/0` (`rediss+sentinel://`), and
+    `redis+cluster://one:6379,two:6379` (`rediss+cluster://`); options are
     `?dedup_window=60`, `?allow_eviction=POLICY`, `?fsync=always`, `?wait_replicas=1`, with TLS
     `?ca=`, `?cert=` and `?key=`, with sentinels `?sentinel_user=` and `?sentinel_password=`.
     """
@@ -80,8 +82,8 @@ class RedisBackend(Backend):
     def __init__(self, url: str, *, namespace: str = "anyjob", clock: Clock | None = None) -> None:
         self._url = url
         self._namespace = checked_name(namespace, "a namespace")
-        self._link = Link(parse_url(url), namespace, clock)
-        self._endings = Endings(self._link)
+        self._link = link_to(parse_url(url), namespace, clock)
+        self._endings = EveryEnding(self._link)
         replicas = self._link.location.wait_replicas
         wait = Plain((b"WAIT", replicas, milliseconds(_REPLICA_SECONDS)))
         self._waits = [wait] if replicas else []
@@ -123,6 +125,8 @@ class RedisBackend(Backend):
         if not jobs:
             return []
         queues = {job.queue for job in jobs}
+        if len(queues) > 1 and len(groups := self._link.groups(queues)) > 1:
+            return self._enqueue_apart(jobs, groups)
         listing = self._link.listing(sorted(queues))
         try:
             replies = self._link.tell([*listing, self._storing(jobs, queues), *self._waits])
@@ -141,9 +145,10 @@ class RedisBackend(Backend):
         self._check_open()
         check_shares(queues)
         check_seconds(lease, "a lease", zero=False)
-        return RedisConsumer(
-            self._link, queues, lease=lease, max_batch=MAX_BATCH, max_payload=MAX_PAYLOAD
-        )
+        limits = {"max_batch": MAX_BATCH, "max_payload": MAX_PAYLOAD}
+        if isinstance(self._link, ClusterLink):
+            return ClusterConsumer(self._link, queues, lease=lease, **limits)
+        return RedisConsumer(self._link, queues, lease=lease, **limits)
 
     def maintain(self, budget: float) -> float:
         self._check_open()
@@ -274,10 +279,43 @@ class RedisBackend(Backend):
     # Steps
 
     def _begin(self) -> None:
-        self._facts = read_facts(self._link.do(b"INFO", reads=True))
-        check_fit(self._facts, self._link.location)
+        self._facts = facts_of(self._link.infos())
         self.capabilities = capabilities_of(self._facts, self._link.location)
         self._link.teach(OF_JOBS)
+
+    def _enqueue_apart(
+        self, jobs: Sequence[Envelope], groups: Sequence[Sequence[str]]
+    ) -> list[Receipt]:
+        """Store jobs of queues that no script has together: some may be stored and others not."""
+        lots = [[job for job in jobs if job.queue in queues] for queues in groups]
+        names = sorted(queue for queues in groups for queue in queues)
+        listing = self._link.listing(names)
+        commands: list[Command] = list(listing)
+        for lot, queues in zip(lots, groups, strict=True):
+            commands += [self._storing(lot, set(queues)), *self._waits]
+        try:
+            replies = self._link.tell(commands)
+        except Uncertain as error:
+            raise EnqueueUncertain(str(error), jobs) from error
+        if listing and not isinstance(replies[0], ReplyError):
+            self._link.listed(names)
+        step = 1 + len(self._waits)
+        answers = replies[len(listing) :: step]
+        refusals = [answer for answer in answers if isinstance(answer, ReplyError)]
+        if len(refusals) == len(answers):
+            self._link.check(refusals)
+        if refusals:
+            why = self._link.refusal(refusals[0])
+            raise EnqueueUncertain(f"a part of the jobs is stored, and another is not: {why}", jobs)
+        if self._waits:
+            for reached in replies[len(listing) + 1 :: step]:
+                self._check_replicas(reached, jobs)
+        following = {
+            queue: some
+            for queues, some in zip(groups, map(iter, answers), strict=True)
+            for queue in queues
+        }
+        return [_receipt(job, next(following[job.queue])) for job in jobs]
 
     def _check_replicas(self, reached: Any, jobs: Sequence[Envelope]) -> None:
         wanted = self._link.location.wait_replicas

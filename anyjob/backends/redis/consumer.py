@@ -6,7 +6,7 @@ import os
 import secrets
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -29,13 +29,13 @@ from anyjob.core.settlement import Answer, Lease, Release, Settled, Settlement
 #: lose the marker, and others may have taken it for nothing.
 _LOOK_SECONDS = 5.0
 #: The bell of a consumer that did not answer it goes away after so many seconds.
-_BELL_SECONDS = 60
+BELL_SECONDS = 60
 #: Settlements that one script takes.
 _MOST_SETTLED = 500
 _MOST_CREDIT = 100_000
 
 
-class _Share(msgspec.Struct):
+class Share(msgspec.Struct):
     """A queue of the consumer's: its weight, and what fetches carry from one to the next."""
 
     queue: str
@@ -58,7 +58,7 @@ class RedisConsumer(Consumer):
         max_payload: int,
     ) -> None:
         self._link = link
-        self._shares = [_Share(share.queue, share.weight) for share in shares]
+        self._shares = [Share(share.queue, share.weight) for share in shares]
         self._names = [share.queue for share in shares]
         self._turn = 0
         self._lease = lease
@@ -224,18 +224,18 @@ class RedisConsumer(Consumer):
         self,
         wire: Wire,
         lot: list[Settlement],
-        sent: _Sent,
+        sent: Sent,
         credit: int,
         limits: Mapping[str, int],
         wait: float,
         deadline: float,
     ) -> tuple[list[Lease], float]:
-        fetch, token = self._fetch_call(credit, limits)
+        fetch, token = self._fetch_call(self._shares, credit, limits)
         commands: list[Command] = [*sent.commands]
         waiting = wait > 0
         marker: Any = None
         if waiting:
-            commands.append(self._marker_call(limits, wait))
+            commands.append(self._marker_call(self._bell, self._names, limits, wait))
         commands.append(fetch)
         data = b"".join(command.packed() for command in commands)
         deadline = wire.send(data, len(commands), deadline)
@@ -254,10 +254,8 @@ class RedisConsumer(Consumer):
         [reply] = self._link.mend(wire, [fetch], [reply], deadline)
         if isinstance(reply, ReplyError):
             raise self._link.refusal(reply)
-        if isinstance(marker, ReplyError) and marker.code not in _AS_GOOD:
-            # Without the marker, the next fetch would come back as fast.
-            self._refusal = marker
-        return self._taken(reply, token)
+        self._note_marker(marker)
+        return self._taken(reply, token, self._shares)
 
     def _await(self, wire: Wire, wait: float) -> float:
         """Wait for the marker, or until somebody wakes this consumer, who then gets one of its own.
@@ -268,30 +266,40 @@ class RedisConsumer(Consumer):
             with suppress(BlockingIOError):
                 os.read(self._alarm, 4096)
             if time.monotonic() < ends:
-                self._link.ask(
-                    [Call(RING, [self._bell], [milliseconds(_BELL_SECONDS)])], reads=True
-                )
+                self._link.ask([Call(RING, [self._bell], [milliseconds(BELL_SECONDS)])], reads=True)
         return max(ends, time.monotonic()) + COMMAND_SECONDS
 
-    def _marker_call(self, limits: Mapping[str, int], wait: float) -> Plain:
-        wanted = [name for name in self._names if limits.get(name, 1) > 0]
+    def _marker_call(
+        self, bell: bytes, names: Sequence[str], limits: Mapping[str, int], wait: float
+    ) -> Plain:
+        wanted = [name for name in names if limits.get(name, 1) > 0]
         keys = [self._link.keys.wake(name) for name in wanted]
-        return Plain((b"BZPOPMIN", self._bell, *keys, f"{wait:.3f}"))
+        return Plain((b"BZPOPMIN", bell, *keys, f"{wait:.3f}"))
 
-    def _fetch_call(self, credit: int, limits: Mapping[str, int]) -> tuple[Command, int]:
+    def _note_marker(self, marker: Any) -> None:
+        """Take note of the answer to the wait, if it was an error."""
+        if isinstance(marker, ReplyError) and marker.code not in _AS_GOOD:
+            # Without the marker, the next fetch would come back as fast.
+            self._refusal = marker
+
+    def _fetch_call(
+        self, shares: Sequence[Share], credit: int, limits: Mapping[str, int]
+    ) -> tuple[Call, int]:
         self._fetches += 1
         token = self._session << 32 | self._fetches
         words: list[Word] = [credit, milliseconds(self._lease), b"%016x" % token, self._turn]
-        for share in self._shares:
+        for share in shares:
             # One more than can be taken tells that a queue will not be empty afterwards.
             most = limits.get(share.queue, credit + 1)
             words += (most, share.weight, share.deficit, share.account, share.start)
-        return self._link.call(FETCH, self._names, words), token
+        return self._link.call(FETCH, [share.queue for share in shares], words), token
 
-    def _taken(self, reply: list[Any], token: int) -> tuple[list[Lease], float]:
+    def _taken(
+        self, reply: list[Any], token: int, shares: Sequence[Share]
+    ) -> tuple[list[Lease], float]:
         now, until, following, self._turn = reply[:4]
         leases: list[Lease] = []
-        for share, each in zip(self._shares, reply[4:], strict=True):
+        for share, each in zip(shares, reply[4:], strict=True):
             share.deficit, share.account, share.start = each[:3]
             if each[3]:
                 records.leases(share.queue, each, token, now / 1000, until / 1000, leases)
@@ -320,17 +328,19 @@ class RedisConsumer(Consumer):
         else:
             self._answer(lot, sent, replies)
 
-    def _settlements(self, lot: list[Settlement]) -> _Sent:
-        """The scripts for a lot, a queue each or several."""
-        sent = _Sent([], [], [Answer.LEASE_LOST] * len(lot))
+    def _settlements(self, lot: list[Settlement], unready: Collection[int] = ()) -> Sent:
+        """The scripts for a lot, a queue each or several, but for those at the `unready` places."""
+        sent = Sent([], [], [Answer.LEASE_LOST] * len(lot))
         seen: set[tuple[str, str, int]] = set()
         places: dict[str, list[int]] = {}
         children: list[str] = []
         for at, each in enumerate(lot):
             lease = each.lease
             key = (lease.queue, lease.id, lease.token)
+            if at in unready:
+                sent.answers[at] = Answer.UNKNOWN
             # Of two settlements of a lease, the second is lost.
-            if key not in seen:
+            elif key not in seen:
                 seen.add(key)
                 places.setdefault(lease.queue, []).append(at)
                 children += [child.queue for child in each.then]
@@ -343,7 +353,7 @@ class RedisConsumer(Consumer):
                 sent.add(self._link, queue, [lot[at] for at in some], some)
         return sent
 
-    def _answer(self, lot: list[Settlement], sent: _Sent, replies: list[Any]) -> None:
+    def _answer(self, lot: list[Settlement], sent: Sent, replies: list[Any]) -> None:
         answers = sent.answers
         for order, reply in zip(sent.orders, replies, strict=True):
             if isinstance(reply, ReplyError):
@@ -377,7 +387,7 @@ _LOST_DIGIT = b"0"[0]
 _AS_GOOD = PASSING | {"UNBLOCKED", "READONLY"}
 
 
-class _Sent(msgspec.Struct):
+class Sent(msgspec.Struct):
     """A lot of settlements as scripts."""
 
     commands: list[Command]

@@ -9,7 +9,7 @@ import os
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import Any
 
 from anyjob.backends.redis.errors import Lost
@@ -51,11 +51,40 @@ class Watch:
         self._event.set()
 
 
-class Endings:
-    """Who waits for which jobs; any thread."""
+class EveryEnding:
+    """Who waits for which jobs, with a connection and a thread to each server that tells; any
+    thread.
+    """
 
     def __init__(self, link: Link) -> None:
         self._link = link
+        self._lock = threading.Lock()
+        self._of: dict[Link, Endings] = {}
+
+    def watching(self, queue: str, ids: Sequence[str]) -> AbstractContextManager[Watch]:
+        """From the beginning of the block on, the watch is told when one of these jobs ends."""
+        node = self._link.at(self._link.keys.over(queue))
+        with self._lock:
+            endings = self._of.get(node)
+            if endings is None:
+                endings = self._of[node] = Endings(self._link, node)
+        return endings.watching(queue, ids)
+
+    def close(self) -> None:
+        """Let everybody look, and end the threads."""
+        with self._lock:
+            every, self._of = list(self._of.values()), {}
+        for endings in every:
+            endings.close()
+
+
+class Endings:
+    """Who waits for which jobs, of those that one server tells of; any thread."""
+
+    def __init__(self, link: Link, node: Link) -> None:
+        """`node` leads to the server that tells; it is the same unless there are several."""
+        self._link = link
+        self._node = node
         self._lock = threading.Lock()
         #: Of each queue that somebody waits in: job -> those who wait for it.
         self._watches: dict[str, dict[str, list[Watch]]] = {}
@@ -136,7 +165,7 @@ class Endings:
 
     def _listen(self) -> None:
         """Hear what is told, until nobody waits any more or the connection breaks."""
-        wire = self._link.take(time.monotonic() + COMMAND_SECONDS)
+        wire = self._node.take(time.monotonic() + COMMAND_SECONDS)
         try:
             with self._lock:
                 for standing in self._standing.values():
@@ -160,7 +189,7 @@ class Endings:
                     with suppress(BlockingIOError):
                         os.read(self._alarm, 4096)
         finally:
-            self._link.end(wire)
+            self._node.end(wire)
 
     def _subscribe(self, wire: Wire, subscribed: set[str]) -> None:
         new = [queue for queue in list(self._standing) if queue not in subscribed]
@@ -181,8 +210,10 @@ class Endings:
             kind, channel, what = reply
             queue = self._link.keys.queue_of(channel)
             with self._lock:
-                if kind == b"ssubscribe":
-                    self._standing.setdefault(queue, threading.Event()).set()
+                standing = self._standing.setdefault(queue, threading.Event())
+                if kind != b"smessage":
+                    # A node of a Cluster ends the channel of a slot that moves away.
+                    standing.set() if kind == b"ssubscribe" else standing.clear()
                     continue
                 waiting = self._watches.get(queue, {})
                 told = [

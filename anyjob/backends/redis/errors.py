@@ -26,7 +26,9 @@ _ADVICE = {
     "BUSY": "a script of somebody's does not end; SCRIPT KILL ends it",
     "READONLY": "it is a replica; name the primary, or the sentinels that know it",
     "MASTERDOWN": "it is a replica without its primary",
-    "CLUSTERDOWN": "the cluster is not complete",
+    "CLUSTERDOWN": "its Cluster is not complete; CLUSTER INFO says what is missing",
+    "MOVED": "its Cluster has moved the slot of what was asked for",
+    "TRYAGAIN": "its Cluster is moving the slot of what was asked for",
     "NOREPLICAS": "it has fewer replicas than min-replicas-to-write asks for",
     "MISCONF": "it cannot write its data to disk and refuses every change; look at its log",
 }

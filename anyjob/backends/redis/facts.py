@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Literal
 
 import msgspec
@@ -47,6 +47,25 @@ def read_facts(info: bytes) -> Facts:
     )
 
 
+def facts_of(infos: Iterable[tuple[Location, bytes]]) -> Facts:
+    """The facts of a server, or the weakest of a Cluster's, from where each is and what INFO tells
+    of it. Raises ConfigurationError if jobs may not be kept there.
+    """
+    found = []
+    for location, info in infos:
+        found.append(read_facts(info))
+        check_fit(found[-1], location)
+    worst = min(found, key=lambda facts: (facts.has_aof, facts.policy in ("", "noeviction")))
+    return msgspec.structs.replace(
+        worst,
+        version=min((facts.version for facts in found), key=_version),
+        policy=next(
+            (facts.policy for facts in found if facts.policy != "noeviction"), worst.policy
+        ),
+        maxmemory=min(facts.maxmemory for facts in found),
+    )
+
+
 def check_fit(facts: Facts, location: Location) -> None:
     """Raise ConfigurationError unless jobs may be kept there."""
     where = location.shown
@@ -61,10 +80,10 @@ def check_fit(facts: Facts, location: Location) -> None:
             f"{where} is a sentinel, which keeps no jobs; write redis+sentinel://host:port/NAME/0"
             " for the primary that it knows by NAME"
         )
-    if facts.mode == "cluster":
+    if facts.mode == "cluster" and not location.is_node:
         raise ConfigurationError(
-            f"{where} is a node of a Cluster, which this release of anyjob cannot use; name a"
-            " server that stands alone, or sentinels"
+            f"{where} is a node of a Cluster; write redis+cluster://host:port, with one or more of"
+            " its nodes"
         )
     if facts.role == "slave":
         raise ConfigurationError(
@@ -89,9 +108,10 @@ def capabilities_of(facts: Facts, location: Location) -> Capabilities:
         failover="lossy",
         dedup="window" if location.dedup_window else "none",
         dedup_window=location.dedup_window,
-        atomic_batch=True,
+        # Queues of a Cluster are in slots of their own, and no script reaches two of them.
+        atomic_batch=not location.nodes,
         max_batch=MAX_BATCH,
-        atomic_children=True,
+        atomic_children=not location.nodes,
         transaction=False,
         delay="native",
         resolution=0.001,

@@ -136,6 +136,18 @@ class Link:
 
     # Asking
 
+    def groups(self, queues: Iterable[str]) -> list[list[str]]:
+        """These queues, those together whose keys may be in one script."""
+        return [list(queues)]
+
+    def at(self, key: bytes) -> Link:
+        """The link to the server that holds a key."""
+        return self
+
+    def infos(self) -> list[tuple[Location, bytes]]:
+        """What INFO answers, of each server that holds jobs."""
+        return [(self.location, self.do(b"INFO", reads=True))]
+
     def call(self, script: Script, queues: Sequence[str], args: Sequence[Word]) -> Call:
         """A script of the queues, with its clock and window."""
         keys: tuple[bytes, ...] = (

@@ -10,6 +10,8 @@ import msgspec
 
 from anyjob.backends.redis.resp import Word, pack
 
+#: The commands in use whose first argument is no key.
+_KEYLESS = (b"CLUSTER", b"INFO", b"SCRIPT", b"WAIT")
 _FOLDER = files("anyjob.backends.redis") / "lua"
 
 
@@ -40,6 +42,11 @@ class Call(msgspec.Struct, frozen=True):
     keys: Sequence[bytes]
     args: Sequence[Word]
 
+    @property
+    def key(self) -> bytes | None:
+        """What says which node of a Cluster it is for."""
+        return self.keys[0]
+
     def packed(self) -> bytes:
         return pack([b"EVALSHA", self.script.sha, len(self.keys), *self.keys, *self.args])
 
@@ -52,6 +59,12 @@ class Plain(msgspec.Struct, frozen=True):
     """A command."""
 
     words: Sequence[Word]
+
+    @property
+    def key(self) -> bytes | None:
+        """What says which node of a Cluster it is for; None for any."""
+        key = None if self.words[0] in _KEYLESS else self.words[1]
+        return key if isinstance(key, bytes) else None
 
     def packed(self) -> bytes:
         return pack(self.words)
@@ -82,12 +95,13 @@ REVIVE = script(*_JOBS, "revive")
 DISCARD = script(*_JOBS, "discard")
 MAINTAIN = script(*_JOBS, "maintain")
 LISTEN = script(*_JOBS, "listen")
+LOOK = script(*_JOBS, "look")
 FLAG = script(*_JOBS, "flag")
 
 #: What a backend tells a server when it is opened.
 OF_JOBS = [
     LIST, ENQUEUE_READY, ENQUEUE, FETCH, SETTLE, EXTEND, RING, RELEASE, GET, BROWSE, COUNTS,
-    CANCEL, PURGE, REVIVE, DISCARD, MAINTAIN, LISTEN, FLAG,
+    CANCEL, PURGE, REVIVE, DISCARD, MAINTAIN, LISTEN, FLAG, LOOK,
 ]  # fmt: skip
 
 _STATE = ("clock", "store")

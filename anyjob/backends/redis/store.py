@@ -15,8 +15,9 @@ from anyjob.backends.checks import (
     check_value,
 )
 from anyjob.backends.redis import scripts
+from anyjob.backends.redis.cluster import link_to
 from anyjob.backends.redis.encode import microseconds, milliseconds
-from anyjob.backends.redis.facts import Facts, check_fit, durability_of, read_facts
+from anyjob.backends.redis.facts import Facts, durability_of, facts_of
 from anyjob.backends.redis.keys import StateKeys
 from anyjob.backends.redis.link import Link
 from anyjob.backends.redis.resp import Word
@@ -65,7 +66,7 @@ class RedisStore(Store):
         """`beside` shares the connections of a backend on the same URL."""
         location = parse_url(url)
         checked_name(namespace, "a namespace")
-        self._link = beside or Link(location, namespace, clock)
+        self._link = beside or link_to(location, namespace, clock)
         self._keys = StateKeys(namespace)
         self._opened = False
 
@@ -78,8 +79,7 @@ class RedisStore(Store):
             return
         self._link.open(lambda: None)
         try:
-            facts = read_facts(self._link.do(b"INFO", reads=True))
-            check_fit(facts, self._link.location)
+            facts = facts_of(self._link.infos())
         except BaseException:
             self._link.close()
             raise

@@ -2,7 +2,7 @@
 
 redis://user:password@host:6379/0, rediss:// for TLS, unix:///path/to/socket?db=0,
 redis+sentinel://user:password@one:26379,two:26379/NAME/0 for the primary that sentinels know by a
-name.
+name, redis+cluster://user:password@one:6379,two:6379 for a Cluster that these are nodes of.
 """
 
 from __future__ import annotations
@@ -18,7 +18,10 @@ import msgspec
 from anyjob.core.errors import ConfigurationError
 from anyjob.core.names import suggestion
 
-_SCHEMES = ("redis", "rediss", "unix", "redis+sentinel", "rediss+sentinel")
+_SCHEMES = (
+    "redis", "rediss", "unix", "redis+sentinel", "rediss+sentinel", "redis+cluster",
+    "rediss+cluster",
+)  # fmt: skip
 _TLS_OPTIONS = ("ca", "cert", "key")
 _SENTINEL_OPTIONS = ("sentinel_user", "sentinel_password")
 _OPTIONS = (
@@ -33,7 +36,11 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 #: What sentinels take for a name; with anything else it may be the rest of a password with a '/'.
 _PRIMARY = re.compile(r"[A-Za-z0-9._-]+")
 _PORT = 6379
-_SENTINEL_PORT = 26379
+#: Where a URL may name several hosts: their usual port, what they are, and how they are written.
+_SEVERAL = {
+    "sentinel": (26379, "sentinel", "host:26379,host:26379/NAME/0"),
+    "cluster": (_PORT, "node", "host:6379,host:6379"),
+}
 DEDUP_WINDOW = 60.0
 _UNREADABLE = (
     "the redis:// URL cannot be read: its port is no number from 0 to 65535, or a bracket or a"
@@ -53,6 +60,10 @@ class Location(msgspec.Struct, frozen=True):
     primary: str = ""
     sentinel_user: str | None = None
     sentinel_password: str | None = None
+    #: In place of host and port: some nodes of a Cluster, which know all the others.
+    nodes: tuple[tuple[str, int], ...] = ()
+    #: Whether this is one node of such a Cluster.
+    is_node: bool = False
     db: int = 0
     user: str | None = None
     password: str | None = None
@@ -84,9 +95,11 @@ class Location(msgspec.Struct, frozen=True):
         if self.path:
             return f"unix://{self.path}?db={self.db}"
         scheme = "rediss" if self.tls else "redis"
+        hosts = ",".join(f"{_shown(host)}:{port}" for host, port in self.sentinels or self.nodes)
         if self.sentinels:
-            hosts = ",".join(f"{_shown(host)}:{port}" for host, port in self.sentinels)
             return f"{scheme}+sentinel://{hosts}/{self.primary}/{self.db}"
+        if self.nodes:
+            return f"{scheme}+cluster://{hosts}"
         return f"{scheme}://{_shown(self.host)}:{self.port}/{self.db}"
 
 
@@ -96,7 +109,7 @@ def _shown(host: str) -> str:
 
 def parse_url(url: str) -> Location:
     """Read a URL. Raises ConfigurationError, which shows no value of it: one may be a password."""
-    url, sentinels = _sentinels_of(url)
+    url, hosts = _hosts_of(url)
     parts, port = _split(url)
     if parts.scheme not in _SCHEMES:
         raise ConfigurationError(
@@ -114,6 +127,12 @@ def parse_url(url: str) -> Location:
         )
     tls = parts.scheme.startswith("rediss")
     primary, db = _path_of(parts, options)
+    is_cluster = parts.scheme.endswith("+cluster")
+    if is_cluster and db:
+        raise ConfigurationError(
+            f"the {parts.scheme}:// URL names database {db}, and a Cluster has none but 0; leave it"
+            " out"
+        )
     _check_tls(options, tls=tls)
     host = parts.hostname or "localhost"
     _check_host(host)
@@ -121,10 +140,11 @@ def parse_url(url: str) -> Location:
         host=host,
         port=_PORT if port is None else port,
         path=unquote(parts.path) if is_socket else "",
-        sentinels=sentinels,
+        sentinels=() if is_cluster else hosts,
         primary=primary,
         sentinel_user=options.get("sentinel_user"),
         sentinel_password=options.get("sentinel_password"),
+        nodes=hosts if is_cluster else (),
         db=db,
         user=unquote(parts.username) if parts.username else None,
         password=unquote(parts.password) if parts.password else None,
@@ -182,23 +202,23 @@ def _options_of(parts: SplitResult) -> dict[str, str]:
     return options
 
 
-def _sentinels_of(url: str) -> tuple[str, tuple[tuple[str, int], ...]]:
-    """The URL with the first of its hosts, as the library reads one only; and all of them, if they
-    are sentinels.
+def _hosts_of(url: str) -> tuple[str, tuple[tuple[str, int], ...]]:
+    """The URL with the first of its hosts, as the library reads one only; and all of them, where
+    there may be several: sentinels, or nodes of a Cluster.
     """
     scheme, separator, rest = url.partition("://")
-    if not scheme.endswith("+sentinel"):
+    kind = scheme.partition("+")[2]
+    if kind not in _SEVERAL:
         return url, ()
+    usual, name, example = _SEVERAL[kind]
     end = min((at for at in map(rest.find, "/?#") if at >= 0), default=len(rest))
     user_info, at, hosts = rest[:end].rpartition("@")
     found = []
     for each in hosts.split(","):
         parts, port = _split(f"redis://{each}")
-        found.append((parts.hostname or "", port or _SENTINEL_PORT))
+        found.append((parts.hostname or "", port or usual))
     if not all(host for host, _ in found):
-        raise ConfigurationError(
-            f"the {scheme}:// URL names no sentinel; write {scheme}://host:26379,host:26379/NAME/0"
-        )
+        raise ConfigurationError(f"the {scheme}:// URL names no {name}; write {scheme}://{example}")
     first = hosts.partition(",")[0]
     return f"{scheme}{separator}{user_info}{at}{first}{rest[end:]}", tuple(found)
 

@@ -6,6 +6,7 @@ import select
 import socket
 import ssl
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -79,19 +80,22 @@ class Wire:
 
     def wait(self, seconds: float, alarm: int) -> bool:
         """Wait until something has come, or until `alarm` can be read; whether it is the first."""
+        return bool(wait_for([self], seconds, alarm))
+
+    def has_come(self) -> bool:
+        """Whether something was received already, without a look at the network."""
         if self._socket is None:
             raise Lost("the connection was cut", sent=True)
-        # It may have come with the reply before.
-        if self._reader.has_data() or getattr(self._socket, "pending", int)():
-            return True
-        poll = select.poll()
+        return self._reader.has_data() or bool(getattr(self._socket, "pending", int)())
+
+    def register(self, poll: select.poll) -> int:
+        """Have it watched; returns its number there."""
         try:
             poll.register(self._socket, select.POLLIN)
-            poll.register(alarm, select.POLLIN)
-            ready = poll.poll(max(0.0, seconds) * 1000)
-            return any(number != alarm for number, _ in ready)
+            number: int = self._socket.fileno()
         except (OSError, ValueError) as error:
             raise self._broken(error) from error
+        return number
 
     @property
     def is_whole(self) -> bool:
@@ -149,6 +153,21 @@ class Wire:
         if isinstance(error, TimeoutError):
             return Lost("did not answer in time", sent=True)
         return Lost("ended the connection", sent=True)
+
+
+def wait_for(wires: Sequence[Wire], seconds: float, alarm: int) -> list[Wire]:
+    """Wait until something has come on one of them, or until `alarm` can be read; on which it has.
+
+    Raises Lost where one is broken.
+    """
+    # It may have come with the reply before.
+    if come := [wire for wire in wires if wire.has_come()]:
+        return come
+    poll = select.poll()
+    poll.register(alarm, select.POLLIN)
+    numbers = {wire.register(poll): wire for wire in wires}
+    ready = poll.poll(max(0.0, seconds) * 1000)
+    return [numbers[number] for number, _ in ready if number != alarm]
 
 
 def _address(connection: Any) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from difflib import SequenceMatcher
-from functools import partial
 from urllib.parse import urlsplit
 
 import pytest
@@ -109,6 +108,7 @@ class Wire(BackendProperties):
             calls.append(lambda: backend.pause(QUEUE))
 
         for call in calls:
+            _or_refused(lambda: backend.counts(QUEUE))  # is connected: none but the call is lost
             first = len(proxy.requests)
             lose_answer(proxy)
             _or_refused(call)
@@ -130,8 +130,11 @@ class Wire(BackendProperties):
         said: list[str] = [repr(backend), repr(consumer)]
         consumer.settle([Retry(lease=lease, note=SECRET)])
 
-        breaks: list[Callable[[], None]] = [partial(lose_answer, proxy), proxy.go_down]
-        for break_it in breaks:
+        def lose_next() -> None:
+            backend.counts(QUEUE)  # is connected: the answer to the call itself is lost
+            lose_answer(proxy)
+
+        for break_it in (lose_next, proxy.go_down):
             for call in (
                 lambda: backend.enqueue([scene.job(body=SECRET)]),
                 lambda: consumer.extend([lease], scene.lease),

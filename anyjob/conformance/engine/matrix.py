@@ -50,25 +50,28 @@ def matrix(reports: Iterable[Report]) -> str:
             *_table(
                 ["backend", *PROFILES, "properties", "tier"],
                 [
-                    [_name(part), *_profiles(part), _held(part), report.tier]
-                    for report, part in rows
+                    [name, *_profiles(part), _held(part), report.tier]
+                    for name, (report, part) in zip(_names(rows), rows, strict=True)
                 ],
             ),
             *_table(
                 ["backend", *(f"`{level}`" for level in _LEVELS)],
-                [[_name(part), *_levels(part)] for _, part in rows],
+                [
+                    [name, *_levels(part)]
+                    for name, (_, part) in zip(_names(rows), rows, strict=True)
+                ],
             ),
             *_table(
                 ["store", "core", "`durability`", "properties", "tier"],
                 [
                     [
-                        _name(part),
+                        name,
                         _word(part.profiles["core"]),
                         str(part.capabilities.get("durability", "?")),
                         _held(part),
                         report.tier,
                     ]
-                    for report, part in stores
+                    for name, (report, part) in zip(_names(stores), stores, strict=True)
                 ],
             ),
             f"Contract {CONTRACT}. yes: certified · -: not offered, and refused when asked for ·"
@@ -89,6 +92,15 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
 
 def _row(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
+
+
+def _names(rows: Sequence[tuple[Report, PartReport]]) -> list[str]:
+    """What each row is called: by its harness as well, where a product has several."""
+    names = [_name(part) for _, part in rows]
+    return [
+        f"{name} ({report.harness})" if names.count(name) > 1 else name
+        for name, (report, _) in zip(names, rows, strict=True)
+    ]
 
 
 def _name(part: PartReport) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 from anyjob.conformance.harness import Harness
 from anyjob.conformance.history.consume import consume
 from anyjob.conformance.history.part import Hand, Killed, Order, Part
-from anyjob.conformance.history.probing import probe_put, probe_take
+from anyjob.conformance.history.probing import probe_put
 from anyjob.conformance.history.produce import produce
 from anyjob.conformance.history.racing import race
 
@@ -18,7 +18,6 @@ ROLES: Mapping[str, Callable[[Part], None]] = {
     "consume": consume,
     "race": race,
     "probe_put": probe_put,
-    "probe_take": probe_take,
 }
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from anyjob.backends.memory import MemoryBackend, MemoryStore
-from anyjob.conformance import Harness, Site
+from anyjob.conformance import Harness, OwnProcess, Site
 from anyjob.core.backend import Counts
 from anyjob.core.capabilities import Capabilities
 
@@ -33,6 +33,10 @@ class SoundStore(Harness):
 
 class Both(Sound, SoundStore):
     pass
+
+
+class WithoutServer(Both):
+    server = OwnProcess(["no-such-server-program"])
 
 
 class Noting(Sound):

@@ -65,6 +65,18 @@ def test_part_that_nothing_was_asked_of_is_not_said_to_be_broken(conformance: Co
     assert "backend: could not be opened" in conformance("CannotOpen", "--only", "PAY-4").out
 
 
+def test_server_that_is_not_installed_leaves_all_that_wants_it_untested(
+    conformance: Conformance,
+) -> None:
+    ran = conformance("WithoutServer", "--only", "CAP-5", "--only", "STO-4", "--json", "r.json")
+
+    parts = ran.read("r.json")["parts"]
+    # The one looks at the harness alone; it was the first, and took the blame.
+    assert parts["backend"]["properties"]["CAP-5"]["status"] == "PASS"
+    assert parts["store"]["properties"]["STO-4"]["status"] != "FAIL"
+    assert ran.code == 0
+
+
 def test_profile_runs_and_wants_its_properties(conformance: Conformance) -> None:
     certified = conformance("Sound", "--profile", "transactional,Inspectable", "--json", "r.json")
 

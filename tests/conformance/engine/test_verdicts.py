@@ -264,6 +264,15 @@ def test_matrix_has_a_row_for_each_report_and_a_column_for_each_profile() -> Non
     assert "| os |" in lines[3]
 
 
+def test_matrix_tells_harnesses_of_one_product_apart() -> None:
+    ant = report(product="ant")
+    reports = [msgspec.structs.replace(ant, harness=name) for name in ("Hill", "Nest")]
+
+    lines = matrix(reports).splitlines()
+    assert lines[2].startswith("| ant 1.0 (Hill) | yes |")
+    assert lines[3].startswith("| ant 1.0 (Nest) | yes |")
+
+
 def test_report_survives_its_file(tmp_path: Any) -> None:
     written_one = report()
 

@@ -4,7 +4,6 @@ process can make them.
 
 from __future__ import annotations
 
-from collections import defaultdict, deque
 from collections.abc import Sequence
 from random import Random
 from typing import Any, ClassVar
@@ -150,27 +149,24 @@ class PoppingHarness(SQLiteHarness):
 
 
 class Service:
-    """The bare service: a line of messages."""
+    """The bare service: keys and values."""
 
-    lines: ClassVar[dict[str, deque[bytes]]] = defaultdict(deque)
+    values: ClassVar[dict[tuple[str, str], bytes]] = {}
 
     def __init__(self, site: Site) -> None:
-        self._line = self.lines[site.name]
+        self._name = site.name
 
-    def put(self, message: bytes) -> None:
-        self._line.append(message)
+    def put(self, key: str, value: bytes) -> None:
+        self.values[self._name, key] = value
 
-    def take(self) -> bytes | None:
-        return self._line.popleft() if self._line else None
-
-    def done(self, message: bytes) -> None:
-        pass
+    def get(self, key: str) -> bytes | None:
+        return self.values.get((self._name, key))
 
 
 class LossyService(Service):
-    def put(self, message: bytes) -> None:
-        if not message.endswith(b"7"):
-            super().put(message)
+    def put(self, key: str, value: bytes) -> None:
+        if not key.endswith("7"):
+            super().put(key, value)
 
 
 class ProbedHarness(LosingHarness):

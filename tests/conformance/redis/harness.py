@@ -1,20 +1,25 @@
-"""Redis as its authors give it to the suite: a private server that writes an append-only file."""
+"""Redis and Valkey as their authors give them to the suite: a private server that writes an
+append-only file.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import redis
 
 from anyjob.backends.redis import RedisBackend, RedisStore
 from anyjob.conformance import Harness, OwnProcess, Site
 from tests.conformance.redis.damage import plant
+from tests.conformance.redis.watched import door, name_at
 
 PASSWORD = "hidden-word"
-COMMAND = [
-    "redis-server",
+URL = f"redis://:{PASSWORD}@{{host}}:{{port}}/0"
+OPTIONS = [
     *("--port", "{port}"),
     *("--bind", "{host}"),
     *("--dir", "{dir}"),
@@ -24,17 +29,27 @@ COMMAND = [
     *("--save", ""),
     *("--loglevel", "warning"),
 ]
+COMMAND = ["redis-server", *OPTIONS]
+WATCHED = [
+    *(sys.executable, "-m", "tests.conformance.redis.watched"),
+    *("{port}", "{dir}", PASSWORD),
+    *COMMAND,
+]
 
 
 class RedisHarness(Harness):
     root = Path("/dev/shm") if Path("/dev/shm").is_dir() else None
-    server = OwnProcess(COMMAND, url=f"redis://:{PASSWORD}@{{host}}:{{port}}/0")
+    server = OwnProcess(COMMAND, url=URL)
+
+    def address(self, site: Site) -> str:
+        """What a backend and a store are told."""
+        return str(site.url)
 
     def backend(self, site: Site) -> RedisBackend:
-        return RedisBackend(str(site.url), namespace=site.namespace, clock=site.clock)
+        return RedisBackend(self.address(site), namespace=site.namespace, clock=site.clock)
 
     def store(self, site: Site) -> RedisStore:
-        return RedisStore(str(site.url), namespace=site.namespace, clock=site.clock)
+        return RedisStore(self.address(site), namespace=site.namespace, clock=site.clock)
 
     def raw_client(self, site: Site) -> RawClient:
         return RawClient(site)
@@ -64,6 +79,24 @@ class RedisHarness(Harness):
             keys = list(server.scan_iter(f"{site.namespace}*", count=1000))
             if keys:
                 server.unlink(*keys)
+
+
+class ValkeyHarness(RedisHarness):
+    server = OwnProcess(["valkey-server", *OPTIONS], url=URL)
+
+
+class SentinelHarness(RedisHarness):
+    """Redis, found by asking a sentinel at each new connection."""
+
+    server = OwnProcess(WATCHED, url=URL)
+
+    def address(self, site: Site) -> str:
+        assert site.server_folder is not None
+        primary = urlsplit(str(site.url))
+        return (
+            f"redis+sentinel://:{PASSWORD}@127.0.0.1:{door(site.server_folder)}"
+            f"/{name_at(primary.port)}/0"
+        )
 
 
 class RawClient:

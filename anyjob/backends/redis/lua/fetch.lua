@@ -163,7 +163,12 @@ allot()
 local reply = { wall, wall + lease, 0, turn }
 for number = 0, count - 1 do
   local queue, found = queues[number], { {}, {}, {} }
-  if queue.part > 0 then found = take(queue) end
+  if queue.part > 0 then
+    found = take(queue)
+  elseif queue.ready > 0 then
+    -- The marker may have been this one's, and others are to hear of what is left.
+    arm(queue.k)
+  end
   reply[#reply + 1] = { queue.deficit, queue.account, queue.start, found[1], found[2], found[3] }
 end
 reply[3] = wait == math.huge and -1 or ceil(wait)

@@ -24,8 +24,7 @@ from anyjob.core.envelope import Envelope
 #: In no text of ours, however it comes about.
 PASSWORD = "hidden-word"
 SOCKET = "redis.sock"
-_COMMAND = [
-    "redis-server",
+_OPTIONS = [
     *("--port", "{port}"),
     *("--bind", "{host}"),
     *("--dir", "{dir}"),
@@ -61,10 +60,10 @@ def _answers(server: Running) -> bool:
 
 
 @contextlib.contextmanager
-def serving(*options: str) -> Iterator[Running]:
+def serving(*options: str, program: str = "redis-server") -> Iterator[Running]:
     """A server, while the block lasts."""
     url = f"redis://:{PASSWORD}@{{host}}:{{port}}/0"
-    running = OwnProcess([*_COMMAND, *options], url=url).start(_answers, _FAST)
+    running = OwnProcess([program, *_OPTIONS, *options], url=url).start(_answers, _FAST)
     try:
         yield running
     finally:

@@ -8,6 +8,7 @@ from anyjob.backends.redis.facts import (
     capabilities_of,
     check_fit,
     durability_of,
+    facts_of,
     findings,
     read_facts,
 )
@@ -112,6 +113,39 @@ def test_replica_is_refused() -> None:
 def test_server_that_is_no_server_for_jobs_is_refused(mode: str, advice: str) -> None:
     with pytest.raises(ConfigurationError, match=advice):
         check_fit(but(mode=mode), LOCAL)
+
+
+def test_node_is_taken_where_the_url_says_that_it_is_one() -> None:
+    check_fit(but(mode="cluster"), msgspec.structs.replace(LOCAL, is_node=True))
+
+
+def test_cluster_is_as_weak_as_its_weakest_node() -> None:
+    node = msgspec.structs.replace(LOCAL, is_node=True, allow_eviction="allkeys-lru")
+    new = REDIS_7.replace(b"7.0.15", b"7.2.4").replace(b"maxmemory:0", b"maxmemory:512")
+    lossy = REDIS_7.replace(b"aof_enabled:1", b"aof_enabled:0").replace(
+        b"noeviction", b"allkeys-lru"
+    )
+
+    assert facts_of([(node, REDIS_7), (node, REDIS_7)]) == GOOD
+    found = facts_of([(node, new), (node, REDIS_7), (node, lossy)])
+
+    assert (found.version, found.has_aof, found.policy) == ("7.0.15", False, "allkeys-lru")
+    # Without a limit is what a node is warned of.
+    assert found.maxmemory == 0
+
+
+def test_node_that_is_not_fit_is_named() -> None:
+    two = msgspec.structs.replace(LOCAL, host="two", is_node=True)
+    old = REDIS_7.replace(b"7.0.15", b"6.2.14")
+
+    with pytest.raises(ConfigurationError, match="redis://two:6379/0 is redis 6.2.14"):
+        facts_of([(msgspec.structs.replace(LOCAL, is_node=True), REDIS_7), (two, old)])
+
+
+def test_queues_of_a_cluster_share_no_script() -> None:
+    declared = capabilities_of(GOOD, parse_url("redis+cluster://one,two"))
+
+    assert (declared.atomic_batch, declared.atomic_children) == (False, False)
 
 
 @pytest.mark.parametrize("policy", ["allkeys-lru", "volatile-ttl", "allkeys-random"])

@@ -32,6 +32,8 @@ from tests.unit.backends.redis.conftest import (
     Open,
     StartServer,
     everything_told,
+    raw,
+    serving,
 )
 from tests.unit.backends.redis.impostor import posing
 
@@ -44,6 +46,17 @@ def test_node_of_a_cluster_is_refused_at_open(start_server: StartServer) -> None
     for kind in (RedisBackend, RedisStore):
         with pytest.raises(ConfigurationError, match="a node of a Cluster"):
             kind(node.url).open()
+
+
+def test_server_that_is_too_old_is_refused_before_anything_is_written() -> None:
+    with serving(program="redis-server-6.2") as old:
+        error = opened_with_error(old.url)
+
+        assert type(error) is ConfigurationError
+        assert "is redis 6.2." in str(error)
+        assert "needs 7.0 or later" in str(error)
+        with closing(raw(old)) as admin:
+            assert admin.dbsize() == 0
 
 
 @pytest.mark.parametrize(

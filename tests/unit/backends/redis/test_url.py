@@ -47,6 +47,32 @@ def test_socket_is_a_path() -> None:
     assert location.shown == "unix:///run/my redis.sock?db=2"
 
 
+def test_cluster_is_any_of_its_nodes() -> None:
+    location = parse_url("rediss+cluster://jobs:word@one:7000,[::1]?wait_replicas=2&ca=/etc/ca.pem")
+
+    assert location.nodes == (("one", 7000), ("::1", 6379))
+    assert (location.sentinels, location.primary, location.db) == ((), "", 0)
+    assert (location.user, location.password, location.tls) == ("jobs", "word", True)
+    assert (location.wait_replicas, location.ca) == (2, "/etc/ca.pem")
+    assert location.shown == "rediss+cluster://one:7000,[::1]:6379"
+    assert parse_url("redis+cluster://one/0").nodes == (("one", 6379),)
+
+
+@pytest.mark.parametrize(
+    ("url", "why"),
+    [
+        ("redis+cluster://one,two/1", "names database 1, and a Cluster has none but 0"),
+        ("redis+cluster://", r"names no node; write redis\+cluster://host:6379,host:6379"),
+        ("redis+cluster://one,,two", "names no node"),
+        ("redis+cluster://one?sentinel_user=x", "and no sentinels"),
+        ("redis+cluster://one/shop/0", "to be a number"),
+    ],
+)
+def test_cluster_url_that_means_nothing_is_refused(url: str, why: str) -> None:
+    with pytest.raises(ConfigurationError, match=why):
+        parse_url(url)
+
+
 def test_tls_takes_its_three_files() -> None:
     location = parse_url("rediss://queue.example?ca=/etc/ca.pem&cert=/etc/me.pem&key=/etc/me.key")
 
@@ -138,6 +164,8 @@ def test_url_that_means_nothing_is_refused_with_advice(url: str, advice: str) ->
         "redis+sentinel://:xyzzy/y@localhost/main/0",
         "redis+sentinel://user:12/xyzzy@localhost/main/0",
         "redis+sentinel://localhost:xyzzy,localhost/main/0",
+        "redis+cluster://localhost:xyzzy,localhost",
+        "redis+cluster://user:12/xyzzy@localhost,localhost",
     ],
 )
 def test_refusal_shows_nothing_that_may_be_of_the_password(url: str) -> None:

@@ -1,0 +1,354 @@
+"""Queues on the nodes of a Cluster: found, moved, lost with a node, full on one of them."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from anyjob.backends import (
+    Accepted,
+    BackendError,
+    BackendUnavailable,
+    Complete,
+    ConfigurationError,
+    Consumer,
+    Duplicate,
+    EnqueueUncertain,
+    Envelope,
+    QueueShare,
+    Settled,
+)
+from anyjob.backends.redis import RedisBackend, RedisStore
+from anyjob.core.settlement import Answer
+from tests.conformance.redis.cluster import Cluster, client, cluster, say, url_of
+from tests.conformance.redis.harness import RedisHarness
+
+#: A failover, as these nodes do it, with what a loaded machine adds.
+PATIENCE = 60.0
+#: A waiting fetch looks by itself after so many seconds.
+LOOK = 5.0
+
+
+@pytest.fixture(scope="module")
+def three() -> Iterator[Cluster]:
+    """One that no test of this module stops or changes for good."""
+    with cluster(RedisHarness.root) as running:
+        yield running
+
+
+@pytest.fixture
+def lines(three: Cluster) -> list[str]:
+    """A queue on each node."""
+    return [three.queue_on(number) for number in range(len(three.primaries))]
+
+
+@pytest.fixture
+def backend(three: Cluster) -> Iterator[RedisBackend]:
+    backend = RedisBackend(three.url, namespace=f"t{uuid4().hex[:12]}")
+    backend.open()
+    yield backend
+    backend.close()
+
+
+@pytest.fixture
+def consumer(backend: RedisBackend, lines: list[str]) -> Iterator[Consumer]:
+    consumer = consuming(backend, lines, lease=30.0)
+    yield consumer
+    consumer.close(release=True)
+
+
+def consuming(backend: RedisBackend, lines: Sequence[str], lease: float = 3.0) -> Consumer:
+    return backend.consume([QueueShare(line) for line in lines], lease=lease, worker="w")
+
+
+def job(queue: str) -> Envelope:
+    return Envelope(id=str(uuid4()), queue=queue, body=b"body")
+
+
+def test_batch_reaches_every_node_and_one_consumer_drains_them(
+    backend: RedisBackend, consumer: Consumer, lines: list[str]
+) -> None:
+    jobs = [job(line) for line in lines for _ in range(4)]
+
+    assert backend.enqueue(jobs) == [Accepted()] * 12
+    assert backend.enqueue(jobs[::-1]) == [Duplicate(each.id) for each in jobs[::-1]]
+    leases = consumer.fetch(100, 1.0)
+
+    assert {lease.id for lease in leases} == {each.id for each in jobs}
+    assert settled(consumer, leases) == [Answer.DONE] * 12
+    assert backend.queues() == set()
+    assert consumer.fetch(100, 0.0) == []
+
+
+def test_credit_is_never_exceeded_and_divided_among_the_nodes(
+    backend: RedisBackend, consumer: Consumer, lines: list[str]
+) -> None:
+    backend.enqueue([job(line) for line in lines for _ in range(10)])
+
+    leases = consumer.fetch(6, 1.0)
+
+    assert sorted(lease.queue for lease in leases) == sorted(lines * 2)
+    assert [backend.counts(line).leased for line in lines] == [2, 2, 2]
+
+
+def test_waiting_consumer_hears_of_a_job_on_any_node(
+    backend: RedisBackend, consumer: Consumer, lines: list[str]
+) -> None:
+    for line in lines:
+        assert consumer.fetch(1, 0.0) == []
+        one = job(line)
+        threading.Timer(0.1, backend.enqueue, [[one]]).start()
+
+        began = time.monotonic()
+        [lease] = consumer.fetch(1, 20.0)
+
+        # Sooner than it would have looked by itself.
+        assert time.monotonic() - began < 0.5 * LOOK
+        assert lease.id == one.id
+        settled(consumer, [lease])
+
+
+def test_waiting_consumer_is_woken(consumer: Consumer) -> None:
+    consumer.fetch(1, 0.0)
+    threading.Timer(0.2, consumer.wake).start()
+
+    assert consumer.fetch(1, 60.0) == []
+    # No answer was left behind.
+    assert consumer.fetch(1, 0.0) == []
+
+
+def test_children_on_other_nodes_are_there_when_their_parent_is_done(
+    backend: RedisBackend, consumer: Consumer, lines: list[str]
+) -> None:
+    backend.enqueue([job(lines[0])])
+    [lease] = consumer.fetch(1, 1.0)
+    children = tuple(job(line) for line in lines)
+
+    consumer.settle([Complete(lease=lease, then=children)])
+    assert [each.answer for each in consumer.flush(5.0)] == [Answer.DONE]
+
+    found = consumer.fetch(10, 1.0)
+    assert {each.id for each in found} == {child.id for child in children}
+
+
+def test_child_that_is_refused_leaves_its_parent_unsettled(
+    three: Cluster, backend: RedisBackend, consumer: Consumer, lines: list[str]
+) -> None:
+    backend.enqueue([job(lines[0])])
+    [lease] = consumer.fetch(1, 1.0)
+    child = job(lines[1])
+    # A key of somebody else's where the child's body would be.
+    with client(three.node_of(lines[1]).port) as asked:
+        key = backend._link.keys.jobs(lines[1])  # noqa: SLF001 - no other door names keys
+        asked.set(key, b"")
+
+        consumer.settle([Complete(lease=lease, then=(child,))])
+        assert [each.answer for each in consumer.flush(5.0)] == [Answer.UNKNOWN]
+        assert backend.counts(lines[0]).leased == 1
+        asked.delete(key)
+
+    with pytest.raises(BackendError, match="holds a key of another type"):
+        consumer.fetch(1, 0.0)
+    consumer.settle([Complete(lease=lease, then=(child,))])
+    assert [each.answer for each in consumer.flush(5.0)] == [Answer.DONE]
+    assert [each.id for each in consumer.fetch(10, 1.0)] == [child.id]
+
+
+def test_batch_of_which_a_full_node_takes_no_part_is_uncertain_and_stored_once(
+    three: Cluster, backend: RedisBackend, lines: list[str]
+) -> None:
+    jobs = [job(line) for line in lines]
+    with client(three.node_of(lines[1]).port) as asked:
+        asked.config_set("maxmemory", 1)
+        try:
+            with pytest.raises(EnqueueUncertain, match="a part of the jobs is stored") as raised:
+                backend.enqueue(jobs)
+        finally:
+            asked.config_set("maxmemory", 0)
+
+    assert list(raised.value.envelopes) == jobs
+    assert backend.enqueue(jobs) == [Duplicate(jobs[0].id), Accepted(), Duplicate(jobs[2].id)]
+
+
+def test_those_who_wait_for_results_hear_from_every_node(
+    backend: RedisBackend, consumer: Consumer, lines: list[str]
+) -> None:
+    jobs = [job(line) for line in lines]
+    backend.enqueue(jobs)
+    leases = consumer.fetch(10, 1.0)
+    found: dict[str, float] = {}
+
+    def wait(one: Envelope) -> None:
+        [record] = backend.get(one.queue, [one.id], wait=30.0)
+        assert record is not None
+        assert record.state.is_terminal
+        found[one.id] = time.monotonic()
+
+    waiting = [threading.Thread(target=wait, args=[one]) for one in jobs]
+    for thread in waiting:
+        thread.start()
+    time.sleep(0.5)
+    settled(consumer, leases, keep=60.0)
+    for thread in waiting:
+        thread.join(20.0)
+
+    assert set(found) == {one.id for one in jobs}
+
+
+def test_store_lives_in_one_slot(three: Cluster, backend: RedisBackend) -> None:
+    alone = RedisStore(three.url, namespace="alone")
+    for store in (backend.store(), alone):
+        store.open()
+        assert store.increment([("one", 2), ("two", 3)]) == [2, 3]
+        store.close()
+
+
+def test_jobs_of_a_slot_that_moves_are_neither_lost_nor_doubled(tmp_path: Path) -> None:
+    with cluster(tmp_path) as moving:
+        line, other = moving.queue_on(0), moving.queue_on(1)
+        backend = RedisBackend(moving.url)
+        backend.open()
+        consumer = consuming(backend, [line, other])
+        jobs = [job(line) for _ in range(50)]
+        backend.enqueue(jobs)
+        taken = consumer.fetch(10, 1.0)
+
+        mover = threading.Thread(target=moving.move, args=[line, moving.primaries[2]])
+        mover.start()
+        later = [job(line) for _ in range(20)]
+        for each in later:
+            assert enqueued(backend, each)
+        mover.join()
+
+        assert settled(consumer, taken) == [Answer.DONE] * 10
+        wanted = {each.id for each in [*jobs, *later]} - {lease.id for lease in taken}
+        assert drained(consumer, wanted) == sorted(wanted)
+        assert say(moving.primaries[0], "DBSIZE") <= 2  # the list of queues, and the epoch
+        consumer.close(release=True)
+        backend.close()
+
+
+@pytest.mark.parametrize("strike", ["kill", "freeze"])
+def test_replica_takes_over_what_reached_it_and_the_change_is_told(
+    strike: str, tmp_path: Path
+) -> None:
+    told: list[tuple[str, Mapping[str, Any]]] = []
+    with cluster(tmp_path, replicas=True) as six:
+        lines = [six.queue_on(number) for number in range(3)]
+        backend = RedisBackend(f"{six.url}?wait_replicas=1")
+        backend.subscribe(lambda name, facts: told.append((name, facts)))
+        backend.open()
+        consumer = consuming(backend, lines)
+        jobs = [job(line) for line in lines for _ in range(10)]
+        assert backend.enqueue(jobs) == [Accepted()] * 30
+        held = consumer.fetch(6, 5.0)
+
+        getattr(six.primaries[1], strike)()
+
+        # What was held on that node comes back when its leases have run out.
+        assert drained(consumer, {each.id for each in jobs}) == sorted(each.id for each in jobs)
+        assert held
+        assert told == [
+            (
+                "backend.failover",
+                {
+                    "from": f"127.0.0.1:{six.primaries[1].port}",
+                    "to": f"127.0.0.1:{six.replicas[1].port}",
+                },
+            )
+        ]
+        consumer.close(release=True)
+        backend.close()
+
+
+def test_cluster_url_of_a_server_that_stands_alone_is_refused_by_name(tmp_path: Path) -> None:
+    alone = RedisHarness.server.start(lambda at: bool(say(at, "PING")), tmp_path)
+    try:
+        for kind in (RedisBackend, RedisStore):
+            with pytest.raises(ConfigurationError, match="is no node of a Cluster; write redis://"):
+                kind(url_of([alone.port])).open()
+    finally:
+        alone.stop()
+
+
+def test_node_that_is_named_as_if_it_stood_alone_is_refused_by_name(three: Cluster) -> None:
+    url = f"redis://:hidden-word@127.0.0.1:{three.primaries[0].port}/0"
+    for kind in (RedisBackend, RedisStore):
+        with pytest.raises(ConfigurationError, match=r"write redis\+cluster://host:port"):
+            kind(url).open()
+
+
+def test_nodes_that_are_not_there_are_passed_over(three: Cluster) -> None:
+    backend = RedisBackend(url_of([1, three.primaries[0].port]))
+
+    backend.open()
+
+    backend.close()
+    with pytest.raises(BackendUnavailable, match="cannot be reached"):
+        RedisBackend(url_of([1, 2])).open()
+
+
+def test_wrong_password_is_told_without_it(three: Cluster) -> None:
+    url = three.url.replace("hidden-word", "wrong-word")
+
+    with pytest.raises(ConfigurationError, match="refuses the user or the password") as raised:
+        RedisBackend(url).open()
+
+    assert "wrong-word" not in str(raised.value)
+    assert "wrong-word" not in repr(RedisBackend(url))
+
+
+def test_user_who_may_not_read_the_map_of_slots_is_told_which_right_is_missing(
+    three: Cluster,
+) -> None:
+    for node in three.primaries:
+        say(node, "ACL", "SETUSER", "poor", "on", ">pw", "~*", "&*", "+@all", "-cluster")
+    url = three.url.replace(":hidden-word@", "poor:pw@")
+
+    with pytest.raises(ConfigurationError, match=r"\+cluster\|slots"):
+        RedisBackend(url).open()
+
+
+def settled(consumer: Consumer, leases: Sequence[Any], keep: float = 0.0) -> list[Answer]:
+    consumer.settle([Complete(lease=lease, keep=keep) for lease in leases])
+    told: list[Settled] = consumer.flush(10.0)
+    return [each.answer for each in told]
+
+
+def drained(consumer: Consumer, wanted: set[str]) -> list[str]:
+    """Complete jobs until all of these are done, as a worker does that tries again; which were
+    done, as often as they were.
+    """
+    done: list[str] = []
+    deadline = time.monotonic() + PATIENCE
+    while not wanted <= set(done):
+        assert time.monotonic() < deadline, f"{len(wanted - set(done))} jobs never came"
+        leases = tried(lambda: consumer.fetch(10, 0.5)) or []
+        consumer.settle([Complete(lease=lease) for lease in leases])
+        done += [
+            each.settlement.lease.id for each in consumer.flush(5.0) if each.answer is Answer.DONE
+        ]
+    return sorted(done)
+
+
+def enqueued(backend: RedisBackend, one: Envelope) -> bool:
+    """Enqueue, as often as it takes."""
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        if tried(lambda: backend.enqueue([one])):
+            return True
+    return False
+
+
+def tried(call: Callable[[], Any]) -> Any:
+    try:
+        return call()
+    except BackendError:
+        time.sleep(0.05)
+        return None
