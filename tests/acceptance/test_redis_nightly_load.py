@@ -112,19 +112,22 @@ def test_hundred_thousand_lapsed_leases_come_back_in_pages(
 
 
 @pytest.mark.parametrize(
-    ("piece", "longest", "count"),
-    [(65536, 0.6, 40), (256, 0.5, 10)],
+    ("piece", "delays", "count"),
+    [(65536, (0.0, 0.6), 40), (256, (0.25, 0.25), 8)],
     ids=["up to 600 ms", "1 KB a second"],
 )
 def test_slow_wire_costs_no_lease(
-    site: Site, server: Running, piece: int, longest: float, count: int
+    site: Site, server: Running, piece: int, delays: tuple[float, float], count: int
 ) -> None:
-    """F18 at the default lease, for some seconds of work; a worker of two slots."""
+    """F18 at the default lease, for some seconds of work, of a worker of one queue and two slots:
+    at 1 KB a second, more do not pass within the deadline of a call.
+    """
     sys.stdout.write(f"SEED={SEED}\n")
     rng = random.Random(SEED)
     with Proxy(server.port) as wire:
         url = server.url_at(wire.port)
-        worker = site.worker("-c", "2", ANYJOB_BACKEND=url, ANYJOB_LEASE="30")
+        options = ("-q", "default", "-c", "2")
+        worker = site.worker(*options, ANYJOB_BACKEND=url, ANYJOB_LEASE="30")
         jobs = site.enqueue("work")
         site.wait(lambda: set(jobs) <= site.diary.ended(), "it works")
         wire.piece = piece
@@ -132,7 +135,7 @@ def test_slow_wire_costs_no_lease(
 
         def all_ended() -> bool:
             """And let each piece take its own time."""
-            wire.delay = rng.uniform(0.0, longest)
+            wire.delay = rng.uniform(*delays)
             return set(jobs) <= site.diary.ended()
 
         site.wait(all_ended, "all jobs run", patience=90)
