@@ -164,7 +164,11 @@ class Link:
 
     def run(self, script: Script, queue: str, *args: Word, reads: bool = False) -> Any:
         """The answer of one script to one queue."""
-        return self.ask([self.call(script, [queue], args)], reads=reads)[0]
+        while True:
+            [reply] = self.ask([self.call(script, [queue], args)], reads=reads)
+            # It has made a part ready of what lapsed or came due, and nothing else.
+            if reply != _AGAIN:
+                return reply
 
     def do(self, *words: Word, reads: bool = False) -> Any:
         """The answer to one command."""
@@ -469,6 +473,7 @@ def _again(command: Command, reply: Any) -> bytes:
     return command.packed()
 
 
+_AGAIN = b"again"
 _CLOSED = "this redis:// object is not open; call open() first, and nothing after close()"
 _FORKED = (
     "this redis:// object was opened before a fork, and a forked child must not use its"

@@ -1,7 +1,7 @@
 -- ARGV: clock, window, state (ready, scheduled or dead), cursor, how many. Returns {next cursor or '', rows}.
 -- A cursor names the last entry that was seen: of a list by a number that it keeps while others come and go, of
 -- a sorted set by score and member.
-bring_all_up(0)
+if not is_all_up(0) then return 'again' end
 local state, cursor, limit = ARGV[3], ARGV[4], tonumber(ARGV[5])
 local ids, following = {}, ''
 

@@ -1,5 +1,5 @@
 -- ARGV: clock, window, ms to keep, ids. Returns one letter each: C cancelled, R running, E ended, U unknown.
-bring_all_up(0)
+if not is_all_up(0) then return 'again' end
 local keep, answers, over = tonumber(ARGV[3]), {}, {}
 check(0)
 for index = 4, #ARGV do

@@ -1,5 +1,5 @@
 -- ARGV: clock, window. Returns {ready, scheduled, leased, dead, ms that the oldest is ready or -1}.
-bring_all_up(0)
+if not is_all_up(0) then return 'again' end
 local ENTRIES, BODIES = 32, 4
 local ready, oldest = -tonumber(call('HGET', KEYS[FLAGS], 'ghosts') or 0), math.huge
 

@@ -286,9 +286,11 @@ local function until_next(due, lapse)
   return wait == math.huge and -1 or math.max(0, wait)
 end
 
--- Before somebody looks: all that has come, within reason.
-local function bring_all_up(k)
-  for _ = 1, 200 do
-    if not bring_up(k, LOT) then return end
+-- Before somebody looks: all that has come, a few pages at a time, for others wait meanwhile. False where there is
+-- more of it: then the script returns 'again', and is sent again.
+local function is_all_up(k)
+  for _ = 1, 4 do
+    if not bring_up(k, LOT) then return true end
   end
+  return false
 end

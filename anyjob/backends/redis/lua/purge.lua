@@ -1,5 +1,5 @@
 -- ARGV: clock, window, state (ready or scheduled). Removes a slice; returns {how many, whether there may be more}.
-bring_all_up(0)
+if not is_all_up(0) then return 'again' end
 check(0)
 local ids, more = {}, 0
 

@@ -2,15 +2,16 @@
 
 import threading
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 
 from anyjob.backends.redis import RedisBackend
+from anyjob.conformance.clock import FakeClock
 from anyjob.conformance.servers.own_process import Running
 from anyjob.core.backend import Consumer, Counts, QueueShare
 from anyjob.core.settlement import Answer, Complete
 from anyjob.core.state import State
-from tests.unit.backends.redis.conftest import MakeJob, Open
+from tests.unit.backends.redis.conftest import MakeJob, Open, raw
 from tests.waiting import until
 
 JOBS = 6000
@@ -95,3 +96,44 @@ def test_maintenance_beside_busy_consumers_takes_back_what_lapsed_alone(
     assert crew.answers == {Answer.DONE: JOBS + LEFT}
     records = backend.get("mail", [each.id for each in jobs])
     assert {record and record.state for record in records} == {State.SUCCEEDED}
+
+
+def test_who_looks_brings_up_a_backlog_a_few_pages_at_a_time(
+    spare: Running, namespace: str, job: MakeJob
+) -> None:
+    clock = FakeClock()
+    backend = RedisBackend(spare.url, namespace=namespace, clock=clock)
+    with closing(backend), closing(raw(spare)) as admin:
+        backend.open()
+        jobs = [job() for _ in range(JOBS)]
+        for first in range(0, JOBS, 500):
+            backend.enqueue(jobs[first : first + 500])
+        consumer = backend.consume([QueueShare("mail")], lease=3, worker="gone")
+        while consumer.fetch(1000, 0.0):
+            pass
+        consumer.close(release=False)
+        looks: list[Callable[[], object]] = [
+            lambda: backend.counts("mail"),
+            lambda: backend.get("mail", [jobs[-1].id]),
+            lambda: backend.browse("mail", State.LEASED, None, 10),
+            lambda: backend.browse("mail", State.READY, None, 10),
+            lambda: backend.cancel("mail", [jobs[-1].id]),
+            lambda: backend.purge("mail", [State.READY]),
+        ]
+        for look in looks:
+            backend.counts("mail")  # connects
+            clock.advance(4)
+            admin.config_resetstat()
+
+            look()
+
+            # 6000 lapsed leases are six pages, of which one script takes four.
+            calls = admin.info("commandstats")["cmdstat_evalsha"]["calls"]
+            assert calls >= 2, look
+            counts = backend.counts("mail")
+            assert counts.leased == 0
+            again = backend.consume([QueueShare("mail")], lease=3, worker="gone")
+            while again.fetch(1000, 0.0):
+                pass
+            again.close(release=False)
+        assert backend.counts("mail") == Counts(0, 0, 0, 0)
