@@ -32,6 +32,7 @@ from tests.unit.backends.redis.conftest import (
     Open,
     StartServer,
     everything_told,
+    free_port,
     raw,
     serving,
 )
@@ -41,7 +42,8 @@ HERE = parse_url(f"redis://:{PASSWORD}@localhost")
 
 
 def test_node_of_a_cluster_is_refused_at_open(start_server: StartServer) -> None:
-    node = start_server("--cluster-enabled", "yes")
+    # The bus would be on port + 10000, which may be taken, or no port at all.
+    node = start_server("--cluster-enabled", "yes", "--cluster-port", str(free_port()))
 
     for kind in (RedisBackend, RedisStore):
         with pytest.raises(ConfigurationError, match="a node of a Cluster"):
