@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 import redis
@@ -25,6 +26,18 @@ CALM = 300
 @pytest.fixture
 def site(redis_site: Site) -> Site:
     return redis_site
+
+
+class Trouble(Protocol):
+    """What a server may refuse for a while; `said` is in the log meanwhile."""
+
+    said: str
+
+    def begin(self, admin: redis.Redis, server: Running) -> None:
+        """Make it refuse."""
+
+    def end(self, admin: redis.Redis, server: Running) -> None:
+        """Let it be as it was."""
 
 
 class WrongType:
@@ -71,7 +84,32 @@ class Replica:
         admin.replicaof("NO", "ONE")
 
 
-TROUBLES = [WrongType, NoDisk, Replica]
+class RightLost:
+    """Somebody takes a right away, and gives it back."""
+
+    said = "does not let this user do what is needed"
+
+    def begin(self, admin: redis.Redis, server: Running) -> None:
+        admin.acl_setuser("default", commands=["-evalsha"])
+
+    def end(self, admin: redis.Redis, server: Running) -> None:
+        admin.acl_setuser("default", commands=["+evalsha"])
+
+
+class PasswordChanged:
+    """The server takes another password than the one in the URL, for a while."""
+
+    said = "refuses the user or the password"
+
+    def begin(self, admin: redis.Redis, server: Running) -> None:
+        admin.config_set("requirepass", "another")
+        admin.client_kill_filter(_type="normal", skipme=True)
+
+    def end(self, admin: redis.Redis, server: Running) -> None:
+        admin.config_set("requirepass", PASSWORD)
+
+
+TROUBLES: list[Callable[[], Trouble]] = [WrongType, NoDisk, Replica, RightLost, PasswordChanged]
 
 
 def asked(admin: redis.Redis) -> int:
@@ -80,9 +118,9 @@ def asked(admin: redis.Redis) -> int:
     return int(said["total_commands_processed"]) + int(said["total_error_replies"])
 
 
-@pytest.mark.parametrize("kind", [WrongType, NoDisk, Replica], ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize("kind", TROUBLES, ids=lambda kind: kind.__name__)
 def test_refusal_is_reported_calmly_until_it_is_over(
-    site: Site, server: Running, kind: Callable[[], WrongType | NoDisk | Replica]
+    site: Site, server: Running, kind: Callable[[], Trouble]
 ) -> None:
     admin, trouble = client(server), kind()
     worker = site.worker("-c", "8")

@@ -14,6 +14,7 @@ from anyjob.backends.redis.consumer import RedisConsumer
 from anyjob.backends.redis.doors import Doors
 from anyjob.backends.redis.encode import milliseconds
 from anyjob.backends.redis.endings import EveryEnding
+from anyjob.backends.redis.errors import unfit_by_now
 from anyjob.backends.redis.facts import (
     MAX_BATCH,
     MAX_PAYLOAD,
@@ -54,7 +55,13 @@ from anyjob.core.backend import (
 )
 from anyjob.core.clock import Clock
 from anyjob.core.envelope import Envelope, Receipt
-from anyjob.core.errors import EnqueueUncertain, InvalidOption, Misuse, UnsupportedCapability
+from anyjob.core.errors import (
+    ConfigurationError,
+    EnqueueUncertain,
+    InvalidOption,
+    Misuse,
+    UnsupportedCapability,
+)
 from anyjob.core.names import checked_name
 from anyjob.core.seam import MAX_PAGE, check_count, check_envelopes, check_seconds, check_states
 from anyjob.core.state import WAITING, State
@@ -84,6 +91,8 @@ class RedisBackend(Backend):
         self._link = link_to(parse_url(url), namespace, clock)
         self._endings = EveryEnding(self._link)
         self._opened = False
+        #: Whether the server once let this backend do its chores.
+        self._was_maintained = False
 
     def __repr__(self) -> str:
         return f"RedisBackend({self._link.location.shown!r})"
@@ -154,24 +163,16 @@ class RedisBackend(Backend):
 
     def maintain(self, budget: float) -> float:
         self._check_open()
-        deadline = time.monotonic() + budget
-        self._link.check_epoch()
-        names = self._link.queues()
-        following = _IDLE
-        while names:
-            busy = []
-            for first in range(0, len(names), 100):
-                some = names[first : first + 100]
-                replies = self._link.ask([self._link.call(MAINTAIN, [name], []) for name in some])
-                for name, (more, wait) in zip(some, replies, strict=True):
-                    if more:
-                        busy.append(name)
-                    elif wait >= 0:
-                        following = min(following, wait / 1000)
-            if busy and time.monotonic() >= deadline:
-                return 0.0
-            names = busy
-        return max(_SOONEST, following)
+        try:
+            following = self._maintain(budget)
+        except Misuse:
+            raise
+        except ConfigurationError as error:
+            if self._was_maintained:
+                raise unfit_by_now(error) from error
+            raise
+        self._was_maintained = True
+        return following
 
     def counts(self, queue: str) -> Counts:
         return records.counts(self._look(COUNTS, queue))
@@ -284,6 +285,26 @@ class RedisBackend(Backend):
         self._facts = facts_of(self._link.infos())
         self.capabilities = capabilities_of(self._facts, self._link.location)
         self._link.teach(OF_JOBS)
+
+    def _maintain(self, budget: float) -> float:
+        deadline = time.monotonic() + budget
+        self._link.check_epoch()
+        names = self._link.queues()
+        following = _IDLE
+        while names:
+            busy = []
+            for first in range(0, len(names), 100):
+                some = names[first : first + 100]
+                replies = self._link.ask([self._link.call(MAINTAIN, [name], []) for name in some])
+                for name, (more, wait) in zip(some, replies, strict=True):
+                    if more:
+                        busy.append(name)
+                    elif wait >= 0:
+                        following = min(following, wait / 1000)
+            if busy and time.monotonic() >= deadline:
+                return 0.0
+            names = busy
+        return max(_SOONEST, following)
 
     def _check_open(self) -> None:
         if not self._opened:

@@ -12,7 +12,7 @@ import msgspec
 from anyjob.backends.redis.errors import Lost, forbidden
 from anyjob.backends.redis.link import COMMAND_SECONDS, Link, Uncertain
 from anyjob.backends.redis.resp import ReplyError, pack
-from anyjob.backends.redis.scripts import Call, Command, Plain, Script
+from anyjob.backends.redis.scripts import LIST, Call, Command, Plain, Script
 from anyjob.backends.redis.slots import Address, Slots, read_slots, slot_of
 from anyjob.backends.redis.url import Location
 from anyjob.backends.redis.wire import Wire
@@ -73,7 +73,8 @@ class ClusterLink(Link):
         def begin() -> None:
             self._read_slots((), time.monotonic() + COMMAND_SECONDS)
             check()
-            self.check_epoch()
+            with suppress(BackendUnavailable):  # the node that has it may be away
+                self.check_epoch()
 
         super().open(begin)
 
@@ -87,11 +88,19 @@ class ClusterLink(Link):
                 node.close()
 
     def infos(self) -> list[tuple[Location, bytes]]:
-        info = Plain((b"INFO",))
-        return [
-            (node.location, node.ask([info], reads=True)[0])
-            for node in map(self._node, self._slots.nodes)
-        ]
+        found: list[tuple[Location, bytes]] = []
+        trouble: BackendUnavailable | None = None
+        for node in map(self._node, self._slots.nodes):
+            try:
+                [reply] = node.tell([Plain((b"INFO",))], reads=True, seconds=_NODE_SECONDS)
+            except BackendUnavailable as error:
+                trouble = error  # its replica may be about to take over
+                continue
+            node.check([reply])
+            found.append((node.location, reply))
+        if trouble is not None and not found:
+            raise trouble
+        return found
 
     def teach(self, scripts: Sequence[Script]) -> None:
         for address in self._slots.nodes:
@@ -206,7 +215,11 @@ class ClusterLink(Link):
             pause = min(2 * pause, _LAST_PAUSE)
         if trouble is None:
             return replies
-        if reads or not any(_is_done(reply) for reply in replies):
+        done = [
+            _is_done(reply) and not _only_lists(command)
+            for command, reply in zip(commands, replies, strict=True)
+        ]
+        if reads or not any(done):
             raise trouble
         raise Uncertain(f"a part of what was asked was done, and another was not: {trouble}")
 
@@ -238,11 +251,15 @@ class ClusterLink(Link):
                     parts.append(_begun(node, own, commands, deadline))
                 except BackendUnavailable as error:
                     again, trouble = again + own, error
+                except ConfigurationError as error:
+                    # A password or certificate that one node alone does not take.
+                    lost = Uncertain(str(error)) if parts and not reads else error
+                    break
             for part in parts:
                 try:
                     answers = _answers(part)
                 except Lost as error:
-                    lost = part.node.lost(error, reads=reads)
+                    lost = lost or part.node.lost(error, reads=reads)
                     continue
                 places = [place for unit in part.units for place in unit.places]
                 for place, reply in zip(places, answers, strict=True):
@@ -339,6 +356,11 @@ def _moved_to(reply: Any) -> Address | None:
         return None
     host, _, port = str(reply).split()[2].rpartition(":")
     return (host, int(port)) if host and port.isdecimal() else None
+
+
+def _only_lists(command: Command) -> bool:
+    """Whether it puts queues into the list of all, which no job is changed by."""
+    return isinstance(command, Call) and command.script is LIST
 
 
 def _is_done(reply: Any) -> bool:

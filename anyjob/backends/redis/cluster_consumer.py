@@ -153,7 +153,7 @@ class ClusterConsumer(RedisConsumer):
                 node.give(wire)
 
     def _note_marker(self, marker: Any) -> None:
-        if isinstance(marker, ReplyError) and marker.code == "MOVED":
+        if isinstance(marker, ReplyError) and marker.code in ("MOVED", "ASK"):
             self._cluster.doubt()
         else:
             super()._note_marker(marker)

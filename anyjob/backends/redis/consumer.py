@@ -15,13 +15,13 @@ import msgspec
 from anyjob.backends.desk import Desk
 from anyjob.backends.redis import records
 from anyjob.backends.redis.encode import milliseconds, owner, settled
-from anyjob.backends.redis.errors import PASSING, Lost
+from anyjob.backends.redis.errors import PASSING, Lost, unfit_by_now
 from anyjob.backends.redis.link import COMMAND_SECONDS, Link
 from anyjob.backends.redis.resp import ReplyError, Word
 from anyjob.backends.redis.scripts import EXTEND, FETCH, RELEASE, RING, SETTLE, Call, Command, Plain
 from anyjob.backends.redis.wire import Wire
 from anyjob.core.backend import Consumer, QueueShare
-from anyjob.core.errors import AnyjobError, BackendError, Misuse
+from anyjob.core.errors import AnyjobError, BackendError, ConfigurationError, Misuse
 from anyjob.core.seam import check_count, check_seconds, check_settlements
 from anyjob.core.settlement import Answer, Lease, Release, Settled, Settlement
 
@@ -79,6 +79,8 @@ class RedisConsumer(Consumer):
         self._quiet_until = 0.0
         #: What the server refused, where no answer could tell it.
         self._refusal: ReplyError | None = None
+        #: Whether the server once let this consumer do what it does.
+        self._was_fit = False
         self._stopped = False
         self._closed = False
 
@@ -90,11 +92,17 @@ class RedisConsumer(Consumer):
         deadline = time.monotonic() + timeout
         with self._fetching:
             try:
-                return self._fetch(min(credit, _MOST_CREDIT), deadline, limits)
+                leases = self._fetch(min(credit, _MOST_CREDIT), deadline, limits)
             except Misuse:
                 if self._ended:  # closed while it waited
                     return []
                 raise
+            except ConfigurationError as error:
+                if self._was_fit:
+                    raise unfit_by_now(error) from error
+                raise
+            self._was_fit = True
+            return leases
 
     def settle(self, settlements: Sequence[Settlement]) -> None:
         self._check_open()
@@ -112,18 +120,32 @@ class RedisConsumer(Consumer):
     def extend(self, leases: Sequence[Lease], lease: float) -> list[Lease]:
         self._check_open()
         check_seconds(lease, "a lease", zero=False)
-        lost: list[Lease] = []
-        for queue, own in _by_queue(leases):
-            for first in range(0, len(own), _MOST_SETTLED):
-                some = own[first : first + _MOST_SETTLED]
-                words: list[Word] = [milliseconds(lease)]
-                for each in some:
-                    words += (each.id, owner(each))
-                answers = self._link.run(EXTEND, queue, *words, reads=True)
-                lost += [
-                    each for each, one in zip(some, answers, strict=True) if one == _LOST_DIGIT
-                ]
-        return lost
+        lots = [
+            (queue, own[first : first + _MOST_SETTLED])
+            for queue, own in _by_queue(leases)
+            for first in range(0, len(own), _MOST_SETTLED)
+        ]
+        if not lots:
+            return []
+        calls: list[Command] = []
+        for queue, lot in lots:
+            words: list[Word] = [milliseconds(lease)]
+            for each in lot:
+                words += (each.id, owner(each))
+            calls.append(self._link.call(EXTEND, [queue], words))
+        # All at once: where one node of several is away, the leases on the others are extended.
+        try:
+            replies = self._link.ask(calls, reads=True)
+        except Misuse:
+            raise
+        except ConfigurationError as error:
+            raise unfit_by_now(error) from error
+        return [
+            each
+            for (_, lot), answers in zip(lots, replies, strict=True)
+            for each, one in zip(lot, answers, strict=True)
+            if one == _LOST_DIGIT
+        ]
 
     def wake(self) -> None:
         self._check_open()
@@ -217,6 +239,9 @@ class RedisConsumer(Consumer):
             error = self._link.lost(lost, reads=True)
             self._desk.give_up(lot) if lost.sent else self._desk.put_back(lot)
             raise error from lost
+        except AnyjobError:
+            self._desk.give_up(lot)  # what was answered before stays answered
+            raise
         finally:
             self._link.give(wire)
 

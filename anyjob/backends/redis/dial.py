@@ -30,6 +30,12 @@ _NAMELESS: dict[str, Any] = (
 )
 
 
+#: Which sentinel answered last, of each location; a hint, so that threads may race for it.
+_answered: dict[Location, tuple[str, int]] = {}
+#: One sentinel is given so long.
+_SENTINEL_SECONDS = 1.0
+
+
 def dial(location: Location, seconds: float) -> Any:
     """A connection of redis-py's, made within about `seconds`; raises an error of ours."""
     deadline = time.monotonic() + seconds
@@ -82,21 +88,26 @@ def _primary(location: Location, deadline: float) -> tuple[str, int]:
     """Where the primary is, by the first sentinel that knows."""
     trouble: AnyjobError = unreachable(location, f"is known to no sentinel as {location.primary!r}")
     greeting = _greeting(location.sentinel_user, location.sentinel_password)
-    for address in location.sentinels:
+    last = _answered.get(location)
+    # The one that answered last, before those that may be gone for good.
+    for address in sorted(location.sentinels, key=lambda address: address != last):
+        # One that is silent, as its machine is, must leave time for the others and the primary.
+        by = min(deadline, time.monotonic() + _SENTINEL_SECONDS)
         try:
-            connection = _connected(location, address, greeting, deadline)
+            connection = _connected(location, address, greeting, by)
         except AnyjobError as error:
             trouble = error
             continue
         try:
             question = ("SENTINEL", "get-master-addr-by-name", location.primary)
-            found = _ask(connection, question, deadline)
+            found = _ask(connection, question, by)
         except (redis.RedisError, OSError) as error:
             trouble = unconnected(location, error)
             continue
         finally:
             connection.disconnect()
         if found:
+            _answered[location] = address
             return found[0].decode(), int(found[1])
     raise trouble
 

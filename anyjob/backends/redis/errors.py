@@ -27,6 +27,7 @@ _ADVICE = {
     "READONLY": "it is a replica; name the primary, or the sentinels that know it",
     "MASTERDOWN": "it is a replica without its primary",
     "CLUSTERDOWN": "its Cluster is not complete; CLUSTER INFO says what is missing",
+    "ASK": "its Cluster is moving the slot of what was asked for",
     "MOVED": "its Cluster has moved the slot of what was asked for",
     "TRYAGAIN": "its Cluster is moving the slot of what was asked for",
     "NOREPLICAS": "it has fewer replicas than min-replicas-to-write asks for",
@@ -110,6 +111,13 @@ def tls_hint(location: Location) -> str:
 
 def _has_ended(error: Exception) -> bool:
     return "closed by server" in str(error) or isinstance(error.__context__, ConnectionResetError)
+
+
+def unfit_by_now(error: ConfigurationError) -> BackendUnavailable:
+    """The error for what was in order before: a right, a password or a certificate that somebody
+    took away may come back, and until then it is as if the server were away.
+    """
+    return BackendUnavailable(str(error))
 
 
 def forbidden(location: Location, error: ReplyError, missing: Sequence[str]) -> AnyjobError:

@@ -28,7 +28,7 @@ from anyjob.backends import (
 )
 from anyjob.backends.redis import RedisBackend, RedisStore
 from anyjob.core.settlement import Answer
-from tests.conformance.redis.cluster import Cluster, client, cluster, say, url_of
+from tests.conformance.redis.cluster import Cluster, client, cluster, number_of, say, url_of
 from tests.conformance.redis.harness import RedisHarness
 
 #: A failover, as these nodes do it, with what a loaded machine adds.
@@ -281,6 +281,58 @@ def test_replica_takes_over_what_reached_it_and_the_change_is_told(
         ]
         consumer.close(release=True)
         backend.close()
+
+
+def test_node_that_is_away_takes_nothing_from_the_leases_on_the_others(tmp_path: Path) -> None:
+    with cluster(tmp_path) as lame:
+        for node in lame.primaries:
+            say(node, "CONFIG", "SET", "cluster-require-full-coverage", "no")
+        lines = [lame.queue_on(number) for number in range(3)]
+        backend = RedisBackend(lame.url)
+        backend.open()
+        consumer = consuming(backend, lines)
+        backend.enqueue([job(line) for line in lines])
+        leases = consumer.fetch(3, 1.0)
+        assert len(leases) == 3
+        ends = time.monotonic() + 3.0
+
+        lame.primaries[1].kill()
+        while time.monotonic() < ends:
+            with pytest.raises(BackendUnavailable):
+                consumer.extend(leases, 10.0)
+
+        # Past the end of the first leases: those on the two nodes were renewed.
+        assert [backend.counts(lines[number]).leased for number in (0, 2)] == [1, 1]
+        with pytest.raises(BackendUnavailable):
+            backend.enqueue([job(lines[1])])
+        # Who begins now works with what is there.
+        late = RedisBackend(lame.url)
+        late.open()
+        assert late.enqueue([job(lines[0])]) == [Accepted()]
+        late.close()
+        consumer.close(release=False)
+        backend.close()
+
+
+def test_queue_of_a_node_that_is_away_is_unavailable_also_the_first_time(tmp_path: Path) -> None:
+    with cluster(tmp_path) as lame:
+        for node in lame.primaries:
+            say(node, "CONFIG", "SET", "cluster-require-full-coverage", "no")
+        backend = RedisBackend(lame.url, namespace=namespace_listed_on(0))
+        backend.open()
+        lame.primaries[1].kill()
+
+        with pytest.raises(BackendUnavailable):
+            backend.enqueue([job(lame.queue_on(1))])
+
+        backend.close()
+
+
+def namespace_listed_on(number: int) -> str:
+    """A namespace whose list of queues is on such a primary."""
+    return next(
+        name for name in (f"n{at}" for at in range(1000)) if number_of(f"{name}:queues") == number
+    )
 
 
 def test_cluster_url_of_a_server_that_stands_alone_is_refused_by_name(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -121,6 +122,24 @@ def test_primary_that_no_sentinel_knows_is_named(two: Pair) -> None:
 
     with pytest.raises(BackendUnavailable, match="known to no sentinel as 'ship'"):
         backend.open()
+
+
+def test_sentinel_that_is_silent_leaves_time_for_the_others(two: Pair) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        hosts = f"127.0.0.1:{silent.getsockname()[1]},127.0.0.1:{two.sentinel.port}"
+        url = two.url.replace(f"127.0.0.1:{two.sentinel.port}", hosts)
+        backend = RedisBackend(url)
+        backend.open()
+        try:
+            assert backend.enqueue([job()]) == [Accepted()]
+            # Whoever answered is asked first from then on.
+            began = time.monotonic()
+            other = RedisBackend(url)
+            other.open()
+            other.close()
+            assert time.monotonic() - began < 1.0
+        finally:
+            backend.close()
 
 
 def test_sentinel_that_is_taken_for_a_server_is_refused_at_open(two: Pair) -> None:
