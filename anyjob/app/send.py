@@ -164,6 +164,9 @@ class Publisher:
         answers: Sequence[Receipt | BaseException]
         try:
             answers = self._store_lot([wish.envelope for wish in lot])
+        except EnqueueUncertain as doubt:
+            # To each what is its own: it is sent again by whoever hears of it.
+            answers = [EnqueueUncertain(str(doubt), [wish.envelope]) for wish in lot]
         except Exception as error:  # a foreign backend's surprise, too, must reach whoever waits
             answers = [error] * len(lot)
         by_loop: dict[asyncio.AbstractEventLoop, list[tuple[Any, Any]]] = {}

@@ -5,6 +5,7 @@ append-only file.
 from __future__ import annotations
 
 import contextlib
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +19,11 @@ from tests.conformance.redis.damage import plant
 from tests.conformance.redis.watched import door, name_at
 
 PASSWORD = "hidden-word"
+#: The user whose rights the documentation lists; not the namespace, of which the suite has many.
+USER, USERS_PASSWORD = "anyjob", "another-word"
+PAGE = Path(__file__).parents[3] / "docs/how-to/redis.md"
+_RIGHTS = re.search(r"^user anyjob on >\S+ ~\S+ &\S+ (-@all .+)$", PAGE.read_text(), re.MULTILINE)
+assert _RIGHTS is not None
 URL = f"redis://:{PASSWORD}@{{host}}:{{port}}/0"
 OPTIONS = [
     *("--port", "{port}"),
@@ -28,6 +34,7 @@ OPTIONS = [
     *("--appendfsync", "everysec"),
     *("--save", ""),
     *("--loglevel", "warning"),
+    *("--user", USER, "on", f">{USERS_PASSWORD}", "~*", "&*", *_RIGHTS[1].split()),
 ]
 COMMAND = ["redis-server", *OPTIONS]
 WATCHED = [
@@ -38,12 +45,14 @@ WATCHED = [
 
 
 class RedisHarness(Harness):
+    """Backends and stores come as a user who may do no more than the documentation says."""
+
     root = Path("/dev/shm") if Path("/dev/shm").is_dir() else None
     server = OwnProcess(COMMAND, url=URL)
 
     def address(self, site: Site) -> str:
         """What a backend and a store are told."""
-        return str(site.url)
+        return str(site.url).replace(f":{PASSWORD}@", f"{USER}:{USERS_PASSWORD}@")
 
     def backend(self, site: Site) -> RedisBackend:
         return RedisBackend(self.address(site), namespace=site.namespace, clock=site.clock)

@@ -142,3 +142,21 @@ def test_doubt_about_the_first_time_outlives_a_second_that_reached_nobody() -> N
 
     assert error.value.envelopes == (JOB,)
     assert backend.counts("mail").ready == 1
+
+
+def test_doubt_about_a_lot_is_told_to_each_with_what_is_its_own() -> None:
+    def store(lot: list[Envelope]) -> list[Receipt]:
+        raise EnqueueUncertain("no answer", lot)
+
+    publisher = Publisher(store, 10)
+    other = Envelope("0199-two", "mail", b"body")
+
+    async def main() -> list[Receipt | BaseException]:
+        wishes = [publisher.publish(each) for each in (JOB, other)]
+        return await asyncio.gather(*wishes, return_exceptions=True)
+
+    try:
+        told = asyncio.run(main())
+    finally:
+        publisher.close()
+    assert [error.envelopes for error in told] == [(JOB,), (other,)]  # type: ignore[union-attr]
