@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -95,10 +95,14 @@ def url_of(ports: Sequence[int]) -> str:
 
 
 @contextmanager
-def cluster(root: Path | None, *, replicas: bool = False) -> Iterator[Cluster]:
-    """Start the nodes and join them, and wait until they agree."""
+def cluster(
+    root: Path | None, *, replicas: bool = False, options: Callable[[], Sequence[str]] = tuple
+) -> Iterator[Cluster]:
+    """Start the nodes, each with `options` of its own, join them, and wait until they agree."""
     with ExitStack() as stack:
-        nodes = [_started(stack, root) for _ in range(PRIMARIES * (2 if replicas else 1))]
+        nodes = [
+            _started(stack, root, options()) for _ in range(PRIMARIES * (2 if replicas else 1))
+        ]
         primaries, others = nodes[:PRIMARIES], nodes[PRIMARIES:]
         for number, node in enumerate(primaries):
             first = -(-number * SLOTS // PRIMARIES)
@@ -127,10 +131,10 @@ def client(port: int) -> redis.Redis:
     return redis.Redis(port=port, password=PASSWORD, socket_timeout=5.0)
 
 
-def _started(stack: ExitStack, root: Path | None) -> Running:
+def _started(stack: ExitStack, root: Path | None, options: Sequence[str]) -> Running:
     # The bus would be on port + 10000, which may be taken, or no port at all.
-    bus = ["--cluster-port", str(_free_port())]
-    running = OwnProcess(["redis-server", *_NODE, *bus]).start(_answers, root)
+    bus = ["--cluster-port", str(free_port())]
+    running = OwnProcess(["redis-server", *_NODE, *options, *bus]).start(_answers, root)
     stack.callback(running.stop)
     return running
 
@@ -139,7 +143,7 @@ def _bus_port(node: Running) -> int:
     return int(node.recipe.command[-1])
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port: int = listening.getsockname()[1]
         return port

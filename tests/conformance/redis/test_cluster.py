@@ -28,8 +28,17 @@ from anyjob.backends import (
 )
 from anyjob.backends.redis import RedisBackend, RedisStore
 from anyjob.core.settlement import Answer
-from tests.conformance.redis.cluster import Cluster, client, cluster, number_of, say, url_of
+from tests.conformance.redis.cluster import (
+    Cluster,
+    client,
+    cluster,
+    free_port,
+    number_of,
+    say,
+    url_of,
+)
 from tests.conformance.redis.harness import RedisHarness
+from tests.unit.backends.redis.test_tls import Authority
 
 #: A failover, as these nodes do it, with what a loaded machine adds.
 PATIENCE = 60.0
@@ -360,6 +369,34 @@ def test_nodes_that_are_not_there_are_passed_over(three: Cluster) -> None:
     backend.close()
     with pytest.raises(BackendUnavailable, match="cannot be reached"):
         RedisBackend(url_of([1, 2])).open()
+
+
+def test_nodes_speak_tls(tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    certificate, key = authority.sign("node", "IP:127.0.0.1")
+    ports: list[int] = []
+
+    def options() -> list[str]:
+        ports.append(free_port())
+        return [
+            *("--tls-port", str(ports[-1]), "--tls-cluster", "yes", "--tls-auth-clients", "no"),
+            *("--tls-cert-file", str(certificate), "--tls-key-file", str(key)),
+            *("--tls-ca-cert-file", str(authority.ca)),
+        ]
+
+    with cluster(tmp_path, options=options) as safe:
+        lines = [safe.queue_on(number) for number in range(3)]
+        url = url_of(ports[:1]).replace("redis+", "rediss+")
+        backend = RedisBackend(f"{url}?ca={authority.ca}")
+        backend.open()
+        jobs = [job(line) for line in lines]
+        assert backend.enqueue(jobs) == [Accepted()] * 3
+        consumer = consuming(backend, lines)
+        assert {lease.id for lease in consumer.fetch(3, 5.0)} == {each.id for each in jobs}
+        consumer.close(release=True)
+        backend.close()
+        with pytest.raises(ConfigurationError, match="shows a certificate that proves nothing"):
+            RedisBackend(url).open()
 
 
 def test_wrong_password_is_told_without_it(three: Cluster) -> None:

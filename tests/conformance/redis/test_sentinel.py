@@ -11,6 +11,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+import redis
 
 from anyjob.backends import (
     Accepted,
@@ -122,6 +123,23 @@ def test_primary_that_no_sentinel_knows_is_named(two: Pair) -> None:
 
     with pytest.raises(BackendUnavailable, match="known to no sentinel as 'ship'"):
         backend.open()
+
+
+def test_sentinel_may_want_a_user_of_its_own_who_may_ask_one_thing(two: Pair) -> None:
+    asked = redis.Redis(port=two.sentinel.port, socket_timeout=5.0)
+    rights = ["+sentinel|get-master-addr-by-name"]
+    asked.acl_setuser("watcher", enabled=True, passwords=["+watch-word"], commands=rights)
+    asked.acl_setuser("default", enabled=False)
+    backend = RedisBackend(f"{two.url}?sentinel_user=watcher&sentinel_password=watch-word")
+
+    backend.open()
+
+    assert backend.enqueue([job()]) == [Accepted()]
+    backend.close()
+    for options in ("", "?sentinel_user=watcher&sentinel_password=wrong-word"):
+        with pytest.raises((ConfigurationError, BackendUnavailable)) as raised:
+            RedisBackend(f"{two.url}{options}").open()
+        assert "word" not in str(raised.value).replace("password", "")
 
 
 def test_sentinel_that_is_silent_leaves_time_for_the_others(two: Pair) -> None:
