@@ -47,8 +47,8 @@ REDIS = [
         "an enqueue that Redis did not answer is a definite error",
         (
             "backend.py",
-            "            raise EnqueueUncertain(str(error), jobs) from error\n",
-            "            raise error\n",
+            "        raise EnqueueUncertain(str(error), jobs) from error\n",
+            "        raise error\n",
         ),
         fails="ENQ-3",
         says="enq_3",
