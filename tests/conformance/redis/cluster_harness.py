@@ -15,7 +15,7 @@ from tests.conformance.redis.damage import QUEUE, plant
 from tests.conformance.redis.harness import RedisHarness
 
 #: For the processes that the suite starts, which meet the Cluster of this one.
-_PORTS = "ANYJOB_TEST_CLUSTER"
+_PORTS = "PORTS_OF_THE_TEST_CLUSTER"
 _stacks: dict[int, ExitStack] = {}
 
 
