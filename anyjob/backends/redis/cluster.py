@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from anyjob.backends.redis.errors import Lost, forbidden
-from anyjob.backends.redis.link import COMMAND_SECONDS, Link, Uncertain
+from anyjob.backends.redis.link import COMMAND_SECONDS, FIRST_PAUSE, LAST_PAUSE, Link, Uncertain
 from anyjob.backends.redis.resp import ReplyError, pack
 from anyjob.backends.redis.scripts import LIST, Call, Command, Plain, Script
 from anyjob.backends.redis.slots import Address, Slots, read_slots, slot_of
@@ -22,8 +22,6 @@ from anyjob.core.errors import AnyjobError, BackendUnavailable, ConfigurationErr
 #: One node is given so long to be connected to, or to say who holds which slot, so that there is
 #: time left for the others.
 _NODE_SECONDS = 2.0
-#: Pauses before the map of slots is read again, where it led to nobody.
-_FIRST_PAUSE, _LAST_PAUSE = 0.01, 0.2
 _SLOTS = Plain((b"CLUSTER", b"SLOTS"))
 _ASKING = pack([b"ASKING"])
 _ELSEWHERE = frozenset({"MOVED", "ASK"})
@@ -198,7 +196,7 @@ class ClusterLink(Link):
         replies: list[Any] = [None] * len(commands)
         left = _units(commands)
         hints: list[Address] = []
-        pause = _FIRST_PAUSE
+        pause = FIRST_PAUSE
         while True:
             if self._is_doubtful:
                 with suppress(BackendUnavailable):  # what is asked below says what is the matter
@@ -210,9 +208,9 @@ class ClusterLink(Link):
             hints += [at for at in map(_moved_to, _firsts(left, replies)) if at is not None]
             if time.monotonic() + pause >= deadline:
                 break
-            if trouble is not None or pause > _FIRST_PAUSE:
+            if trouble is not None or pause > FIRST_PAUSE:
                 time.sleep(pause)
-            pause = min(2 * pause, _LAST_PAUSE)
+            pause = min(2 * pause, LAST_PAUSE)
         if trouble is None:
             return replies
         done = [

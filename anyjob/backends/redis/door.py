@@ -19,11 +19,11 @@ import msgspec
 
 from anyjob.backends.redis.errors import PASSING, Lost, unreachable
 from anyjob.backends.redis.facts import MAX_BATCH
-from anyjob.backends.redis.link import COMMAND_SECONDS, Link, Uncertain
+from anyjob.backends.redis.link import ANSWER_SECONDS, COMMAND_SECONDS, FRESH, Link, Uncertain
 from anyjob.backends.redis.resp import ReplyError
 from anyjob.backends.redis.storing import Storing
 from anyjob.backends.redis.stream import Stream
-from anyjob.backends.redis.wire import Wire
+from anyjob.backends.redis.wire import SLOWEST, Wire
 from anyjob.core.envelope import Envelope, Receipt
 from anyjob.core.errors import EnqueueUncertain, InvalidOption, Misuse
 
@@ -33,12 +33,6 @@ Answer = asyncio.Future[list[Receipt]]
 
 #: A lot that leaves together, unless one call brings more.
 _LOT, _LOT_BYTES = 256, 256 * 1024
-#: Nothing is sent that has not so long for its answer.
-_ANSWER_SECONDS = 0.5
-#: A connection that was used within so many seconds is taken to be open still.
-_FRESH = 0.02
-#: Bytes a second, at the least: what is large has more time.
-_SLOWEST = 4 * 1024 * 1024
 
 
 class _Wish(msgspec.Struct, frozen=True, eq=False):
@@ -119,7 +113,7 @@ class Door:
         if self._lot is not None or self._is_closed or not self._wishes:
             return
         now = time.monotonic()
-        if self._stream is not None and now - self._used > _FRESH:
+        if self._stream is not None and now - self._used > FRESH:
             # A server that was restarted meanwhile has closed its end: nothing may be sent there,
             # or nobody could know whether it arrived.
             self._stream.read()
@@ -138,7 +132,7 @@ class Door:
             self._refuse(wishes, InvalidOption("expected text that UTF-8 can write"))
             self._next()
             return
-        self._lot = _Lot(wishes, storing, wishes[0].deadline + len(data) / _SLOWEST)
+        self._lot = _Lot(wishes, storing, wishes[0].deadline + len(data) / SLOWEST)
         self._stream.write(data)
 
     def _gathered(self, now: float) -> list[_Wish]:
@@ -152,7 +146,7 @@ class Door:
             waiting.popleft()
             if wish.answer.done():
                 continue
-            if wish.deadline - now < _ANSWER_SECONDS:
+            if wish.deadline - now < ANSWER_SECONDS:
                 self._refuse([wish], self._late())
                 continue
             wishes.append(wish)

@@ -34,12 +34,12 @@ from anyjob.core.errors import AnyjobError, BackendError, BackendUnavailable, In
 #: What a command may take, connecting included.
 COMMAND_SECONDS = 5.0
 #: Pauses before a refusal that passes is met again.
-_FIRST_PAUSE, _LAST_PAUSE = 0.01, 0.2
+FIRST_PAUSE, LAST_PAUSE = 0.01, 0.2
 #: Nothing is sent again that has not so long for its answer.
-_ANSWER_SECONDS = 0.5
+ANSWER_SECONDS = 0.5
 
 #: A connection that was used within so many seconds is taken to be open still.
-_FRESH = 0.02
+FRESH = 0.02
 #: One that was not used for so many seconds is closed.
 _KEPT = 10.0
 
@@ -245,13 +245,13 @@ class Link:
         self, commands: Sequence[Command], replies: list[Any], deadline: float, *, reads: bool
     ) -> list[Any]:
         """The replies, of which those that a replica refused are got from the primary."""
-        pause = _FIRST_PAUSE
+        pause = FIRST_PAUSE
         while self.location.sentinels and (moved := _refused_by_replica(replies)):
             # The primary is elsewhere by now, or soon will be; nothing of these was done.
             if time.monotonic() + pause >= deadline:
                 break
             time.sleep(pause)
-            pause = min(2 * pause, _LAST_PAUSE)
+            pause = min(2 * pause, LAST_PAUSE)
             again = self._tell([commands[at] for at in moved], deadline, reads=reads)
             for at, reply in zip(moved, again, strict=True):
                 replies[at] = reply
@@ -272,14 +272,14 @@ class Link:
         self, wire: Wire, commands: Sequence[Command], replies: list[Any], deadline: float
     ) -> list[Any]:
         """Send again what was refused for a reason that passes, nothing of it having been done."""
-        pause = _FIRST_PAUSE
+        pause = FIRST_PAUSE
         while refusals := [at for at, reply in enumerate(replies) if _passes(reply)]:
             if any(replies[at].code != "NOSCRIPT" for at in refusals):
-                if time.monotonic() + pause + _ANSWER_SECONDS >= deadline:
+                if time.monotonic() + pause + ANSWER_SECONDS >= deadline:
                     break  # what is refused is known, and what is sent too late is not
                 # Not a secret: it keeps many clients from coming back at once.
                 time.sleep(pause * random.uniform(0.5, 1.0))
-                pause = min(2 * pause, _LAST_PAUSE)
+                pause = min(2 * pause, LAST_PAUSE)
             following = _with_waits(commands, refusals)
             data = b"".join(_again(commands[at], replies[at]) for at in following)
             for at, reply in zip(
@@ -311,7 +311,7 @@ class Link:
                 break
             # A server that was restarted meanwhile has closed its end: nothing may be sent there,
             # or nobody could know whether it arrived.
-            if wire.is_whole and (wire.was_used_since(time.monotonic() - _FRESH) or wire.is_idle()):
+            if wire.is_whole and (wire.was_used_since(time.monotonic() - FRESH) or wire.is_idle()):
                 return wire
             self.end(wire)
         wire = self._connected(deadline)
@@ -361,7 +361,7 @@ class Link:
         self._notice(found)
 
     def _connected(self, deadline: float) -> Wire:
-        pause = _FIRST_PAUSE
+        pause = FIRST_PAUSE
         while True:
             try:
                 return self._connected_once(deadline)
@@ -370,7 +370,7 @@ class Link:
                 if not self.location.sentinels or time.monotonic() + pause >= deadline:
                     raise
             time.sleep(pause)
-            pause = min(2 * pause, _LAST_PAUSE)
+            pause = min(2 * pause, LAST_PAUSE)
 
     def _connected_once(self, deadline: float) -> Wire:
         wire = Wire(self.location, max(0.01, min(COMMAND_SECONDS, deadline - time.monotonic())))
