@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from benchmarks.quantile import quantile
 from benchmarks.result import Result, Target
 from benchmarks.server import server
 from benchmarks.settings import Settings
-from benchmarks.sides import Figures, Side, alternate_leniently, column
+from benchmarks.sides import Figures, Side, alternate_leniently, column, ratios
 from benchmarks.slots import Slots
 from benchmarks.spin import awake
 from benchmarks.stage import stage
@@ -50,9 +51,13 @@ def measure(settings: Settings) -> list[Result]:
             "jobs": 60 if settings.is_quick else 120,
         }
         theirs = peers.sides(_PERCENTILES["p50"], "latency", **given)
-        ours = {"anyjob": Side("benchmarks.redis_latency:side", given)}
+        ours = {
+            "anyjob": Side("benchmarks.redis_latency:side", given),
+            "bare": Side("benchmarks.bare_latency:side", {**given, "first": FIRST, "gap": GAP}),
+        }
         rounds = alternate_leniently(ours | theirs, settings.rounds, theirs)
     figures = rounds.figures["anyjob"]
+    bare = rounds.figures["bare"]
     return [
         *(_result(each, figures) for each in _PERCENTILES.values()),
         peers.ratio(
@@ -62,6 +67,14 @@ def measure(settings: Settings) -> list[Result]:
             "Redis: the same, p50, of the best peer's that acknowledges late",
             "p50_by_peer",
             Target("most", 1),
+        ),
+        Result(
+            measurement="redis_latency",
+            figure="p50_by_bare",
+            title="Redis: the same, p50, of bare loops over the shipped scripts, which run nothing",
+            unit="x",
+            samples=ratios(column(figures, "p50"), column(bare, "p50")),
+            seen={"bare p50": column(bare, "p50"), "bare p99": column(bare, "p99")},
         ),
         *(
             row
@@ -101,5 +114,9 @@ def side(url: str, folder: str, jobs: int) -> Figures:
 
 def lags(slots: Slots) -> Figures:
     """The figures of what `lag` left, in milliseconds."""
-    milliseconds = [1000 * slots[number] for number in range(FIRST, len(slots))]
+    return quantiles([1000 * slots[number] for number in range(FIRST, len(slots))])
+
+
+def quantiles(milliseconds: Sequence[float]) -> Figures:
+    """What is told of so many lags."""
     return {f"p{percent}": quantile(milliseconds, percent) for percent in (50, 95, 99)}
