@@ -26,6 +26,7 @@ EVENTS: dict[str, str] = {
     "worker.slot_lost": "an attempt could not be ended and keeps its slot",
     "backend.down": "the backend does not answer",
     "backend.up": "the backend answers again",
+    "backend.slow": "the backend took long to answer what it had not to wait for",
     "backend.replaced": "the storage under the backend was replaced",
     "backend.failover": "another server took over, and the last writes may not have reached it",
     "store.reset_detected": "the server lost all that it held, or another one took its place",

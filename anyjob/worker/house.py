@@ -91,7 +91,7 @@ class House:
             except BackendError as error:
                 self._maintain_at = now + self._outage.failed("maintain", error)
             else:
-                self._outage.ended("maintain")
+                self._outage.answered("maintain", self._clock.monotonic() - now)
         return min(_BEAT, max(0.001, self._maintain_at - self._clock.monotonic()))
 
     def _lets_renew(self) -> bool:

@@ -220,7 +220,7 @@ class Keeper:
             self._outage.failed("extend", error)
             self._extend_at = now + _EXTEND_AGAIN
             return
-        self._outage.ended("extend")
+        self._outage.answered("extend", self._clock.monotonic() - now)
         self._safe_until = deadline = now + SAFE_SHARE * self._settings.lease
         for attempt, lease in asked:
             if attempt.ending == LEASE_LOST or attempt.lease is not lease:

@@ -132,6 +132,7 @@ def test_slow_wire_costs_no_lease(
         site.wait(lambda: set(jobs) <= site.diary.ended(), "it works")
         wire.piece = piece
         jobs += site.enqueue("work", count, seconds=0.05)
+        jobs += site.enqueue("work", seconds=11)  # its lease is renewed on the way
 
         def all_ended() -> bool:
             """And let each piece take its own time."""
@@ -139,6 +140,7 @@ def test_slow_wire_costs_no_lease(
             return set(jobs) <= site.diary.ended()
 
         site.wait(all_ended, "all jobs run", patience=90)
+        site.wait(lambda: all_ended() and site.diary.lines("backend.slow"), "it is told", 60)
         site.wait(site.settled, "and are settled")
 
         site.diary.check(jobs)

@@ -33,11 +33,11 @@ def wire(server: Running) -> Iterator[Proxy]:
 
 
 def told(site: Site, pid: int) -> list[str]:
-    """What a worker told of its backend, in order."""
+    """What a worker told of its backend's going and coming, in order."""
     return [
         line["event"]
         for line in site.diary.lines()
-        if line["pid"] == pid and line["event"].startswith("backend.")
+        if line["pid"] == pid and line["event"] in ("backend.down", "backend.up")
     ]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Mapping, Sequence
 
 from anyjob.backends.memory import MemoryBackend
@@ -16,6 +17,8 @@ class Line:
 
     def __init__(self) -> None:
         self.cut: set[str] = set()
+        #: Seconds that an operation takes besides its own.
+        self.delays: dict[str, float] = {}
         #: Settlements whose answer is lost once, although they are carried out.
         self.loses_answers = False
         self.tried: dict[str, int] = {}
@@ -24,6 +27,7 @@ class Line:
     def through(self, name: str) -> None:
         with self._lock:
             self.tried[name] = self.tried.get(name, 0) + 1
+        time.sleep(self.delays.get(name, 0.0))
         if name in self.cut:
             raise BackendUnavailable(f"no answer to {name} within 5 s; try again")
 

@@ -16,7 +16,7 @@ from anyjob.core.errors import BackendUnavailable
 from anyjob.core.events import Event, Subscribers
 from anyjob.worker import Worker, WorkerSettings
 from anyjob.worker.log import Log
-from anyjob.worker.outage import Outage
+from anyjob.worker.outage import SLOW, Outage
 from tests.unit.worker.conftest import Heard
 from tests.unit.worker.flaky import FlakyBackend, Line
 from tests.waiting import until
@@ -102,6 +102,45 @@ def test_worker_outlives_an_outage_of_each_operation(
     go.set()
     assert held.result(timeout=30) == "held"
     assert len(told.named("backend.down")) == len(told.named("backend.up")) == 1
+
+
+@pytest.mark.parametrize("operation", ["extend", "maintain"])
+def test_slow_answer_is_told_once(
+    app: App,
+    worker: Worker,
+    line: Line,
+    told: Heard,
+    caplog: pytest.LogCaptureFixture,
+    operation: str,
+) -> None:
+    go = threading.Event()
+
+    @app.task
+    def hold() -> str:
+        go.wait(30)
+        return "held"
+
+    line.delays = {operation: SLOW}
+    worker.start()
+    held = hold.enqueue()
+    until(lambda: times(line, operation) > 2)
+    until(lambda: told.named("backend.slow"))
+    go.set()
+    held.result(timeout=30)
+
+    [event] = told.named("backend.slow")
+    assert event.facts["doing"] == operation
+    assert event.facts["seconds"] >= SLOW
+    assert f"{operation} took" in caplog.text
+    assert not told.named("backend.down")
+
+
+def test_answer_in_time_is_not_told(app: App, worker: Worker, line: Line, told: Heard) -> None:
+    line.delays = {"maintain": SLOW / 10}
+    worker.start()
+    until(lambda: times(line, "maintain") > 2)
+
+    assert not told.named("backend.slow")
 
 
 def test_settlement_without_an_answer_is_sent_again_and_counted_once(
