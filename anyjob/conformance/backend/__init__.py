@@ -19,11 +19,13 @@ from anyjob.conformance.backend.properties import BackendProperties
 from anyjob.conformance.backend.settle import Settle
 from anyjob.conformance.backend.time import Time
 from anyjob.conformance.backend.unique import Uniqueness
+from anyjob.conformance.backend.ways_in import WaysIn
 from anyjob.conformance.backend.wire import Wire
 
 #: In the order of the contract.
 BACKEND_GROUPS: tuple[type[BackendProperties], ...] = (
     Enqueue,
+    WaysIn,
     Fetch,
     Leases,
     Settle,

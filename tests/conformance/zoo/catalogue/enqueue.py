@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from tests.conformance.zoo.mutant import mutant
+from tests.conformance.zoo.wraps import jobs
 
 ENQUEUE = [
     mutant(
@@ -51,6 +52,19 @@ ENQUEUE = [
         fails="ENQ-4",
         says="id_sent_again_makes_one_job",
         spoils="CAP-2 ENQ-6 UNQ-3",
+    ),
+    mutant(
+        "what was begun is answered without a look at what came of it",
+        fails="ENQ-4",
+        says="id_sent_again_by_another_way_makes_one_job",
+        spoils="ENQ-6",
+        wrap=jobs.ForgetsWhatItBegan,
+    ),
+    mutant(
+        "calls of one event loop get each other's answers",
+        fails="ENQ-6",
+        says="calls_of_one_moment_each_get_their_own_answer",
+        wrap=jobs.MixesUpALoopsAnswers,
     ),
     mutant(
         "the id of an ended job is forgotten after a second",
