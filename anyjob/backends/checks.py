@@ -8,8 +8,8 @@ from collections.abc import Collection, Mapping, Sequence
 from anyjob.core.backend import QueueShare
 from anyjob.core.errors import InvalidOption, PayloadTooLarge
 from anyjob.core.names import checked_name
-from anyjob.core.seam import check_count, check_seconds
-from anyjob.core.store import MAX_KEY, Put
+from anyjob.core.seam import check_count, check_seconds, check_text
+from anyjob.core.store import MAX_KEY, ClaimRequest, Put
 
 
 def check_shares(shares: Sequence[QueueShare]) -> None:
@@ -52,6 +52,13 @@ def check_keys(keys: Sequence[str]) -> None:
             raise InvalidOption("expected a key to be text that UTF-8 can write") from error
         if not 1 <= size <= MAX_KEY:
             raise InvalidOption(f"expected a key of 1 to {MAX_KEY} bytes as UTF-8, got {size}")
+
+
+def check_claims(claims: Sequence[ClaimRequest]) -> None:
+    """Raise InvalidOption unless somebody may own each for its time; keys are checked apart."""
+    for claim in claims:
+        check_text(claim.owner, "an owner")
+        check_seconds(claim.ttl, "the ttl of a claim", zero=False)
 
 
 def check_value(value: bytes, max_value: int) -> None:

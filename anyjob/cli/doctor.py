@@ -35,7 +35,7 @@ def doctor(*, strict: bool, where: Where, session: Session, format: Format | Non
     beside = {"backend": _backend(report, url)}
     show(Listing("doctor", _COLUMNS, items, beside), format, session)
     errors, warnings = (sum(f.severity == s for f in report.findings) for s in _SEVERITIES[:2])
-    session.say(f"{url}: {errors} errors, {warnings} warnings")
+    session.say(f"{url}: {_counted(errors, 'error')}, {_counted(warnings, 'warning')}")
     return FAILED if errors or (strict and warnings) else 0
 
 
@@ -68,3 +68,7 @@ def _findings(report: Report) -> list[dict[str, Any]]:
         {"severity": f.severity, "id": f.id, "seen": f.seen, "why": f.why, "fix": f.fix}
         for f in sorted(report.findings, key=lambda f: (_SEVERITIES.index(f.severity), f.id))
     ]
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -10,7 +10,7 @@ from typing import Any
 from anyjob.core.envelope import MAX_UNIQUE_KEY, PRIORITIES, Envelope, Unique
 from anyjob.core.errors import InvalidOption, PayloadTooLarge, shown
 from anyjob.core.names import checked_name
-from anyjob.core.settlement import MAX_NOTE, Settlement
+from anyjob.core.settlement import MAX_NOTE, Bury, Settlement
 from anyjob.core.state import State
 
 MAX_PAGE = 1000
@@ -28,6 +28,8 @@ def check_envelopes(
             f"expected at most {max_batch} jobs in one call, got {len(jobs)}; split them"
         )
     for job in jobs:
+        if type(job.id) is not str or not job.id.isascii():
+            check_text(job.id, "a job's id")
         body = job.body
         if type(body) is not bytes:
             raise InvalidOption(f"expected a body to be bytes, got {type(body).__name__}")
@@ -64,6 +66,8 @@ def check_settlements(
             )
         if settlement.keep:
             check_seconds(settlement.keep, "keep")
+        if type(settlement) is Bury:
+            check_text(settlement.reason, "a reason")
         # Of a retry or release; asked by name, because that takes a fifth of asking for the class.
         if (delay := getattr(settlement, "delay", None)) is not None:
             check_seconds(delay, "delay")
@@ -71,6 +75,14 @@ def check_settlements(
             check_envelopes(
                 settlement.then, max_batch=max_batch, max_payload=max_payload, known_queues=()
             )
+
+
+def check_text(text: str, what: str) -> None:
+    """Raise InvalidOption unless UTF-8 can write the text, which half a surrogate pair is not."""
+    try:
+        text.encode()
+    except (AttributeError, UnicodeEncodeError) as error:
+        raise InvalidOption(f"expected {what} to be text that UTF-8 can write") from error
 
 
 def check_seconds(seconds: float, what: str, *, zero: bool = True) -> None:

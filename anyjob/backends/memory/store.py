@@ -9,6 +9,7 @@ from typing import Self
 
 from anyjob.backends.checks import (
     check_batch,
+    check_claims,
     check_instant,
     check_keys,
     check_put,
@@ -104,8 +105,7 @@ class MemoryStore(Store):
     def claim(self, claims: Sequence[ClaimRequest]) -> list[Claim]:
         shelf = self._shelf()
         _check_keys([claim.key for claim in claims])
-        for claim in claims:
-            check_seconds(claim.ttl, "the ttl of a claim", zero=False)
+        check_claims(claims)
         with shelf.lock:
             mono = shelf.clock.monotonic()
             return [steps.claim(shelf, claim, mono) for claim in claims]

@@ -8,6 +8,7 @@ from typing import Any
 
 from anyjob.backends.checks import (
     check_batch,
+    check_claims,
     check_instant,
     check_keys,
     check_put,
@@ -117,9 +118,9 @@ class RedisStore(Store):
 
     def claim(self, claims: Sequence[ClaimRequest]) -> list[Claim]:
         self._check([claim.key for claim in claims])
+        check_claims(claims)
         words: list[Word] = []
         for claim in claims:
-            check_seconds(claim.ttl, "the ttl of a claim", zero=False)
             words += (claim.owner, milliseconds(claim.ttl))
         keys = [self._keys.claim(claim.key) for claim in claims]
         return [

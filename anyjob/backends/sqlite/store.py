@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from anyjob.backends.checks import (
     check_batch,
+    check_claims,
     check_instant,
     check_keys,
     check_put,
@@ -119,8 +120,7 @@ class SQLiteStore(Store):
 
     def claim(self, claims: Sequence[ClaimRequest]) -> list[Claim]:
         self._check([claim.key for claim in claims])
-        for claim in claims:
-            check_seconds(claim.ttl, "the ttl of a claim", zero=False)
+        check_claims(claims)
         return self._write(lambda connection: values.claim(connection, self._space, claims))
 
     def unclaim(self, claims: Sequence[tuple[str, int]]) -> list[bool]:

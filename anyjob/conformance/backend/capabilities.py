@@ -13,7 +13,7 @@ from anyjob.conformance.example import shows
 from anyjob.conformance.levels import reached
 from anyjob.conformance.scene import QUEUE, Scene
 from anyjob.core.backend import QueueShare
-from anyjob.core.envelope import ACCEPTED
+from anyjob.core.envelope import ACCEPTED, Envelope
 from anyjob.core.errors import (
     AnyjobError,
     ConfigurationError,
@@ -21,10 +21,13 @@ from anyjob.core.errors import (
     PayloadTooLarge,
     UnsupportedCapability,
 )
-from anyjob.core.settlement import MAX_NOTE, Answer, Retry
+from anyjob.core.settlement import MAX_NOTE, Answer, Bury, Retry
 from anyjob.core.state import State
 
 SECRET = b"account 4929-1234-5678-9012 of a customer, to be seen by nobody but the task " * 10
+
+#: Half of a surrogate pair, which UTF-8 cannot write.
+_NO_TEXT = "\udc80"
 
 
 class Declared(BackendProperties):
@@ -102,11 +105,14 @@ class Declared(BackendProperties):
     def test_cap_4_every_error_is_of_our_tree(self, scene: Scene) -> None:
         consumer = scene.consumer()
         backend = scene.backend
+        scene.put()
+        held = scene.one(consumer)
         wrong: list[Callable[[], object]] = [
             lambda: backend.enqueue([scene.job(body="text")]),
             lambda: backend.enqueue([scene.job(priority="high")]),
             lambda: backend.enqueue([scene.job(queue="no such: name")]),
             lambda: backend.enqueue([scene.job(due="tomorrow")]),
+            lambda: backend.enqueue([Envelope(_NO_TEXT, QUEUE, b"")]),
             lambda: backend.consume([], lease=30.0, worker="w"),
             lambda: backend.consume([QueueShare("a b")], lease=30.0, worker="w"),
             lambda: backend.consume([QueueShare(QUEUE, 0)], lease=30.0, worker="w"),
@@ -117,6 +123,7 @@ class Declared(BackendProperties):
             lambda: backend.browse(QUEUE, State.DEAD, "no cursor of ours", 10),
             lambda: backend.browse(QUEUE, State.SUCCEEDED, None, 10),
             lambda: backend.purge(QUEUE, [State.LEASED]),
+            lambda: consumer.settle([Bury(lease=held, reason=_NO_TEXT)]),
         ]
 
         for call in wrong:

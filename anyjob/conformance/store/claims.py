@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
+
 from anyjob.conformance.example import shows
 from anyjob.conformance.stage import only
 from anyjob.conformance.store.properties import StoreProperties
 from anyjob.conformance.store_scene import StoreScene
 from anyjob.conformance.threads import at_once
+from anyjob.core.errors import InvalidOption
 from anyjob.core.store import Claim, ClaimRequest, Store
 
 
@@ -26,6 +29,13 @@ class Claims(StoreProperties):
 
         assert (yours.granted, yours.owner, yours.fence) == (False, "me", mine.fence)
         assert abs(yours.left - 0.6 * scene.ttl) <= _slack(scene)
+
+    @shows("CLM-1")
+    def test_clm_1_owner_that_nobody_could_write_down_is_refused(self, scene: StoreScene) -> None:
+        with pytest.raises(InvalidOption):
+            _claim(scene, "half a surrogate pair: \udc80")
+
+        assert _claim(scene, "me").granted
 
     @shows("CLM-1")
     def test_clm_1_one_of_many_claimants_at_once_owns(self, scene: StoreScene) -> None:

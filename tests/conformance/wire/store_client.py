@@ -7,6 +7,7 @@ from typing import Any
 
 from anyjob.backends.checks import (
     check_batch,
+    check_claims,
     check_instant,
     check_keys,
     check_put,
@@ -73,8 +74,7 @@ class LineStore(Store):
 
     def claim(self, claims: Sequence[ClaimRequest]) -> list[Claim]:
         self._check([claim.key for claim in claims])
-        for claim in claims:
-            check_seconds(claim.ttl, "the ttl of a claim", zero=False)
+        check_claims(claims)
         return self._write("claim", claims)
 
     def unclaim(self, claims: Sequence[tuple[str, int]]) -> list[bool]:

@@ -88,7 +88,7 @@ def test_lease_over_the_maximum_is_refused() -> None:
 
 @pytest.mark.parametrize("job_id", ["", "../../etc/passwd", "x" * 36, JOB.id + "0", 7])
 def test_id_that_is_no_uuid_is_refused(job_id: Any) -> None:
-    with pytest.raises(InvalidOption, match="expected a job's id to be a UUID"):
+    with pytest.raises(InvalidOption, match="expected a job's id to be"):
         check_jobs([structs.replace(JOB, id=job_id)], ALL, now=NOW)
 
 

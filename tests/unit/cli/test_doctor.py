@@ -108,7 +108,7 @@ def test_what_nobody_honours_is_an_error_beside_the_plan_and_exit_code_1(
     (error,) = [row for row in ran.rows if row[0] == "error"]
     assert error[1] == id
     assert error[2].startswith(seen)
-    assert "1 errors" in ran.err
+    assert "1 error" in ran.err
 
 
 @pytest.mark.parametrize(("id", "options", "seen"), CASES)

@@ -15,7 +15,7 @@ from anyjob.core.seam import (
     check_settlements,
     check_states,
 )
-from anyjob.core.settlement import MAX_NOTE, Complete, Lease, Release, Retry, Settlement
+from anyjob.core.settlement import MAX_NOTE, Bury, Complete, Lease, Release, Retry, Settlement
 from anyjob.core.state import WAITING, State
 
 LEASE = Lease("id", "q", 1, b"", 5, 1, 0, b"", 0.0, 30.0)
@@ -71,6 +71,8 @@ def test_a_job_within_the_limits_passes(good: Envelope) -> None:
         job(unique=Unique("")),
         job(unique=Unique("k" * (MAX_UNIQUE_KEY + 1))),
         job(unique=Unique("\ud800")),
+        job(id="\ud800"),
+        job(id=7),
         job(unique=Unique("key", ttl=0)),
     ],
 )
@@ -128,6 +130,7 @@ def test_a_settlement_that_carries_too_much_is_too_large(bad: Settlement) -> Non
         Retry(lease=LEASE, delay=-1),
         Release(lease=LEASE, delay=math.inf),
         Retry(lease=LEASE, then=(job(priority=10),)),
+        Bury(lease=LEASE, reason="\ud800"),
     ],
 )
 def test_a_settlement_outside_the_limits_is_refused(bad: Settlement) -> None:
