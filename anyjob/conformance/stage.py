@@ -182,6 +182,15 @@ class Stage:
         else:
             time.sleep(seconds)
 
+    def moment(self) -> float:
+        """Seconds by which the backend's clock has gone on: those that were let pass, and those of
+        a server's clock that runs on by itself besides.
+        """
+        if self.clock is None:
+            return time.monotonic()
+        by_itself = 0.0 if self.clock.remote is None else time.monotonic()
+        return self.clock.monotonic() + by_itself
+
     def hear_logs(self) -> list[str]:
         """A list that gathers every line logged until the end, whatever its level."""
         lines: list[str] = []

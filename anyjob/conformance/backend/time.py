@@ -29,8 +29,7 @@ class Time(BackendProperties):
         resolution = scene.capabilities.resolution
 
         for delay in (scene.delay, scene.delay / 10 + 0.6 * resolution, 3.4 * resolution):
-            tell = time.monotonic if scene.clock is None else scene.clock.monotonic
-            began = tell()
+            began = scene.moment()
             [job] = scene.put(due=delay)
             leases = []
             if scene.clock is not None:
@@ -39,7 +38,7 @@ class Time(BackendProperties):
             lag = scene.capabilities.schedule_lag + resolution + delay
             lease = leases[0] if leases else scene.arrives(consumer, lag)
             assert lease.id == job.id
-            early = delay - (tell() - began)
+            early = delay - (scene.moment() - began)
             assert early <= min(0.001, resolution / 20), f"{early:.4f} s early"
 
     @shows("TIM-1", needs="delay")
