@@ -57,3 +57,9 @@ def nap(number: int, seconds: float) -> None:
     os.write(journal(), b"S %d %d %.6f\n" % (number, os.getpid(), time.monotonic()))
     time.sleep(seconds)
     os.write(journal(), b"E %d %d %.6f\n" % (number, os.getpid(), time.monotonic()))
+
+
+async def async_nap(number: int, seconds: float) -> None:
+    os.write(journal(), b"S %d %d %.6f\n" % (number, os.getpid(), time.monotonic()))
+    await asyncio.sleep(seconds)
+    os.write(journal(), b"E %d %d %.6f\n" % (number, os.getpid(), time.monotonic()))

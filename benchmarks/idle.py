@@ -43,11 +43,12 @@ def measure(settings: Settings) -> list[Result]:
 
 def share_of_a_core(process: psutil.Process, seconds: float) -> float:
     """The part of a core that a process and its children use meanwhile."""
-    used, began = _used(process), time.monotonic()
+    before, began = used(process), time.monotonic()
     time.sleep(seconds)
-    return (_used(process) - used) / (time.monotonic() - began)
+    return (used(process) - before) / (time.monotonic() - began)
 
 
-def _used(process: psutil.Process) -> float:
+def used(process: psutil.Process) -> float:
+    """The seconds of a core that a process and its children have used."""
     family = [process, *process.children(recursive=True)]
     return sum(times.user + times.system for times in (each.cpu_times() for each in family))

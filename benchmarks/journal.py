@@ -18,6 +18,32 @@ class Life(msgspec.Struct):
     ended: float | None = None
 
 
+class Witness:
+    """Follows a journal while it grows; reads each line once."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._read = 0
+        #: Processes that began a job, and the jobs that ran to their end.
+        self.pids: set[int] = set()
+        self.ended: set[int] = set()
+
+    def look(self) -> None:
+        """Read what came since the last look; a process may not have begun to write yet."""
+        if not self._path.exists():
+            return
+        with self._path.open("rb") as file:
+            file.seek(self._read)
+            lines = file.read()
+        self._read += len(lines)
+        for line in lines.splitlines():
+            kind, number, pid, _ = line.split()
+            if kind == b"S":
+                self.pids.add(int(pid))
+            else:
+                self.ended.add(int(number))
+
+
 class Journal(msgspec.Struct, frozen=True):
     """Every run, in the order in which they began."""
 

@@ -31,13 +31,25 @@ class Kill(msgspec.Struct, frozen=True):
     at: float
 
 
+class Outcome(msgspec.Struct, frozen=True):
+    """What came of workers that were killed while they ran some of so many jobs."""
+
+    journal: Journal
+    enqueued: int
+    kills: Sequence[Kill]
+
+
 def measure(settings: Settings) -> list[Result]:
     """Kill workers on a fresh SQLite file."""
-    return kill_on(settings, "kills", "SQLite")
+    outcome = kill_on(settings)
+    return results(outcome.journal, outcome.enqueued, outcome.kills)
 
 
-def kill_on(settings: Settings, measurement: str, place: str, url: str = "") -> list[Result]:
-    """Kill one of two workers again and again while jobs are enqueued; count from the journal."""
+def kill_on(settings: Settings, url: str = "") -> Outcome:
+    """Kill one of two workers again and again while jobs are enqueued.
+
+    They run on the Redis of `url`, or on a fresh SQLite file.
+    """
     times = 3 if settings.is_quick else 20
     with stage(settings.folder, 1, url) as here:
         variables = {**here.variables, "ANYJOB_LEASE": str(LEASE)}
@@ -47,8 +59,7 @@ def kill_on(settings: Settings, measurement: str, place: str, url: str = "") -> 
             _wait_until_done(here, enqueued)
         finally:
             end(survivor)
-        journal = Journal.read(here.journal)
-    return results(journal, enqueued, kills, measurement, place)
+        return Outcome(Journal.read(here.journal), enqueued, kills)
 
 
 def _start(here: Stage, variables: dict[str, str]) -> subprocess.Popen[bytes]:
@@ -116,7 +127,7 @@ def results(
     lost = enqueued - len(ended)
     runs = journal.by_number()
     excess = [_excess(runs, journal.lives, kill) for kill in kills]
-    back = [after for kill in kills for after in _back(runs, journal.lives, kill)]
+    back = [after for kill in kills for after in back_after(runs, journal.lives, kill)]
     unexplained = _unexplained(runs, kills)
     about = f"{place}: kill -9 of a worker under load, {len(kills)} times"
     return [
@@ -160,6 +171,29 @@ def results(
     ]
 
 
+def figures(outcome: Outcome) -> dict[str, float]:
+    """What job queues are compared by, from the journal of each.
+
+    `cut` jobs were running when their worker was killed; `absent` of them did not run again, and
+    `back` is the longest that one of the others took.
+    """
+    lives = outcome.journal.lives
+    runs = outcome.journal.by_number()
+    ends = {number: sum(life.ended is not None for life in some) for number, some in runs.items()}
+    cut = [life for kill in outcome.kills for life in _cut(lives, kill)]
+    back = [after for kill in outcome.kills for after in back_after(runs, lives, kill)]
+    return {
+        "lost": outcome.enqueued - sum(map(bool, ends.values())),
+        "doubled": sum(number > 1 for number in ends.values()),
+        "doubled_without_a_kill": _unexplained(runs, outcome.kills),
+        "cut": len(cut),
+        "absent": len(cut) - len(back),
+        "back": max(back, default=0.0),
+        "jobs": outcome.enqueued,
+        "kills": len(outcome.kills),
+    }
+
+
 def _held(lives: Sequence[Life], kill: Kill) -> list[Life]:
     """The runs of the killed worker that another one repeated or had to repeat."""
     return [life for life in lives if life.pid == kill.pid]
@@ -177,10 +211,17 @@ def _excess(runs: Mapping[int, Sequence[Life]], lives: Sequence[Life], kill: Kil
     return max(0, _again(runs, lives, kill) - allowed)
 
 
-def _back(runs: Mapping[int, Sequence[Life]], lives: Sequence[Life], kill: Kill) -> list[float]:
+def back_after(
+    runs: Mapping[int, Sequence[Life]], lives: Sequence[Life], kill: Kill
+) -> list[float]:
     """Seconds from the kill to the next run of each job that it cut."""
-    cut = [life for life in _held(lives, kill) if life.ended is None]
+    cut = _cut(lives, kill)
     return [_later(runs, life, kill)[0].began - kill.at for life in cut if _later(runs, life, kill)]
+
+
+def _cut(lives: Sequence[Life], kill: Kill) -> list[Life]:
+    """The runs that the kill ended."""
+    return [life for life in _held(lives, kill) if life.ended is None]
 
 
 def _later(runs: Mapping[int, Sequence[Life]], life: Life, kill: Kill) -> list[Life]:

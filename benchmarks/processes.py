@@ -8,6 +8,10 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import psutil
 
 APPLICATION = "benchmarks.worker:jobs"
 
@@ -39,6 +43,12 @@ def start_program(
         return subprocess.Popen(
             command, env=variables, stdout=output, stderr=output, process_group=0
         )
+
+
+def memory(process: psutil.Process) -> float:
+    """MiB of a process (RSS), and of its children what they do not share (USS)."""
+    own = sum(each.memory_full_info().uss for each in process.children(recursive=True))
+    return float(process.memory_info().rss + own) / 2**20
 
 
 def end(process: subprocess.Popen[bytes]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+from collections.abc import Mapping
 from typing import Any
 
 import redis
@@ -11,10 +12,14 @@ from anyjob.backends.redis.keys import Keys
 from anyjob.backends.redis.scripts import Call
 from anyjob.core.options import DEFAULT_QUEUE
 from benchmarks.bare import LOT, Loop
+from benchmarks.content import content
 from benchmarks.delayed import growth_on
+from benchmarks.peers.field import Comparison, Field, field, own_row, side_name
+from benchmarks.peers.memory import DELAY, LATER, SOME, fill_peers
 from benchmarks.result import Result, Target
-from benchmarks.server import client, empty, server
+from benchmarks.server import client, empty, server, used_memory
 from benchmarks.settings import Settings
+from benchmarks.sides import Figures, Rounds
 from benchmarks.tasks import application, task
 
 #: Ready jobs of the queue that a full one is compared with.
@@ -31,13 +36,17 @@ def measure(settings: Settings) -> list[Result]:
     ready = 62_500 if settings.is_quick else 1_000_000
     scheduled = 12_500 if settings.is_quick else 100_000
     rounds = 1 if settings.is_quick else 3
+    peers = field(settings)
     with server(settings.folder) as url:
-        delayed = [_beyond(url, scheduled, delay=3600) for _ in range(rounds)]
+        delayed = [_beyond(url, scheduled, delay=DELAY) for _ in range(rounds)]
         growth = growth_on(settings, "redis_memory", "Redis", url)
         queued, claims = [], []
         for _ in range(rounds):
             queued.append(_beyond(url, ready))
             claims.append(_claim(url))
+        ours = _all(url, scheduled)
+    theirs = fill_peers(peers, scheduled, settings)
+    ours["worker"] = next(each.value for each in growth if each.figure == "absolute")
     return [
         _bytes(
             "ready", f"Redis: memory of a ready job beyond its envelope, of {ready}", queued, 160
@@ -57,7 +66,40 @@ def measure(settings: Settings) -> list[Result]:
             target=Target("most", 1.2),
         ),
         *growth,
+        *_beside_peers(peers, scheduled, ours, theirs),
     ]
+
+
+def _beside_peers(
+    peers: Field, jobs: int, ours: Figures, theirs: Mapping[str, Figures]
+) -> list[Result]:
+    rows = []
+    for of, title, unit in (
+        ("ready", "the server's memory for a job that waits, of", "bytes"),
+        ("delayed", "the server's memory for a job that is due in an hour, of", "bytes"),
+        ("worker", "a worker's memory while jobs wait that are due in an hour,", "MiB"),
+    ):
+        comparison = Comparison(
+            measurement="redis_memory",
+            label="memory",
+            title=f"Redis: {title} {jobs}",
+            unit=unit,
+            of=of,
+            is_less_better=True,
+        )
+        sides = {side_name(comparison, name): [each] for name, each in theirs.items()}
+        peers.notes = {name: _note(name, of, each) for name, each in theirs.items()}
+        rows.append(own_row(comparison, [ours], _note("", of, ours)))
+        rows.extend(peers.rows(comparison, Rounds(sides)))
+    return rows
+
+
+def _note(name: str, of: str, figures: Figures) -> str:
+    """What a row says of a job's own bytes, and of what a delay takes."""
+    told = [f"{figures['content']:.0f} bytes of values"] if of == "ready" else []
+    if of != "ready" and name in LATER:
+        told.append(LATER[name].told)
+    return "; ".join(told)
 
 
 def _bytes(figure: str, title: str, samples: list[float], most: float) -> Result:
@@ -73,21 +115,36 @@ def _bytes(figure: str, title: str, samples: list[float], most: float) -> Result
 
 def _beyond(url: str, jobs: int, delay: float | None = None) -> float:
     """Fill an empty server; the bytes that it uses for a job, less those of the job's envelope."""
-    empty(url)
+    before = _emptied(url)
+    _fill(url, jobs, delay)
     with client(url) as server:
-        before = _used(server)
-        _fill(url, jobs, delay)
-        return (_used(server) - before) / jobs - _envelope(server)
+        return (used_memory(url) - before) / jobs - _envelope(server)
+
+
+def _all(url: str, jobs: int) -> Figures:
+    """The bytes that the server uses for a job with its envelope, ready and delayed."""
+    _emptied(url)
+    _fill(url, SOME)
+    enveloped = content(url) / SOME
+    before = _emptied(url)
+    _fill(url, jobs)
+    ready = (used_memory(url) - before) / jobs
+    before = _emptied(url)
+    _fill(url, jobs, DELAY)
+    delayed = (used_memory(url) - before) / jobs
+    return {"content": enveloped, "ready": ready, "delayed": delayed}
+
+
+def _emptied(url: str) -> int:
+    """The bytes that an empty server uses."""
+    empty(url)
+    return used_memory(url)
 
 
 def _fill(url: str, jobs: int, delay: float | None = None, queue: str = DEFAULT_QUEUE) -> None:
     with application(url, [queue]) as app:
         filled = task(app, "noop").using(queue=queue, delay=delay)
         app.enqueue_many(filled.job(number) for number in range(jobs))
-
-
-def _used(server: redis.Redis) -> int:
-    return int(_info(server, "memory")["used_memory"])
 
 
 def _envelope(server: redis.Redis) -> float:

@@ -48,6 +48,13 @@ best of a few numbers of threads, processes or coroutines, which its row says; a
 defaults. *Early* acknowledgement is before the job runs, which costs less and loses what a killed
 worker ran; *late* is after. Every job has to leave its stamp, or the round counts as failed.
 `benchmarks/peers/` has each application, its worker's command and the numbers that are tried.
+
+Where workers are killed, one of two is, with all its processes, again and again while jobs of 20 ms
+wait; some go on coming until the time is up. Each is set so that it notices a death as soon as it
+permits, where the time is free after the 3 seconds of anyjob's lease, and its row says how. Idle
+workers of the others are watched for 36 seconds, all at once, each in a database of its own. In
+memory, what several processes share counts once. *Values* are the bytes of a job that a queue hands
+to the server to keep, with its names and ids; the rest is how the server keeps them.
 """
 
 

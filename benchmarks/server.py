@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import redis
 
@@ -37,9 +38,21 @@ def client(url: str) -> redis.Redis:
 
 
 def empty(url: str) -> None:
-    """Take everything from a server but its scripts."""
+    """Take everything from one of a server's databases."""
     with client(url) as connection:
-        connection.flushall()
+        connection.flushdb()
+
+
+def used_memory(url: str) -> int:
+    """The bytes that a server has allocated."""
+    with client(url) as connection:
+        found: Any = connection.info("memory")
+    return int(found["used_memory"])
+
+
+def database(url: str, number: int) -> str:
+    """The URL of another database of the same server, of 16."""
+    return f"{url.rpartition('/')[0]}/{number}"
 
 
 def version() -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -37,6 +37,10 @@ class Field(msgspec.Struct):
     concurrency: dict[str, int]
     #: By name, and by the name of a side that failed.
     failures: dict[str, str]
+    #: What a row says of a peer besides how many jobs it runs at once, by name.
+    notes: dict[str, str] = {}
+    #: Those that this measurement runs so that they acknowledge otherwise than in the roster.
+    acknowledges: dict[str, Literal["early", "late"]] = {}
 
     def sides(
         self,
@@ -47,7 +51,7 @@ class Field(msgspec.Struct):
     ) -> dict[str, Side]:
         """A function of `rounds` for each peer that runs, of those among whom it makes sense."""
         return {
-            _side(comparison, name): Side(
+            side_name(comparison, name): Side(
                 f"benchmarks.peers.rounds:{target}",
                 {"name": name, "concurrency": self.concurrency[name], **given},
             )
@@ -72,7 +76,7 @@ class Field(msgspec.Struct):
         for name in self.concurrency:
             if not among(peer(name)):
                 continue
-            side = _side(comparison, name)
+            side = side_name(comparison, name)
             failure = self.failures.get(name) or rounds.failures.get(side, "")
             figures = rounds.figures.get(side, [])
             if figures or failure:
@@ -90,7 +94,7 @@ class Field(msgspec.Struct):
             name: statistics.median(column(figures, comparison.of))
             for name in self.peers
             if among(self.peers[name])
-            and (figures := rounds.figures.get(_side(comparison, name), []))
+            and (figures := rounds.figures.get(side_name(comparison, name), []))
         }
         choose = min if comparison.is_less_better else max
         return choose(reached, key=lambda name: reached[name], default="")
@@ -107,7 +111,7 @@ class Field(msgspec.Struct):
     ) -> Result:
         """Ours by the best peer's, round by round; without samples if none ran."""
         name = self.best(comparison, rounds, among)
-        theirs = rounds.figures.get(_side(comparison, name), [])
+        theirs = rounds.figures.get(side_name(comparison, name), [])
         return Result(
             measurement=comparison.measurement,
             figure=figure,
@@ -124,8 +128,10 @@ class Field(msgspec.Struct):
         return Contender(
             name=name,
             version=at_home(known).version(known.package) if name in self.peers else "",
-            setting=known.setting(self.concurrency[name]),
-            acknowledges=known.acknowledges,
+            setting="; ".join(
+                filter(None, (known.setting(self.concurrency[name]), self.notes.get(name)))
+            ),
+            acknowledges=self.acknowledges.get(name, known.acknowledges),
             failure=_last_line(failure),
         )
 
@@ -177,5 +183,6 @@ def _last_line(text: str) -> str:
     return lines[-1][:200] if lines else ""
 
 
-def _side(comparison: Comparison, name: str) -> str:
+def side_name(comparison: Comparison, name: str) -> str:
+    """How a peer's side of a comparison is called among the rounds."""
     return f"{comparison.label}: {name}"

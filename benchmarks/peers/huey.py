@@ -14,3 +14,7 @@ _tasks = {name: huey.task(name=name)(function) for name, function in FUNCTIONS.i
 
 def enqueue(task: str, *arguments: Any) -> None:
     _tasks[task](*arguments)
+
+
+def enqueue_later(task: str, delay: float, *arguments: Any) -> None:
+    _tasks[task].schedule(arguments, delay=delay)

@@ -19,7 +19,8 @@ class Peer(msgspec.Struct, frozen=True, kw_only=True):
     #: The module of its application, and its virtual environment.
     application: str
     packages: tuple[str, ...]
-    #: The worker's command, its program in the environment; {concurrency}, {number} and {url}.
+    #: The worker's command, its program in the environment; {concurrency}, {number}, {url} and,
+    #: where one measurement needs more than the others, {options}.
     command: str
     acknowledges: Literal["early", "late"]
     #: What `concurrency` counts in it, and the values that are tried; the first where none is.
@@ -37,9 +38,12 @@ class Peer(msgspec.Struct, frozen=True, kw_only=True):
         """The package whose version tells which one it is."""
         return self.packages[0].partition("[")[0]
 
-    def worker(self, concurrency: int, number: int, url: str) -> list[str]:
-        """The command of one worker process."""
-        return self.command.format(concurrency=concurrency, number=number, url=url).split()
+    def worker(self, concurrency: int, number: int, url: str, options: str = "") -> list[str]:
+        """The command of one worker process, with some options more where it takes them."""
+        filled = self.command.format(
+            concurrency=concurrency, number=number, url=url, options=options
+        )
+        return filled.split()
 
     def setting(self, concurrency: int) -> str:
         """As it is told in a row."""
@@ -93,7 +97,7 @@ PEERS = (
         name="RQ SimpleWorker",
         application="rq",
         packages=("rq", "hiredis"),
-        command="rq worker -q -u {url} --path . -w rq.SimpleWorker bench",
+        command="rq worker -q -u {url} --path . -w rq.SimpleWorker {options} bench",
         acknowledges="early",
         counts="",
         sweep=(1,),

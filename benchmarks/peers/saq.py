@@ -1,17 +1,25 @@
-"""SAQ: results off by a time to live of -1."""
+"""SAQ: results off by a time to live of -1.
+
+Where killed workers are looked at, a job may run for so many seconds and is tried three times, and
+what has run for longer is swept each second.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from typing import Any
 
 from saq import Queue
 
-from benchmarks.peers.given import AT_ONCE, COROUTINES, QUEUE, URL
+from benchmarks.peers.given import AT_ONCE, BACK_AFTER, COROUTINES, QUEUE, URL
 
 _queue = Queue.from_url(URL, name=QUEUE)
+_options: dict[str, Any] = {"ttl": -1}
+if BACK_AFTER:
+    _options |= {"timeout": int(BACK_AFTER), "retries": 3}
 
 
 async def noop(_: Any, *, arguments: list[Any]) -> None:
@@ -26,7 +34,16 @@ async def pause(_: Any, *, arguments: list[Any]) -> None:
     await COROUTINES["pause"](*arguments)
 
 
-settings = {"queue": _queue, "functions": [noop, lag, pause], "concurrency": AT_ONCE}
+async def nap(_: Any, *, arguments: list[Any]) -> None:
+    await COROUTINES["nap"](*arguments)
+
+
+settings = {
+    "queue": _queue,
+    "functions": [noop, lag, pause, nap],
+    "concurrency": AT_ONCE,
+    "timers": {"sweep": 1} if BACK_AFTER else {},
+}
 
 
 @asynccontextmanager
@@ -37,7 +54,12 @@ async def opened() -> AsyncIterator[None]:
 
 
 async def enqueue(task: str, *arguments: Any) -> None:
-    await _queue.enqueue(task, arguments=arguments, ttl=-1)
+    await _queue.enqueue(task, arguments=arguments, **_options)
+
+
+async def enqueue_later(task: str, delay: float, *arguments: Any) -> None:
+    at = int(time.time() + delay)
+    await _queue.enqueue(task, arguments=arguments, scheduled=at, **_options)
 
 
 async def enqueue_many(task: str, lot: Iterable[tuple[Any, ...]]) -> None:

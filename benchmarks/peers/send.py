@@ -21,7 +21,7 @@ Steps = Generator[Any, None, Figures]
 
 def one(peer: str, seconds: float) -> Figures:
     """One by one, for so long."""
-    application = _application(peer)
+    application = application_of(peer)
 
     def steps() -> Steps:
         yield application.enqueue("noop", 0)
@@ -32,12 +32,12 @@ def one(peer: str, seconds: float) -> Figures:
             number += 1
         return {"rate": number / (time.perf_counter() - began)}
 
-    return _run(application, steps())
+    return run_steps(application, steps())
 
 
 def many(peer: str, seconds: float) -> Figures:
     """By its call for many, in lots of 500, for so long."""
-    application = _application(peer)
+    application = application_of(peer)
 
     def steps() -> Steps:
         yield application.enqueue("noop", 0)
@@ -48,12 +48,12 @@ def many(peer: str, seconds: float) -> Figures:
             number += LOT
         return {"rate": number / (time.perf_counter() - began)}
 
-    return _run(application, steps())
+    return run_steps(application, steps())
 
 
 def fill(peer: str, task: str, jobs: int, arguments: list[Any]) -> Figures:
     """So many jobs, numbered from 0, by the fastest call that it has."""
-    application = _application(peer)
+    application = application_of(peer)
 
     def steps() -> Steps:
         numbered = ((number, *arguments) for number in range(jobs))
@@ -65,12 +65,24 @@ def fill(peer: str, task: str, jobs: int, arguments: list[Any]) -> Figures:
                 yield application.enqueue(task, *each)
         return {}
 
-    return _run(application, steps())
+    return run_steps(application, steps())
+
+
+def fill_later(peer: str, jobs: int, delay: float) -> Figures:
+    """So many no-op jobs that are due so many seconds from now."""
+    application = application_of(peer)
+
+    def steps() -> Steps:
+        for number in range(jobs):
+            yield application.enqueue_later("noop", delay, number)
+        return {}
+
+    return run_steps(application, steps())
 
 
 def spaced(peer: str, jobs: int, gap: float, calm: float) -> Figures:
     """Jobs of the task `lag`, so many seconds apart, and a longer while after the first."""
-    application = _application(peer)
+    application = application_of(peer)
     sleep: Any = asyncio.sleep if _is_async(application) else time.sleep
 
     def steps() -> Steps:
@@ -81,10 +93,10 @@ def spaced(peer: str, jobs: int, gap: float, calm: float) -> Figures:
             yield application.enqueue("lag", number, time.monotonic())
         return {}
 
-    return _run(application, steps())
+    return run_steps(application, steps())
 
 
-def _application(peer: str) -> Any:
+def application_of(peer: str) -> Any:
     return import_module(f"benchmarks.peers.{peer}")
 
 
@@ -92,7 +104,7 @@ def _is_async(application: Any) -> bool:
     return inspect.iscoroutinefunction(application.enqueue)
 
 
-def _run(application: Any, steps: Steps) -> Figures:
+def run_steps(application: Any, steps: Steps) -> Figures:
     if _is_async(application):
         return asyncio.run(_await_each(application, steps))
     while True:

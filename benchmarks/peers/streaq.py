@@ -1,4 +1,7 @@
-"""streaQ: results off by a time to live of zero, and no log line a task."""
+"""streaQ: results off by a time to live of zero, and no log line a task.
+
+Where killed workers are looked at, others claim what was idle for some seconds.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +11,11 @@ from typing import Any
 
 from streaq import Worker
 
-from benchmarks.peers.given import AT_ONCE, COROUTINES, QUEUE, URL
+from benchmarks.peers.given import AT_ONCE, BACK_AFTER, COROUTINES, QUEUE, URL
 
-worker: Any = Worker(redis_url=URL, queue_name=QUEUE, concurrency=AT_ONCE)
+worker: Any = Worker(
+    redis_url=URL, queue_name=QUEUE, concurrency=AT_ONCE, idle_timeout=BACK_AFTER or 60
+)
 _tasks = {
     name: worker.task(name=name, ttl=0, silent=True)(function)
     for name, function in COROUTINES.items()
@@ -25,6 +30,10 @@ async def opened() -> AsyncIterator[None]:
 
 async def enqueue(task: str, *arguments: Any) -> None:
     await _tasks[task].enqueue(*arguments)
+
+
+async def enqueue_later(task: str, delay: float, *arguments: Any) -> None:
+    await _tasks[task].enqueue(*arguments).start(delay=int(delay))
 
 
 async def enqueue_many(task: str, lot: Iterable[tuple[Any, ...]]) -> None:

@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
-from benchmarks.journal import Journal
-from benchmarks.kills import Kill, results
+from benchmarks.journal import Journal, Witness
+from benchmarks.kills import Kill, Outcome, results
+from benchmarks.kills import figures as compared
 
 VICTIM, SURVIVOR = 1, 2
 KILL = Kill(VICTIM, at=10.0)
@@ -49,3 +50,35 @@ def test_a_job_that_a_living_worker_ran_twice_is_told_apart(tmp_path: Path) -> N
     found = journal(tmp_path, "S 0 2 1.0", "E 0 2 1.1", "S 0 3 2.0", "E 0 3 2.1")
 
     assert figures(found, 1)["twice_without_a_kill"] == 1
+
+
+def test_a_job_that_was_cut_and_never_ran_again_is_absent(tmp_path: Path) -> None:
+    found = journal(tmp_path, "S 0 1 9.9", "S 1 1 9.9", "S 1 2 13.5", "E 1 2 13.6")
+
+    figures = compared(Outcome(found, 2, [KILL]))
+
+    assert (figures["lost"], figures["cut"], figures["absent"], figures["back"]) == (1, 2, 1, 3.5)
+
+
+def test_a_job_that_was_cut_and_ran_again_is_not_doubled(tmp_path: Path) -> None:
+    found = journal(
+        tmp_path,
+        *("S 0 1 9.9", "S 0 2 13.5", "E 0 2 13.6"),
+        *("S 1 1 8.9", "E 1 1 9.1", "S 1 2 13.5", "E 1 2 13.6"),
+    )
+
+    assert compared(Outcome(found, 2, [KILL]))["doubled"] == 1
+
+
+def test_a_witness_reads_on_where_it_was(tmp_path: Path) -> None:
+    path = tmp_path / "journal"
+    witness = Witness(path)
+
+    witness.look()
+    path.write_text("S 0 1 9.9\n")
+    witness.look()
+    with path.open("a") as file:
+        file.write("S 1 2 9.9\nE 1 2 10.1\n")
+    witness.look()
+
+    assert (witness.pids, witness.ended) == ({1, 2}, {1})

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.peers.field import Comparison, Field, own_row
+from benchmarks.peers.recovery import RECOVERIES
 from benchmarks.peers.roster import PEERS, Peer, peer
 from benchmarks.result import Target
 from benchmarks.sides import Figures, Rounds
@@ -81,6 +82,19 @@ def test_a_peer_that_could_not_run_has_a_row_with_the_reason(field: Field) -> No
     assert row.contender.failure == "NoSuchCommand: XREADGROUP"
 
 
+def test_a_row_says_how_a_peer_was_set_and_when_it_acknowledged_so(field: Field) -> None:
+    field.notes[EARLY] = "with retries"
+    field.acknowledges[EARLY] = "late"
+    for name in (EARLY, SLOW, FAST):
+        field.drop(name, "no network")
+
+    [row, *_] = field.rows(DRAIN, rounds(DRAIN))
+
+    assert row.contender is not None
+    assert row.contender.setting == "1 thread; with retries"
+    assert row.contender.acknowledges == "late"
+
+
 def test_our_row_keeps_what_else_was_seen() -> None:
     row = own_row(DRAIN, [{"rate": 40.0, "seconds": 5.0}], "32 slots")
 
@@ -93,7 +107,18 @@ def test_every_peer_has_an_application_and_a_command(known: Peer) -> None:
 
     assert application.exists()
     assert known.has_bulk == ("def enqueue_many" in application.read_text())
+    assert "def enqueue_later" in application.read_text()
+    assert known.name in RECOVERIES
     assert not any("{" in word for word in known.worker(8, 0, "redis://127.0.0.1"))
+
+
+@pytest.mark.parametrize("known", PEERS, ids=lambda known: known.name)
+def test_options_that_a_measurement_adds_reach_the_worker(known: Peer) -> None:
+    options = RECOVERIES[known.name].options
+
+    command = known.worker(8, 0, "redis://127.0.0.1", options)
+
+    assert set(options.split()) <= set(command)
 
 
 def test_what_runs_in_an_environment_of_a_peer_needs_nothing_that_is_installed() -> None:
