@@ -11,8 +11,10 @@ from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
 
+from benchmarks import profile_table
+from benchmarks.amounts import amount
 from benchmarks.machine import REFERENCE_TURNS, Machine, describe
-from benchmarks.report import DOCUMENT, amount, described, report
+from benchmarks.report import DOCUMENT, described, report
 from benchmarks.result import Result, keep, kept
 from benchmarks.settings import Settings
 
@@ -35,6 +37,7 @@ MEASUREMENTS = (
     "redis_idle",
     "redis_memory",
     "redis_kills",
+    "redis_profile",
 )
 
 
@@ -59,8 +62,14 @@ def main() -> int:
 
 
 def _write_report() -> None:
-    DOCUMENT.write_text(report(list(kept())))
-    print(f"wrote {os.path.relpath(DOCUMENT)}")
+    lines = list(kept())
+    explained = profile_table.DOCUMENT
+    for path, text in (
+        (DOCUMENT, report(lines)),
+        (explained, profile_table.with_profile(explained.read_text(), lines)),
+    ):
+        path.write_text(text)
+        print(f"wrote {os.path.relpath(path)}")
 
 
 def _run(name: str, settings: Settings, machine: Machine) -> int:

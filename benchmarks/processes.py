@@ -26,11 +26,14 @@ def environment(**variables: str | Path) -> dict[str, str]:
 
 
 def start(
-    variables: dict[str, str], *options: str, log: Path | None = None
+    variables: dict[str, str],
+    *options: str,
+    log: Path | None = None,
+    application: str = APPLICATION,
 ) -> subprocess.Popen[bytes]:
     """Start `anyjob worker` on the benchmarks' tasks; what it says goes into `log`."""
     program = str(Path(sys.executable).with_name("anyjob"))
-    return start_program([program, "worker", APPLICATION, *options], variables, log)
+    return start_program([program, "worker", application, *options], variables, log)
 
 
 def start_program(
@@ -63,10 +66,13 @@ def end(process: subprocess.Popen[bytes]) -> None:
 
 @contextmanager
 def worker(
-    variables: dict[str, str], *options: str, log: Path | None = None
+    variables: dict[str, str],
+    *options: str,
+    log: Path | None = None,
+    application: str = APPLICATION,
 ) -> Iterator[subprocess.Popen[bytes]]:
     """A worker for the length of a block; an error that ends the block tells what it said."""
-    process = start(variables, *options, log=log)
+    process = start(variables, *options, log=log, application=application)
     try:
         yield process
     except BaseException as error:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from benchmarks.amounts import amount
 from benchmarks.machine import REFERENCE_TURNS
+from benchmarks.profile_table import PROFILE
 from benchmarks.result import Contender, Line, Result, Target
 
 DOCUMENT = Path(__file__).parent.parent / "docs" / "reference" / "benchmarks.md"
@@ -60,19 +62,16 @@ to the server to keep, with its names and ids; the rest is how the server keeps 
 
 def report(lines: Sequence[Line]) -> str:
     """The page for these lines."""
-    own = [line for line in lines if line.result.contender is None]
+    own = [
+        line
+        for line in lines
+        if line.result.contender is None and line.result.measurement != PROFILE
+    ]
     beside = [line for line in lines if line.result.contender is not None]
     parts = [_HEAD, "## Results\n", *_table(own), ""]
     if beside:
         parts += [_BESIDE, *_contenders(beside)]
     return "\n".join([*parts, "## Machine\n", *_machines(lines), ""])
-
-
-def amount(value: float) -> str:
-    """A figure as people read it: three digits, thousands apart."""
-    if value == 0 or abs(value) >= 999.5:
-        return f"{value:,.0f}".replace(",", " ")
-    return f"{value:.3g}"
 
 
 def _table(lines: Sequence[Line]) -> list[str]:

@@ -43,8 +43,13 @@ class Home(msgspec.Struct, frozen=True):
 
 
 def at_home(peer: Peer) -> Home:
-    """The environment of a peer; raises NotInstalled. A failure is not tried again."""
-    found = _home(peer.application, peer.packages)
+    """The environment of a peer; raises NotInstalled."""
+    return installed(peer.application, peer.packages)
+
+
+def installed(name: str, packages: tuple[str, ...]) -> Home:
+    """An environment that has these packages; raises NotInstalled. A failure is not tried again."""
+    found = _home(name, packages)
     if isinstance(found, NotInstalled):
         raise found
     return found

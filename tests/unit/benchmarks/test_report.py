@@ -2,8 +2,9 @@
 
 import pytest
 
+from benchmarks.amounts import amount
 from benchmarks.machine import Machine
-from benchmarks.report import DOCUMENT, amount, report
+from benchmarks.report import DOCUMENT, report
 from benchmarks.result import Contender, Line, Result, Target, kept
 
 MACHINE = Machine(
