@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import redis
@@ -28,6 +29,10 @@ _BESIDE = "beside"
 #: Lots of 100 that are fetched from each.
 FETCHES = 50
 _BODY = slice(7, None)
+#: Bytes of an envelope that carries a few arguments; the allocator rounds each size differently.
+USUAL = 300
+#: A header's text fills an envelope up to that; a delay is written in it too.
+_REST, _REST_OF_DELAYED = 156, 141
 
 
 def measure(settings: Settings) -> list[Result]:
@@ -39,23 +44,25 @@ def measure(settings: Settings) -> list[Result]:
     peers = field(settings)
     with server(settings.folder) as url:
         delayed = [_beyond(url, scheduled, delay=DELAY) for _ in range(rounds)]
+        usual_delayed = [_beyond(url, scheduled, delay=DELAY, usual=True) for _ in range(rounds)]
         growth = growth_on(settings, "redis_memory", "Redis", url)
-        queued, claims = [], []
+        queued, usual, claims = [], [], []
         for _ in range(rounds):
             queued.append(_beyond(url, ready))
             claims.append(_claim(url))
+            usual.append(_beyond(url, ready, usual=True))
         ours = _all(url, scheduled)
     theirs = fill_peers(peers, scheduled, settings)
     ours["worker"] = next(each.value for each in growth if each.figure == "absolute")
     return [
-        _bytes(
-            "ready", f"Redis: memory of a ready job beyond its envelope, of {ready}", queued, 160
-        ),
-        _bytes(
-            "delayed",
-            f"Redis: memory of a delayed job beyond its envelope, of {scheduled}",
-            delayed,
-            280,
+        *(
+            _bytes(figure, f"Redis: memory of a {kind} job beyond its envelope {of}", samples, most)
+            for figure, kind, of, samples, most in (
+                ("ready", "ready", f"of {USUAL} bytes, of {ready}", usual, 160),
+                ("ready_small", "ready", f"of a no-op's 122 bytes, of {ready}", queued, 160),
+                ("delayed", "delayed", f"of {USUAL} bytes, of {scheduled}", usual_delayed, 280),
+                ("delayed_small", "delayed", f"of a no-op's, of {scheduled}", delayed, 280),
+            )
         ),
         Result(
             measurement="redis_memory",
@@ -113,10 +120,11 @@ def _bytes(figure: str, title: str, samples: list[float], most: float) -> Result
     )
 
 
-def _beyond(url: str, jobs: int, delay: float | None = None) -> float:
+def _beyond(url: str, jobs: int, delay: float | None = None, *, usual: bool = False) -> float:
     """Fill an empty server; the bytes that it uses for a job, less those of the job's envelope."""
     before = _emptied(url)
-    _fill(url, jobs, delay)
+    rest = _REST if delay is None else _REST_OF_DELAYED
+    _fill(url, jobs, delay, headers={"note": "." * rest} if usual else {})
     with client(url) as server:
         return (used_memory(url) - before) / jobs - _envelope(server)
 
@@ -141,9 +149,15 @@ def _emptied(url: str) -> int:
     return used_memory(url)
 
 
-def _fill(url: str, jobs: int, delay: float | None = None, queue: str = DEFAULT_QUEUE) -> None:
+def _fill(
+    url: str,
+    jobs: int,
+    delay: float | None = None,
+    queue: str = DEFAULT_QUEUE,
+    headers: Mapping[str, str] = MappingProxyType({}),
+) -> None:
     with application(url, [queue]) as app:
-        filled = task(app, "noop").using(queue=queue, delay=delay)
+        filled = task(app, "noop").using(queue=queue, delay=delay, headers=headers)
         app.enqueue_many(filled.job(number) for number in range(jobs))
 
 
