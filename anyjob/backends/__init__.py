@@ -18,6 +18,7 @@ from anyjob.core.backend import (
     Page,
     QueueShare,
     QueueSpec,
+    Watch,
 )
 from anyjob.core.capabilities import Capabilities
 from anyjob.core.clock import Clock, SystemClock
@@ -153,6 +154,7 @@ __all__ = [
     "Unique",
     "UnsupportedCapability",
     "Verdict",
+    "Watch",
     "Written",
     "check_count",
     "check_edit",

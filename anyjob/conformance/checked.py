@@ -19,6 +19,7 @@ from anyjob.core.backend import (
     Page,
     QueueShare,
     QueueSpec,
+    Watch,
 )
 from anyjob.core.capabilities import Capabilities
 from anyjob.core.clock import Clock, SystemClock
@@ -151,6 +152,10 @@ class Checked(Backend):
     def get(self, queue: str, ids: Sequence[str], wait: float = 0.0) -> list[JobRecord | None]:
         self._called("get")
         return self._inner.get(queue, ids, wait)
+
+    def watch(self) -> Watch | None:
+        self._called("watch")
+        return self._inner.watch()
 
     def cancel(self, queue: str, ids: Sequence[str], *, keep: float = 0.0) -> list[CancelResult]:
         self._called("cancel")

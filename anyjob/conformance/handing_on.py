@@ -25,8 +25,8 @@ from anyjob.core.store import Store
 
 
 class HandingOn(Backend):
-    """Hands everything on to `inner`, but not `aenqueue`: so what a subclass does in `enqueue` is
-    done to the jobs of event loops too.
+    """Hands everything on to `inner`, but neither `aenqueue` nor `watch`: so what a subclass does
+    in `enqueue` and `get` is done to those of event loops too.
     """
 
     def __init__(self, inner: Backend) -> None:

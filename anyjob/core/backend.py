@@ -179,6 +179,43 @@ class Consumer(ABC):
         """
 
 
+class Watch(ABC):
+    """Tells which of a changing set of jobs may have ended.
+
+    `wake` is called from any thread and never blocks; the rest from one at a time.
+    """
+
+    @abstractmethod
+    def add(self, queue: str, ids: Collection[str]) -> None:
+        """Watch these jobs too; one that is watched stays so.
+
+        From its return on their ends are told. What ended before is not: the caller looks at them
+        with `get` afterwards. Waits for no server.
+        """
+
+    @abstractmethod
+    def remove(self, queue: str, ids: Collection[str]) -> None:
+        """Watch these jobs no longer; one that is not watched is left out. Waits for no server."""
+
+    @abstractmethod
+    def wait(self, timeout: float) -> Mapping[str, Collection[str]]:
+        """Name, by queue, watched jobs that may have ended or gone since they were named last.
+
+        Returns as soon as there is one; nothing after `timeout` seconds, or on `wake()`. What it
+        names may go on all the same: `get` shows it. Where nobody could tell, jobs are named too,
+        or what `get` would raise is raised. For a word that gets lost the caller makes up, by a
+        look now and then. Blocks.
+        """
+
+    @abstractmethod
+    def wake(self) -> None:
+        """End a `wait`, or the next one if none waits, at once with what it has."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Watch nothing more; idempotent."""
+
+
 class Backend(ABC):
     """Holds jobs and grants leases."""
 
@@ -294,6 +331,15 @@ class Backend(ABC):
         that ended is shown for the `keep` of its settlement, and at least for `dedup_window`
         seconds. A dead one until it is revived or discarded.
         """
+
+    def watch(self) -> Watch | None:
+        """Watch jobs for their ends, none to begin with; touches nothing.
+
+        None: the backend tells nobody. Then a thread that waits for a job blocks in `get`, and for
+        all coroutines together an app asks `get` now and then: after a twentieth of the time that
+        nobody came, 0.05 to 1 s. Worth an override wherever an end can be heard of.
+        """
+        return None
 
     @abstractmethod
     def cancel(self, queue: str, ids: Sequence[str], *, keep: float = 0.0) -> list[CancelResult]:

@@ -186,6 +186,23 @@ def test_jobs_of_a_loop_are_watched_by_whichever_way_they_come(inner: Inner) -> 
         checked.close()
 
 
+def test_watch_is_handed_on_and_is_nobodys_before_open(inner: Inner, backend: Checked) -> None:
+    [one] = [job()]
+    backend.enqueue([one])
+    watch = backend.watch()
+    assert watch is not None
+    watch.add("q", [one.id])
+    inner.cancel("q", [one.id])
+
+    assert watch.wait(5.0) == {"q": {one.id}}
+    watch.close()
+    assert backend.violations == []
+    unopened = Checked(Inner("memory://"))
+    with pytest.raises(Misuse):
+        unopened.watch()
+    assert unopened.violations == ["watch was called on a backend that was never opened"]
+
+
 Deed = Callable[[Consumer, list[Lease]], object]
 
 

@@ -16,6 +16,7 @@ from anyjob.backends.memory.job import LEASED, Job, record_of
 from anyjob.backends.memory.queue import DEDUP_WINDOW, Queue
 from anyjob.backends.memory.space import Place, Space, forked
 from anyjob.backends.memory.store import MemoryStore
+from anyjob.backends.memory.watch import MemoryWatch
 from anyjob.core.backend import (
     CONTRACT,
     Backend,
@@ -230,6 +231,13 @@ class MemoryBackend(Backend):
                 if settled or left <= 0 or not ids or self._open is not space:
                     return records
                 space.ended.wait(left)
+
+    def watch(self) -> MemoryWatch:
+        space = self._space()
+        watch = MemoryWatch()
+        with space.lock:
+            space.watches.add(watch)
+        return watch
 
     def cancel(self, queue: str, ids: Sequence[str], *, keep: float = 0.0) -> list[CancelResult]:
         space = self._space()

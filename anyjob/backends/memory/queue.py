@@ -30,7 +30,10 @@ class Queue:
     both.
     """
 
-    def __init__(self, name: str, on_ready: Callable[[], None], on_end: Callable[[], None]) -> None:
+    def __init__(
+        self, name: str, on_ready: Callable[[], None], on_end: Callable[[str, str], None]
+    ) -> None:
+        """`on_end` is told the queue and id of each job that ended or went."""
         self.name = name
         self.declared = False
         self.paused = False
@@ -218,7 +221,7 @@ class Queue:
         else:
             job.until = mono + keep
             heappush(self._kept, (job.until, next(self._numbers), job))
-        self._on_end()
+        self._on_end(self.name, job.id)
 
     def bury(self, job: Job, reason: str, wall: float) -> None:
         """Make a job dead."""
@@ -228,7 +231,7 @@ class Queue:
         job.place = next(self._numbers)
         self.dead[job.id] = job
         self.free_key(job)
-        self._on_end()
+        self._on_end(self.name, job.id)
 
     def withdraw(self, job: Job) -> None:
         """Take a waiting job off the counts; who calls changes its state or drops it."""
@@ -243,7 +246,7 @@ class Queue:
         # What still points at it in a line or heap must not take it for a member.
         job.state = State.CANCELLED
         del self.jobs[job.id]
-        self._on_end()
+        self._on_end(self.name, job.id)
 
     def forget(self, mono: float, most: float = math.inf) -> int:
         """Drop records of ended jobs that are past keeping, at most so many; returns how many."""

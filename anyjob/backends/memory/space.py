@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import threading
 from urllib.parse import urlsplit
-from weakref import WeakValueDictionary
+from weakref import WeakSet, WeakValueDictionary
 
 from anyjob.backends.memory.queue import Queue
 from anyjob.backends.memory.shelf import Shelf
+from anyjob.backends.memory.watch import MemoryWatch
 from anyjob.core.clock import Clock, SystemClock
 from anyjob.core.errors import ConfigurationError, Misuse
 from anyjob.core.names import checked_name
@@ -18,8 +19,8 @@ class Space:
     """Queues and a shelf of state, shared by all who opened it.
 
     `lock` guards the queues; `arrived` tells that a job is ready or the next due time changed,
-    `ended` that a job ended or went. Nothing foreign but the clock is called while it is held. The
-    shelf has a lock of its own.
+    `ended` that a job ended or went, and `watches` are told which. Nothing foreign but the clock
+    is called while it is held. The shelf has a lock of its own.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -27,6 +28,7 @@ class Space:
         self.lock = threading.Lock()
         self.arrived = threading.Condition(self.lock)
         self.ended = threading.Condition(self.lock)
+        self.watches: WeakSet[MemoryWatch] = WeakSet()
         self.queues: dict[str, Queue] = {}
         self.shelf = Shelf(clock)
         self._has_arrived = False
@@ -55,8 +57,10 @@ class Space:
     def _note_arrival(self) -> None:
         self._has_arrived = True
 
-    def _note_end(self) -> None:
+    def _note_end(self, queue: str, id: str) -> None:
         self._has_ended = True
+        for watch in self.watches:
+            watch.note(queue, id)
 
 
 class _Registry:

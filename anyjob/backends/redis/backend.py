@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from contextlib import closing
 from typing import Any, TypeVar
 
 from anyjob.backends.checks import check_edit, check_shares
@@ -42,6 +43,7 @@ from anyjob.backends.redis.scripts import (
 from anyjob.backends.redis.store import RedisStore
 from anyjob.backends.redis.storing import Storing
 from anyjob.backends.redis.url import parse_url
+from anyjob.backends.redis.watch import RedisWatch
 from anyjob.core.backend import (
     Backend,
     CancelResult,
@@ -68,8 +70,8 @@ from anyjob.core.state import WAITING, State
 
 #: Seconds after which maintenance wants to be called again at the latest, and at the earliest.
 _IDLE, _SOONEST = 15.0, 0.01
-#: Whoever waits for a job looks so often, whatever they were told; and where nobody tells.
-_LOOK_SECONDS, _LOOK_ALONE = 5.0, 0.5
+#: Whoever waits for a job looks so often, whatever they were told.
+_LOOK_SECONDS = 5.0
 _LOT = 500
 T = TypeVar("T")
 _BROWSABLE = frozenset({State.READY, State.SCHEDULED, State.LEASED, State.DEAD})
@@ -211,13 +213,20 @@ class RedisBackend(Backend):
         found = self._find(queue, ids)
         if wait <= 0 or not ids or _has_ended(found):
             return found
-        with self._endings.watching(queue, ids) as watch:
+        with closing(self.watch()) as watch:
+            watch.add(queue, ids)
+            if not watch.stands(queue):
+                watch.wait(deadline - time.monotonic())
             while True:
                 found = self._find(queue, ids)
                 left = deadline - time.monotonic()
                 if _has_ended(found) or left <= 0:
                     return found
-                watch.wait(min(left, _LOOK_SECONDS if watch.is_told else _LOOK_ALONE))
+                watch.wait(min(left, _LOOK_SECONDS))
+
+    def watch(self) -> RedisWatch:
+        self._check_open()
+        return RedisWatch(self._endings)
 
     def cancel(self, queue: str, ids: Sequence[str], *, keep: float = 0.0) -> list[CancelResult]:
         check_seconds(keep, "keep")

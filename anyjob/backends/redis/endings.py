@@ -1,4 +1,4 @@
-"""Waiting for jobs to end: one connection and one thread for everybody in the process who waits.
+"""Hearing of jobs that end: one connection and one thread for everybody in the process who waits.
 
 Scripts tell on a channel which jobs ended, while somebody has said of late that they listen.
 """
@@ -8,8 +8,8 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
+from collections.abc import Callable, Collection
+from contextlib import suppress
 from typing import Any
 
 from anyjob.backends.redis.errors import Lost
@@ -19,40 +19,20 @@ from anyjob.backends.redis.scripts import LISTEN
 from anyjob.backends.redis.wire import Wire
 from anyjob.core.errors import AnyjobError
 
+#: Who is told that jobs of a queue may have ended; it takes no lock but its own.
+Tell = Callable[[str, Collection[str]], None]
+
 #: Scripts are told to tell for so long, and told again in time.
 _HEARD_SECONDS = 60.0
 _AGAIN_SECONDS = 20.0
 #: The thread stays for so long after the last one who waited.
 _IDLE_SECONDS = 5.0
-#: Whoever begins to wait gives the channel so long to stand.
-_READY_SECONDS = 1.0
 #: Pause before a connection that broke is made again.
 _PAUSE_SECONDS = 0.2
 
 
-class Watch:
-    """One who waits for one of some jobs."""
-
-    def __init__(self, standing: threading.Event) -> None:
-        self._event = threading.Event()
-        self._standing = standing
-
-    @property
-    def is_told(self) -> bool:
-        """Whether the channel stands; else nobody tells."""
-        return self._standing.is_set()
-
-    def wait(self, seconds: float) -> None:
-        """Until one of the jobs may have ended, or so long."""
-        self._event.wait(seconds)
-        self._event.clear()
-
-    def tell(self) -> None:
-        self._event.set()
-
-
 class EveryEnding:
-    """Who waits for which jobs, with a connection and a thread to each server that tells; any
+    """Who hears of which jobs, with a connection and a thread to each server that tells; any
     thread.
     """
 
@@ -61,14 +41,14 @@ class EveryEnding:
         self._lock = threading.Lock()
         self._of: dict[Link, Endings] = {}
 
-    def watching(self, queue: str, ids: Sequence[str]) -> AbstractContextManager[Watch]:
-        """From the beginning of the block on, the watch is told when one of these jobs ends."""
+    def at(self, queue: str) -> Endings:
+        """Those that the queue's server tells of; raises an error of ours if none holds it."""
         node = self._link.at(self._link.keys.over(queue))
         with self._lock:
             endings = self._of.get(node)
             if endings is None:
                 endings = self._of[node] = Endings(self._link, node)
-        return endings.watching(queue, ids)
+            return endings
 
     def close(self) -> None:
         """Let everybody look, and end the threads."""
@@ -79,7 +59,7 @@ class EveryEnding:
 
 
 class Endings:
-    """Who waits for which jobs, of those that one server tells of; any thread."""
+    """Who hears of which jobs, of those that one server tells of; any thread."""
 
     def __init__(self, link: Link, node: Link) -> None:
         """`node` leads to the server that tells; it is the same unless there are several."""
@@ -87,29 +67,38 @@ class Endings:
         self._node = node
         self._lock = threading.Lock()
         #: Of each queue that somebody waits in: job -> those who wait for it.
-        self._watches: dict[str, dict[str, list[Watch]]] = {}
-        #: Of each queue with a channel: whether it stands.
-        self._standing: dict[str, threading.Event] = {}
+        self._hearers: dict[str, dict[str, list[Tell]]] = {}
+        #: Of each queue that somebody waited in: whether its channel stands; else nobody tells.
+        self._standing: dict[str, bool] = {}
         self._thread: threading.Thread | None = None
         self._alarm = self._ring = -1
         self._is_closed = False
 
-    @contextmanager
-    def watching(self, queue: str, ids: Sequence[str]) -> Iterator[Watch]:
-        """From the beginning of the block on, the watch is told when one of these jobs ends."""
+    def add(self, queue: str, ids: Collection[str], tell: Tell) -> None:
+        """From now on `tell` is called when one of these jobs ends, once the channel stands; and
+        with all of them, when it comes to stand or breaks.
+        """
         with self._lock:
-            standing = self._standing.setdefault(queue, threading.Event())
-            watch = Watch(standing)
-            waiting = self._watches.setdefault(queue, {})
+            self._standing.setdefault(queue, False)
+            hearers = self._hearers.setdefault(queue, {})
             for id in ids:
-                waiting.setdefault(id, []).append(watch)
+                hearers.setdefault(id, []).append(tell)
             self._start()
-        try:
-            standing.wait(_READY_SECONDS)
-            yield watch
-        finally:
-            with self._lock:
-                self._leave(queue, ids, watch)
+
+    def remove(self, queue: str, ids: Collection[str], tell: Tell) -> None:
+        """End what `add` began."""
+        with self._lock:
+            hearers = self._hearers[queue]
+            for id in ids:
+                hearers[id].remove(tell)
+                if not hearers[id]:
+                    del hearers[id]
+            if not hearers:
+                del self._hearers[queue]
+
+    def stands(self, queue: str) -> bool:
+        """Whether what ends in a queue is heard of."""
+        return self._standing.get(queue, False)
 
     def close(self) -> None:
         """Let everybody look, and end the thread."""
@@ -135,17 +124,6 @@ class Endings:
             with suppress(BlockingIOError):
                 os.write(self._ring, b"!")
 
-    def _leave(self, queue: str, ids: Sequence[str], watch: Watch) -> None:
-        waiting = self._watches[queue]
-        for id in ids:
-            others = [other for other in waiting[id] if other is not watch]
-            if others:
-                waiting[id] = others
-            else:
-                del waiting[id]
-        if not waiting:
-            del self._watches[queue]
-
     # The thread's own
 
     def _live(self) -> None:
@@ -153,8 +131,8 @@ class Endings:
             try:
                 self._listen()
             except (Lost, AnyjobError):
-                # Whoever waits looks every second meanwhile.
-                if not self._link.is_open:
+                # Whoever waits looks twice a second meanwhile.
+                if not self._link.is_open or not self._hearers:
                     break
                 self._tell_all()
                 time.sleep(_PAUSE_SECONDS)
@@ -167,14 +145,12 @@ class Endings:
         """Hear what is told, until nobody waits any more or the connection breaks."""
         wire = self._node.take(time.monotonic() + COMMAND_SECONDS)
         try:
-            with self._lock:
-                for standing in self._standing.values():
-                    standing.clear()
             subscribed: set[str] = set()
-            again_at = idle_at = time.monotonic()
+            idle_at = time.monotonic()
+            again_at = idle_at + _AGAIN_SECONDS
             while self._is_wanted():
                 now = time.monotonic()
-                if self._watches:
+                if self._hearers:
                     idle_at = now + _IDLE_SECONDS
                 elif now >= idle_at:
                     self._is_closed = True
@@ -184,65 +160,72 @@ class Endings:
                     again_at = now + _AGAIN_SECONDS
                     self._ask_to_tell(subscribed)
                 if wire.wait(min(_IDLE_SECONDS, again_at - now), self._alarm):
-                    self._hear(wire.arrived())
+                    subscribed -= self._hear(wire.arrived())
                 else:
                     with suppress(BlockingIOError):
                         os.read(self._alarm, 4096)
         finally:
+            with self._lock:
+                self._standing = dict.fromkeys(self._standing, False)
             self._node.end(wire)
 
     def _subscribe(self, wire: Wire, subscribed: set[str]) -> None:
         new = [queue for queue in list(self._standing) if queue not in subscribed]
-        for queue in new:
-            channel = self._link.keys.over(queue)
-            wire.send(pack([b"SSUBSCRIBE", channel]), 0, time.monotonic() + COMMAND_SECONDS)
-            subscribed.add(queue)
+        if not new:
+            return
+        # One by one, as those of several slots are refused together.
+        each = [pack([b"SSUBSCRIBE", self._link.keys.over(queue)]) for queue in new]
+        wire.send(b"".join(each), 0, time.monotonic() + COMMAND_SECONDS)
+        subscribed.update(new)
         self._ask_to_tell(new)
 
-    def _ask_to_tell(self, queues: Sequence[str] | set[str]) -> None:
+    def _ask_to_tell(self, queues: Collection[str]) -> None:
         for queue in queues:
             self._link.run(LISTEN, queue, round(_HEARD_SECONDS * 1000))
 
-    def _hear(self, replies: list[Any]) -> None:
+    def _hear(self, replies: list[Any]) -> set[str]:
+        """Pass on what was told. Returns the queues whose channels the server has ended."""
+        ended: set[str] = set()
         for reply in replies:
             if isinstance(reply, ReplyError):
-                continue  # without the right to a channel, whoever waits looks every second
+                continue  # without the right to a channel, whoever waits looks twice a second
             kind, channel, what = reply
             queue = self._link.keys.queue_of(channel)
+            if kind == b"smessage":
+                self._tell(queue, what.decode("utf-8", "replace").split("\n"))
+                continue
             with self._lock:
-                standing = self._standing.setdefault(queue, threading.Event())
-                if kind != b"smessage":
-                    # A node of a Cluster ends the channel of a slot that moves away.
-                    standing.set() if kind == b"ssubscribe" else standing.clear()
-                    continue
-                waiting = self._watches.get(queue, {})
-                told = [
-                    watch
-                    for id in what.decode("utf-8", "replace").split("\n")
-                    for watch in waiting.get(id, ())
-                ]
-            for watch in told:
-                watch.tell()
+                self._standing[queue] = kind == b"ssubscribe"
+                everything = list(self._hearers.get(queue, ()))
+            if kind != b"ssubscribe":
+                ended.add(queue)  # as a node of a Cluster does with a slot that moves away
+            self._tell(queue, everything)
+        return ended
+
+    def _tell(self, queue: str, ids: Collection[str]) -> None:
+        told: dict[Tell, list[str]] = {}
+        with self._lock:
+            hearers = self._hearers.get(queue, {})
+            for id in ids:
+                for tell in hearers.get(id, ()):
+                    told.setdefault(tell, []).append(id)
+        for tell, some in told.items():
+            tell(queue, some)
 
     def _tell_all(self) -> None:
         with self._lock:
-            watches = [
-                watch
-                for waiting in self._watches.values()
-                for some in waiting.values()
-                for watch in some
-            ]
-        for watch in watches:
-            watch.tell()
+            everything = {queue: list(hearers) for queue, hearers in self._hearers.items()}
+        for queue, ids in everything.items():
+            self._tell(queue, ids)
 
     def _end(self) -> None:
         with self._lock:
             os.close(self._alarm)
             os.close(self._ring)
             self._alarm = self._ring = -1
-            self._standing.clear()
+            self._standing = dict.fromkeys(self._hearers, False)
             self._thread = None
-            again = bool(self._watches) and self._link.is_open
+            again = bool(self._hearers) and self._link.is_open
             if again:
                 self._start()  # somebody came in the meantime
         self._tell_all()

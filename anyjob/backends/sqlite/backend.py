@@ -23,6 +23,7 @@ from anyjob.backends.sqlite.store import SQLiteStore
 from anyjob.backends.sqlite.tend import SLICE
 from anyjob.backends.sqlite.transaction import enqueue_in
 from anyjob.backends.sqlite.url import parse_url
+from anyjob.backends.sqlite.watch import SQLiteWatch
 from anyjob.backends.sqlite.weakness import findings
 from anyjob.backends.sqlite.writer import Uncertain
 from anyjob.core.backend import (
@@ -218,6 +219,10 @@ class SQLiteBackend(Backend):
             watch.wait(deadline, self._is_closed)
             if self._is_closed():
                 return found
+
+    def watch(self) -> SQLiteWatch:
+        self._check_open()
+        return SQLiteWatch(self._database)
 
     def cancel(self, queue: str, ids: Sequence[str], *, keep: float = 0.0) -> list[CancelResult]:
         check_seconds(keep, "keep")

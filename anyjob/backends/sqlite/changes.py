@@ -32,6 +32,14 @@ class Bell:
         for alarm in alarms:
             alarm.release()
 
+    def ring_for(self, alarm: threading.Lock) -> None:
+        """Ring for one who listens; in vain if it rang for that one already."""
+        with self._guard:
+            if alarm not in self._alarms:
+                return
+            self._alarms.discard(alarm)
+        alarm.release()
+
     @contextmanager
     def listening(self, since: int) -> Iterator[threading.Lock]:
         """A lock that can be acquired as soon as it rang after `since`."""
@@ -51,7 +59,7 @@ class Bell:
 
 
 class Watch:
-    """One waiting call's eye on the database; one thread at a time."""
+    """One waiting call's eye on the database; one thread at a time, and `stir` for any."""
 
     def __init__(self, bell: Bell, version: Callable[[], int]) -> None:
         self._bell = bell
@@ -59,19 +67,33 @@ class Watch:
         self._pause = _FIRST_PAUSE
         self._rung = -1
         self._seen = -1
+        self._alarm: threading.Lock | None = None
 
     def begin(self) -> None:
         """From now on, what is committed ends the next `wait`. Look at the database after this."""
         self._rung = self._bell.rung
         self._seen = self._version()
 
+    def has_changed(self) -> bool:
+        """Whether something was committed since `begin`."""
+        return self._bell.rung != self._rung or self._version() != self._seen
+
+    def stir(self) -> None:
+        """Let a `wait` ask at once whether it is stirred."""
+        if (alarm := self._alarm) is not None:
+            self._bell.ring_for(alarm)
+
     def wait(self, deadline: float, stirred: Callable[[], bool]) -> bool:
         """Block until something was committed or `stirred()`; False at `deadline` (monotonic).
 
-        `stirred` is asked at each look, so at most 25 ms after it became true without a ring.
+        `stirred` is asked at first and at each look, so at most 25 ms after it became true without
+        a ring.
         """
         # One alarm for all looks: this loop is what an idle worker spends its time on.
-        with self._bell.listening(self._rung) as alarm:
+        with self._bell.listening(self._rung) as self._alarm:
+            alarm = self._alarm
+            if stirred():
+                return True
             while (left := deadline - time.monotonic()) > 0:
                 rang = alarm.acquire(timeout=min(self._pause, left))
                 if rang or self._version() != self._seen:

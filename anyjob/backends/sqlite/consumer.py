@@ -181,8 +181,7 @@ class SQLiteConsumer(Consumer):
                 or (view.lapse is not None and view.lapse <= clock.steady())
             )
 
-        if not stirred():
-            self._watch.wait(min(deadline, time.monotonic() + _LOOK_SECONDS), stirred)
+        self._watch.wait(min(deadline, time.monotonic() + _LOOK_SECONDS), stirred)
 
     # Transactions
 

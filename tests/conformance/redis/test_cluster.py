@@ -12,7 +12,7 @@ from uuid import uuid4
 
 import pytest
 
-from anyjob import App
+from anyjob import App, JobCancelled
 from anyjob.backends import (
     Accepted,
     BackendError,
@@ -27,6 +27,7 @@ from anyjob.backends import (
     Settled,
 )
 from anyjob.backends.redis import RedisBackend, RedisStore
+from anyjob.backends.redis.watch import RedisWatch
 from anyjob.core.settlement import Answer
 from tests.conformance.redis.cluster import (
     Cluster,
@@ -224,6 +225,67 @@ def test_those_who_wait_for_results_hear_from_every_node(
         thread.join(20.0)
 
     assert set(found) == {one.id for one in jobs}
+
+
+def test_coroutines_that_wait_hear_from_every_node_and_ask_none(
+    three: Cluster, lines: list[str]
+) -> None:
+    def looks() -> int:
+        found = 0
+        for node in three.primaries:
+            with client(node.port) as asked:
+                found += asked.info("commandstats").get("cmdstat_evalsha", {"calls": 0})["calls"]
+        return found
+
+    with App(three.url, namespace=f"t{uuid4().hex[:12]}", queues=lines) as jobs:
+
+        @jobs.task
+        def work() -> None: ...
+
+        made = [work.using(queue=line).enqueue() for line in lines for _ in range(30)]
+
+        async def main() -> None:
+            began = looks()
+            waits = [asyncio.ensure_future(each.aresult()) for each in made]
+            await asyncio.sleep(3.0)
+            # Of each queue: a look, a word that somebody listens, a look once it is heard of, and
+            # one more if this took 5 s.
+            assert looks() - began <= 4 * len(lines)
+            for each in made:
+                each.cancel()
+            ends = await asyncio.gather(*waits, return_exceptions=True)
+            assert {type(end) for end in ends} == {JobCancelled}
+
+        asyncio.run(main())
+
+
+def test_watch_follows_a_queue_to_the_node_that_its_slot_moves_to(tmp_path: Path) -> None:
+    with cluster(tmp_path) as moving:
+        line = moving.queue_on(0)
+        backend = RedisBackend(moving.url)
+        backend.open()
+        backend.enqueue([one := job(line)])
+        watch = backend.watch()
+        watch.add(line, [one.id])
+        heard_of(backend, watch, one)
+
+        moving.move(line, moving.primaries[1])
+        assert watch.wait(4.0) == {line: {one.id}}
+        heard_of(backend, watch, one)
+
+        backend.cancel(line, [one.id])
+        assert watch.wait(4.0) == {line: {one.id}}
+        watch.close()
+        backend.close()
+
+
+def heard_of(backend: RedisBackend, watch: RedisWatch, one: Envelope) -> None:
+    """Wait as whoever waits for results does, until the job's end would be told."""
+    deadline = time.monotonic() + PATIENCE
+    while not watch.stands(one.queue) or watch.wait(0.6):
+        assert time.monotonic() < deadline
+        watch.wait(0.1)
+        backend.get(one.queue, [one.id])
 
 
 def test_store_lives_in_one_slot(three: Cluster, backend: RedisBackend) -> None:
