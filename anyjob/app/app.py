@@ -23,7 +23,7 @@ from anyjob.app.asked import (
     checked_states,
 )
 from anyjob.app.lots import store_lots
-from anyjob.app.results import value_of, wait_for
+from anyjob.app.results import value_of
 from anyjob.app.send import LOT, asend, lots_of, send
 from anyjob.app.stack import checked_middleware, declared_options, needs_of
 from anyjob.core import options as options_module
@@ -432,6 +432,7 @@ class App:
         if opened.store is not None:
             opened.store.close()
         opened.backend.close()
+        opened.waiters.close()
 
     def __enter__(self) -> App:
         self.open()
@@ -454,12 +455,13 @@ class App:
 
     def result_of(self, job: Job[Any], timeout: float | None) -> Any:
         """Do the work of `Job.result`."""
-        return value_of(wait_for(self.backend, job, timeout), self.tasks, job, self._now())
+        record = self._open().waiters.wait_for(job, timeout)
+        return value_of(record, self.tasks, job, self._now())
 
     async def aresult_of(self, job: Job[Any], timeout: float | None) -> Any:
         """Do the work of `Job.aresult`."""
         opened = await self._aopen()
-        record = await opened.waiters.wait_for(job, timeout)
+        record = await opened.waiters.await_for(job, timeout)
         return value_of(record, self.tasks, job, self._now())
 
     def status_of(self, job: Job[Any]) -> State:

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from anyjob.app.plan import Planner
-from anyjob.app.results import Waiters
 from anyjob.app.send import Publisher, send
 from anyjob.app.stack import needs_of
+from anyjob.app.waiters import Waiters
 from anyjob.backends.registry import backend_for, store_for
 from anyjob.core.backend import Backend, QueueSpec
 from anyjob.core.capabilities import plan
