@@ -11,47 +11,32 @@ import msgspec
 
 from anyjob.backends.redis.errors import Lost, forbidden
 from anyjob.backends.redis.link import COMMAND_SECONDS, FIRST_PAUSE, LAST_PAUSE, Link, Uncertain
-from anyjob.backends.redis.resp import ReplyError, pack
+from anyjob.backends.redis.parts import (
+    NODE_SECONDS,
+    Part,
+    Unit,
+    begun,
+    fail,
+    firsts,
+    is_elsewhere,
+    pointed_to,
+    redirected,
+    units_of,
+)
+from anyjob.backends.redis.resp import ReplyError
 from anyjob.backends.redis.scripts import LIST, Call, Command, Plain, Script
 from anyjob.backends.redis.slots import Address, Slots, read_slots, slot_of
 from anyjob.backends.redis.url import Location
-from anyjob.backends.redis.wire import Wire
 from anyjob.core.clock import Clock
-from anyjob.core.errors import AnyjobError, BackendUnavailable, ConfigurationError
+from anyjob.core.errors import AnyjobError, BackendUnavailable, ConfigurationError, Misuse
 
-#: One node is given so long to be connected to, or to say who holds which slot, so that there is
-#: time left for the others.
-_NODE_SECONDS = 2.0
 _SLOTS = Plain((b"CLUSTER", b"SLOTS"))
-_ASKING = pack([b"ASKING"])
-_ELSEWHERE = frozenset({"MOVED", "ASK"})
 
 
 def link_to(location: Location, namespace: str, clock: Clock | None) -> Link:
     """What leads to a server, or to all of a Cluster's."""
     kind = ClusterLink if location.nodes else Link
     return kind(location, namespace, clock)
-
-
-class _Unit(msgspec.Struct):
-    """A command, and those behind it that have no key, such as WAIT; they stay together."""
-
-    places: list[int]
-    key: bytes | None
-    #: Where it has to be asked for this once, with leave to do so.
-    asked_at: Address | None = None
-
-
-class _Part(msgspec.Struct):
-    """What goes to one node at once."""
-
-    node: Link
-    wire: Wire
-    units: list[_Unit]
-    commands: list[Command]
-    #: The commands as they are awaited: one reply more before each that is asked for with leave.
-    leaves: list[bool]
-    deadline: float
 
 
 class ClusterLink(Link):
@@ -90,7 +75,7 @@ class ClusterLink(Link):
         trouble: BackendUnavailable | None = None
         for node in map(self._node, self._slots.nodes):
             try:
-                [reply] = node.tell([Plain((b"INFO",))], reads=True, seconds=_NODE_SECONDS)
+                [reply] = node.tell([Plain((b"INFO",))], reads=True, seconds=NODE_SECONDS)
             except BackendUnavailable as error:
                 trouble = error  # its replica may be about to take over
                 continue
@@ -152,7 +137,7 @@ class ClusterLink(Link):
                 break
             node = self._node(address)
             try:
-                [found] = node.tell([_SLOTS], reads=True, seconds=min(left, _NODE_SECONDS))
+                [found] = node.tell([_SLOTS], reads=True, seconds=min(left, NODE_SECONDS))
             except BackendUnavailable as error:
                 trouble = error
                 continue
@@ -191,169 +176,135 @@ class ClusterLink(Link):
         """As a link to one server does; what is for several nodes reaches them at once, and is done
         by each or not.
         """
+        replies = self.tell_each(commands, reads=reads, seconds=seconds)
+        if errors := [reply for reply in replies if isinstance(reply, AnyjobError)]:
+            raise errors[0] if reads else _error_of_all(errors, commands, replies)
+        return replies
+
+    def tell_each(
+        self,
+        commands: Sequence[Command],
+        *,
+        reads: bool = False,
+        seconds: float = COMMAND_SECONDS,
+    ) -> list[Any]:
+        """As `tell`, with the error of ours in the place of each answer that did not come."""
         self.check_open()
         deadline = time.monotonic() + seconds
         replies: list[Any] = [None] * len(commands)
-        left = _units(commands)
+        left = units_of(commands)
         hints: list[Address] = []
         pause = FIRST_PAUSE
         while True:
             if self._is_doubtful:
-                with suppress(BackendUnavailable):  # what is asked below says what is the matter
+                try:
                     self._read_slots(hints, deadline)
-            left, trouble = self._tell_once(left, commands, replies, deadline, reads=reads)
-            if not left:
+                except BackendUnavailable:
+                    pass  # what is asked below says what is the matter
+                except AnyjobError as error:
+                    fail(left, replies, error)
+                    return replies
+            left = self._ask_nodes(left, commands, replies, deadline, reads=reads)
+            if not left or time.monotonic() + pause >= deadline:
                 return replies
             hints = [unit.asked_at for unit in left if unit.asked_at is not None]
-            hints += [at for at in map(_moved_to, _firsts(left, replies)) if at is not None]
-            if time.monotonic() + pause >= deadline:
-                break
-            if trouble is not None or pause > FIRST_PAUSE:
+            found = firsts(left, replies)
+            hints += [at for at in map(pointed_to, found) if at is not None]
+            if pause > FIRST_PAUSE or not all(map(is_elsewhere, found)):
                 time.sleep(pause)
             pause = min(2 * pause, LAST_PAUSE)
-        if trouble is None:
-            return replies
-        done = [
-            _is_done(reply) and not _only_lists(command)
-            for command, reply in zip(commands, replies, strict=True)
-        ]
-        if reads or not any(done):
-            raise trouble
-        raise Uncertain(f"a part of what was asked was done, and another was not: {trouble}")
+
+    def look_once(
+        self, commands: Sequence[Command], *, seconds: float = COMMAND_SECONDS
+    ) -> list[Any]:
+        """As `tell_each` of what only reads, by the map as it is and without a second try."""
+        replies: list[Any] = [None] * len(commands)
+        deadline = time.monotonic() + seconds
+        left = self._ask_nodes(units_of(commands), commands, replies, deadline, reads=True)
+        # Of a slot that is being moved, the map knows nothing yet.
+        if moving := [unit for unit in left if unit.asked_at is not None]:
+            self._ask_nodes(moving, commands, replies, deadline, reads=True)
+        return replies
 
     def begin(self, commands: Sequence[Command]) -> Callable[[], list[Any]]:
         # To its end: what is asked for elsewhere would take as long later.
         replies = self.tell(commands)
         return lambda: replies
 
-    def _tell_once(
+    def _ask_nodes(
         self,
-        units: list[_Unit],
+        units: list[Unit],
         commands: Sequence[Command],
         replies: list[Any],
         deadline: float,
         *,
         reads: bool,
-    ) -> tuple[list[_Unit], BackendUnavailable | None]:
-        """Ask every node for its part. Returns what has to be asked for elsewhere, and why, where a
-        node was not there.
+    ) -> list[Unit]:
+        """Ask every node for its part. Returns what may be asked for again: it is elsewhere, or
+        where it is, nobody was there.
         """
-        again: list[_Unit] = []
-        parts: list[_Part] = []
-        lost: AnyjobError | None = None
-        placed, homeless, trouble = self._by_node(units)
-        again += homeless
+        parts: list[Part] = []
+        placed, again = self._by_node(units, replies)
         try:
             for node, own in placed:
                 try:
-                    parts.append(_begun(node, own, commands, deadline))
+                    parts.append(begun(node, own, commands, deadline))
                 except BackendUnavailable as error:
-                    again, trouble = again + own, error
+                    again += own
+                    fail(own, replies, error)
                 except ConfigurationError as error:
                     # A password or certificate that one node alone does not take.
-                    lost = Uncertain(str(error)) if parts and not reads else error
-                    break
+                    fail(own, replies, error)
             for part in parts:
                 try:
-                    answers = _answers(part)
-                except Lost as error:
-                    lost = lost or part.node.lost(error, reads=reads)
+                    answers = part.answers()
+                except Lost as lost:
+                    fail(part.units, replies, part.node.lost(lost, reads=reads))
+                    self.doubt()
                     continue
                 places = [place for unit in part.units for place in unit.places]
                 for place, reply in zip(places, answers, strict=True):
                     replies[place] = reply
-                again += _redirected(part.units, replies)
+                again += redirected(part.units, replies)
         finally:
             for part in parts:
                 part.node.give(part.wire)
-        if again or lost is not None:
+        if again:
             self.doubt()
-        if lost is not None:
-            raise lost
-        return again, trouble
+        return again
 
     def _by_node(
-        self, units: list[_Unit]
-    ) -> tuple[list[tuple[Link, list[_Unit]]], list[_Unit], BackendUnavailable | None]:
-        """What goes where, and what goes nowhere, with the reason."""
-        found: dict[Address, tuple[Link, list[_Unit]]] = {}
-        homeless: list[_Unit] = []
-        trouble: BackendUnavailable | None = None
+        self, units: list[Unit], replies: list[Any]
+    ) -> tuple[list[tuple[Link, list[Unit]]], list[Unit]]:
+        """What goes where, and what goes nowhere, with the reason in its place."""
+        found: dict[Address, tuple[Link, list[Unit]]] = {}
+        homeless: list[Unit] = []
         for unit in units:
             try:
                 node = self._node(unit.asked_at) if unit.asked_at else self.at(unit.key or b"")
             except BackendUnavailable as error:
                 homeless.append(unit)
-                trouble = error
+                fail([unit], replies, error)
                 continue
             address = (node.location.host, node.location.port)
             found.setdefault(address, (node, []))[1].append(unit)
-        return list(found.values()), homeless, trouble
+        return list(found.values()), homeless
 
 
-def _units(commands: Sequence[Command]) -> list[_Unit]:
-    units: list[_Unit] = []
-    for place, command in enumerate(commands):
-        key = command.key
-        if key is None and units:
-            units[-1].places.append(place)
-        else:
-            units.append(_Unit([place], key))
-    return units
-
-
-def _begun(node: Link, units: list[_Unit], commands: Sequence[Command], deadline: float) -> _Part:
-    """Send one node its part. Raises BackendUnavailable if it is not there."""
-    own = [commands[place] for unit in units for place in unit.places]
-    leaves = [
-        unit.asked_at is not None and place == unit.places[0]
-        for unit in units
-        for place in unit.places
+def _error_of_all(
+    errors: Sequence[AnyjobError], commands: Sequence[Command], replies: Sequence[Any]
+) -> AnyjobError:
+    """What to say of commands of which these failed."""
+    for error in errors:
+        if isinstance(error, Misuse | Uncertain):
+            return error
+    done = [
+        _is_done(reply) and not _only_lists(command)
+        for command, reply in zip(commands, replies, strict=True)
     ]
-    data = b"".join(
-        # It would be without leave that a script which the node does not know is sent again.
-        _ASKING + (command.packed_whole() if isinstance(command, Call) else command.packed())
-        if leave
-        else command.packed()
-        for command, leave in zip(own, leaves, strict=True)
-    )
-    wire = node.take(min(deadline, time.monotonic() + _NODE_SECONDS))
-    part = _Part(node, wire, units, own, leaves, deadline)
-    # What breaks while it is sent, is found broken when the replies are read.
-    with suppress(Lost):
-        part.deadline = wire.send(data, len(own) + sum(leaves), deadline)
-    return part
-
-
-def _answers(part: _Part) -> list[Any]:
-    """One reply a command; raises Lost."""
-    answers = []
-    for leave in part.leaves:
-        if leave:
-            part.wire.receive(part.deadline)
-        answers.append(part.wire.receive(part.deadline))
-    return part.node.mend(part.wire, part.commands, answers, part.deadline)
-
-
-def _redirected(units: Sequence[_Unit], replies: Sequence[Any]) -> list[_Unit]:
-    found = []
-    for unit, reply in zip(units, _firsts(units, replies), strict=True):
-        if isinstance(reply, ReplyError) and reply.code in _ELSEWHERE:
-            unit.asked_at = _moved_to(reply) if reply.code == "ASK" else None
-            found.append(unit)
-    return found
-
-
-def _firsts(units: Sequence[_Unit], replies: Sequence[Any]) -> list[Any]:
-    return [replies[unit.places[0]] for unit in units]
-
-
-def _moved_to(reply: Any) -> Address | None:
-    """Where "MOVED 3999 host:6381", or ASK, points; None if it names no host."""
-    if not isinstance(reply, ReplyError) or reply.code not in _ELSEWHERE:
-        return None
-    host, _, port = str(reply).split()[2].rpartition(":")
-    return (host, int(port)) if host and port.isdecimal() else None
+    if any(done):
+        return Uncertain(f"a part of what was asked was done, and another was not: {errors[0]}")
+    return errors[0]
 
 
 def _only_lists(command: Command) -> bool:
@@ -362,7 +313,7 @@ def _only_lists(command: Command) -> bool:
 
 
 def _is_done(reply: Any) -> bool:
-    return reply is not None and not isinstance(reply, ReplyError)
+    return not isinstance(reply, ReplyError | AnyjobError)
 
 
 def _shown(address: Address) -> str:

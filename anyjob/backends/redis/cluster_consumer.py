@@ -11,12 +11,13 @@ from typing import Any
 import msgspec
 
 from anyjob.backends.redis.cluster import ClusterLink
-from anyjob.backends.redis.consumer import BELL_SECONDS, RedisConsumer, Share
+from anyjob.backends.redis.consumer import BELL_SECONDS, RedisConsumer, Sent, Share
 from anyjob.backends.redis.encode import milliseconds, runs
 from anyjob.backends.redis.errors import Lost
 from anyjob.backends.redis.link import COMMAND_SECONDS, Link, Uncertain
+from anyjob.backends.redis.parts import is_elsewhere
 from anyjob.backends.redis.resp import ReplyError
-from anyjob.backends.redis.scripts import ENQUEUE, LOOK, RING, Call, Command
+from anyjob.backends.redis.scripts import ENQUEUE, LIST, LOOK, RING, Call, Command
 from anyjob.backends.redis.slots import slot_of
 from anyjob.backends.redis.wire import Wire, wait_for
 from anyjob.backends.shares import Ring
@@ -24,6 +25,9 @@ from anyjob.core.backend import QueueShare
 from anyjob.core.envelope import Envelope
 from anyjob.core.errors import AnyjobError
 from anyjob.core.settlement import Lease, Settlement
+
+#: A fetch waits for every node that has something for so long, or for a third of a lease.
+_LEAST_SECONDS = 1.0
 
 
 class _Group(msgspec.Struct):
@@ -59,7 +63,7 @@ class ClusterConsumer(RedisConsumer):
         self, credit: int, limits: Mapping[str, int], wait: float
     ) -> tuple[list[Lease], float]:
         lot = self._desk.take()
-        if lot and (wait > 0 or any(each.then and _children(each)[1] for each in lot)):
+        if lot and (wait > 0 or self._reaches_further(lot)):
             self._send(lot, COMMAND_SECONDS)
             lot = []
         if wait > 0:
@@ -71,6 +75,14 @@ class ClusterConsumer(RedisConsumer):
             return self._taken(reply, token, group.shares)
         looks = [self._link.call(LOOK, group.names, []) for group in self._groups]
         return self._fetch_from_all(credit, limits, self._settle_and(lot, looks))
+
+    def _reaches_further(self, lot: list[Settlement]) -> bool:
+        """Whether a lot is for other nodes too, whose faults would be those of the fetch."""
+        return any(
+            each.then
+            and (_children(each)[1] or self._link.listing(child.queue for child in each.then))
+            for each in lot
+        )
 
     def _settle_and(self, lot: list[Settlement], others: Sequence[Command]) -> list[Any]:
         """Send a lot, and other commands in the same trip; returns the answers to these."""
@@ -111,16 +123,32 @@ class ClusterConsumer(RedisConsumer):
             # Also of one that gives nothing: others are to hear of what is left there.
             if any(there[name][0] for name in group.names)
         ]
+        # Whatever breaks by now, what the others lease is handed out, while it lasts.
+        seconds = min(COMMAND_SECONDS, max(_LEAST_SECONDS, self._lease / 3))
+        replies = self._cluster.look_once([call for _, call, _ in calls], seconds=seconds)
         leases: list[Lease] = []
-        replies = self._link.tell([call for _, call, _ in calls], reads=True) if calls else []
         for (group, _, token), reply in zip(calls, replies, strict=True):
-            if not isinstance(reply, ReplyError):
+            if is_elsewhere(reply):
+                waits.append(0.0)
+            elif not isinstance(reply, Exception):
                 more, following = self._taken(reply, token, group.shares)
                 leases += more
                 waits.append(following)
-        if not leases:
-            self._link.check(replies)
+        failures = [each for each in replies if isinstance(each, Exception)]
+        self._note_failures([each for each in failures if not is_elsewhere(each)], leases)
         return leases, max(0.001, min(waits, default=float("inf")))
+
+    def _note_failures(self, failures: Sequence[Exception], leases: Sequence[Lease]) -> None:
+        """Raise what kept a fetch from some of its queues; with leases from others it is left to
+        the next one.
+        """
+        for failure in failures:
+            if isinstance(failure, ReplyError):
+                self._refusal = failure
+            elif not leases:
+                raise failure
+        if not leases:
+            self._check_refusal()
 
     def _wait_for_markers(self, limits: Mapping[str, int], wait: float) -> None:
         """Wait until one of the queues may have something, or somebody wakes this consumer."""
@@ -153,7 +181,7 @@ class ClusterConsumer(RedisConsumer):
                 node.give(wire)
 
     def _note_marker(self, marker: Any) -> None:
-        if isinstance(marker, ReplyError) and marker.code in ("MOVED", "ASK"):
+        if is_elsewhere(marker):
             self._cluster.doubt()
         else:
             super()._note_marker(marker)
@@ -171,6 +199,13 @@ class ClusterConsumer(RedisConsumer):
             self._desk.give_up(lot)
         else:
             self._answer(lot, sent, replies)
+            self._note_listed(sent, replies)
+
+    def _note_listed(self, sent: Sent, replies: Sequence[Any]) -> None:
+        """Take note of the queues of children that stand in the list by now."""
+        for command, reply in zip(sent.commands, replies, strict=True):
+            if isinstance(command, Call) and command.script is LIST and isinstance(reply, int):
+                self._link.listed(map(str, command.args))
 
     def _send_far_children(self, lot: list[Settlement], seconds: float) -> set[int]:
         """Store the children that no script has together with their parent, before it is settled;

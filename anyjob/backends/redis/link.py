@@ -221,7 +221,7 @@ class Link:
         It is called once. Between them, both return and raise as `tell` does, and each has the time
         of a call.
         """
-        data = _packed(commands)
+        data = packed(commands)
         deadline = time.monotonic() + COMMAND_SECONDS
         wire = self.take(deadline)
         # What breaks while it is sent, is found broken when the replies are read.
@@ -258,7 +258,7 @@ class Link:
         return replies
 
     def _tell(self, commands: Sequence[Command], deadline: float, *, reads: bool) -> list[Any]:
-        data = _packed(commands)
+        data = packed(commands)
         wire = self.take(deadline)
         try:
             replies = wire.exchange(data, len(commands), deadline)
@@ -438,7 +438,8 @@ class Link:
         return sorted(name.decode() for name in self.do(b"SMEMBERS", self.keys.names, reads=True))
 
 
-def _packed(commands: Sequence[Command]) -> bytes:
+def packed(commands: Sequence[Command]) -> bytes:
+    """Commands as bytes; raises InvalidOption for text that none can be made of."""
     try:
         return b"".join(command.packed() for command in commands)
     except UnicodeEncodeError as error:

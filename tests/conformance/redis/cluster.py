@@ -13,6 +13,7 @@ from redis.crc import key_slot
 
 from anyjob.conformance import OwnProcess
 from anyjob.conformance.servers.own_process import Running
+from anyjob.conformance.wire.proxy import Proxy
 from tests.waiting import until
 
 PASSWORD = "hidden-word"
@@ -120,6 +121,19 @@ def cluster(
         yield Cluster(primaries, others)
 
 
+@contextmanager
+def wired(running: Cluster, kind: type[Proxy] = Proxy) -> Iterator[list[Proxy]]:
+    """A wire to each of the primaries, by which clients find them; for a Cluster that ends soon."""
+    with ExitStack() as stack:
+        wires = [stack.enter_context(kind(node.port)) for node in running.primaries]
+        ports = {wire.port for wire in wires}
+        for node, wire in zip(running.primaries, wires, strict=True):
+            say(node, "CONFIG", "SET", "cluster-announce-port", wire.port)
+        for node in running.primaries:
+            until(lambda node=node: _ports_told_by(node) == ports, "for the ports")  # type: ignore[misc]
+        yield wires
+
+
 def say(node: Running, *words: Any) -> Any:
     """The answer to a command as it stands."""
     with client(node.port) as asked:
@@ -165,6 +179,10 @@ def _knows(node: Running, number: int) -> bool:
 
 def _is_fit(node: Running) -> bool:
     return b"cluster_state:ok" in say(node, "CLUSTER", "INFO")
+
+
+def _ports_told_by(node: Running) -> set[int]:
+    return {primary[1] for _, _, primary, *_ in say(node, "CLUSTER", "SLOTS")}
 
 
 def _follows(node: Running) -> bool:
