@@ -1,4 +1,4 @@
-"""One event loop's way to the server: a connection that carries, lot by lot, what the loop's
+"""One event loop's way to a server: a connection that carries, lot by lot, what the loop's
 coroutines want stored.
 
 The loop itself waits for replies. What may block, connecting and whatever a refused lot asks for,
@@ -8,53 +8,54 @@ is done by a thread that is started for it, through the `Link` that everybody el
 from __future__ import annotations
 
 import asyncio
-import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, NoReturn, TypeVar
+from itertools import chain
+from typing import Any
 
 import msgspec
 
 from anyjob.backends.redis.errors import PASSING, Lost, unreachable
 from anyjob.backends.redis.facts import MAX_BATCH
-from anyjob.backends.redis.link import ANSWER_SECONDS, COMMAND_SECONDS, FRESH, Link, Uncertain
+from anyjob.backends.redis.link import ANSWER_SECONDS, COMMAND_SECONDS, FRESH, Link, packed
+from anyjob.backends.redis.parts import ELSEWHERE
 from anyjob.backends.redis.resp import ReplyError
-from anyjob.backends.redis.storing import Storing
+from anyjob.backends.redis.storing import (
+    Said,
+    Storing,
+    Told,
+    divided,
+    is_of_one,
+    store_apart,
+    store_together,
+    told_of,
+)
 from anyjob.backends.redis.stream import Stream
 from anyjob.backends.redis.wire import SLOWEST, Wire
-from anyjob.core.envelope import Envelope, Receipt
-from anyjob.core.errors import EnqueueUncertain, InvalidOption, Misuse
-
-T = TypeVar("T")
-
-Answer = asyncio.Future[list[Receipt]]
+from anyjob.backends.redis.wishes import Answer, Wish, aside, call_in, closed
+from anyjob.core.envelope import Envelope
+from anyjob.core.errors import InvalidOption
 
 #: A lot that leaves together, unless one call brings more.
 _LOT, _LOT_BYTES = 256, 256 * 1024
+#: Refusals of what may be stored all the same, by the script's text, later or elsewhere.
+_AGAIN = PASSING | ELSEWHERE | {"NOSCRIPT", "READONLY"}
 
 
-class _Wish(msgspec.Struct, frozen=True, eq=False):
-    """One call, and when it is over at the latest."""
-
-    jobs: Sequence[Envelope]
-    answer: Answer
-    deadline: float
-
-
-class _Lot(msgspec.Struct, eq=False):
+class Lot(msgspec.Struct, eq=False):
     """What is under way."""
 
-    wishes: list[_Wish]
-    storing: Storing
+    wishes: list[Wish]
     #: When its connection is given up; None while a thread is at it, which has a deadline itself.
     deadline: float | None
+    storing: Storing
     replies: list[Any] = msgspec.field(default_factory=list)
 
 
 class Door:
-    """One loop's way to the server. All but `close` is of that loop's thread.
+    """One loop's way to a server. All but `close` is of that loop's thread.
 
     One lot is under way at a time. What is wished for meanwhile leaves with the next one, in the
     order of the calls. A call that was cancelled is left out if it has not left yet; else its
@@ -64,8 +65,12 @@ class Door:
     def __init__(self, link: Link, loop: asyncio.AbstractEventLoop) -> None:
         self._link = link
         self._loop = loop
-        self._wishes: deque[_Wish] = deque()
-        self._lot: _Lot | None = None
+        #: What connects to the server.
+        self._node = link
+        #: Whether the list of all queues is on that server too.
+        self._lists = True
+        self._wishes: deque[Wish] = deque()
+        self._lot: Lot | None = None
         self._wire: Wire | None = None
         self._stream: Stream | None = None
         self._used = 0.0
@@ -81,7 +86,16 @@ class Door:
         if self._is_closed:
             raise closed()
         answer: Answer = self._loop.create_future()
-        self._wishes.append(_Wish(jobs, answer, time.monotonic() + COMMAND_SECONDS))
+        self._add(Wish(jobs, answer, time.monotonic() + COMMAND_SECONDS))
+        return answer
+
+    def close(self) -> None:
+        """End the connection; whoever waits is told. Any thread, whatever the loop does."""
+        self._is_closed = True
+        call_in(self._loop, self._end)
+
+    def _add(self, wish: Wish) -> None:
+        self._wishes.append(wish)
         if self._lot is None and not self._is_called:
             self._is_called = True
             if self._is_alone:
@@ -92,18 +106,6 @@ class Door:
                 self._loop.call_soon(self._next)
         if self._timer is None:
             self._timer = self._loop.call_later(COMMAND_SECONDS, self._watch)
-        return answer
-
-    def close(self) -> None:
-        """End the connection; whoever waits is told. Any thread, whatever the loop does."""
-        self._is_closed = True
-        if self._loop.is_running() and self._loop is not _running_loop():
-            try:
-                self._loop.call_soon_threadsafe(self._end)
-                return
-            except RuntimeError:
-                pass  # it was closed meanwhile, and has nobody left to be disturbed
-        self._end()
 
     # One lot after the other
 
@@ -124,20 +126,18 @@ class Door:
         if not wishes:
             return
         self._is_alone = len(wishes) == 1
-        jobs = wishes[0].jobs if self._is_alone else [job for wish in wishes for job in wish.jobs]
-        storing = Storing(self._link, jobs)
+        storing = self._storing(wishes)
         try:
-            data = b"".join(command.packed() for command in storing.commands)
-        except UnicodeEncodeError:
-            self._refuse(wishes, InvalidOption("expected text that UTF-8 can write"))
-            self._next()
+            data = packed(storing.commands)
+        except InvalidOption as error:
+            self._leave_out(wishes, error)
             return
-        self._lot = _Lot(wishes, storing, wishes[0].deadline + len(data) / SLOWEST)
+        self._lot = Lot(wishes, wishes[0].deadline + len(data) / SLOWEST, storing)
         self._stream.write(data)
 
-    def _gathered(self, now: float) -> list[_Wish]:
+    def _gathered(self, now: float) -> list[Wish]:
         """The wishes of the next lot."""
-        wishes: list[_Wish] = []
+        wishes: list[Wish] = []
         count, size, waiting = 0, 0, self._wishes
         while waiting and count < _LOT and size < _LOT_BYTES:
             wish = waiting[0]
@@ -147,13 +147,30 @@ class Door:
             if wish.answer.done():
                 continue
             if wish.deadline - now < ANSWER_SECONDS:
-                self._refuse([wish], self._late())
+                wish.tell(self._late())
                 continue
             wishes.append(wish)
             for job in wish.jobs:
                 count += 1
                 size += len(job.body)
         return wishes
+
+    def _storing(self, wishes: Sequence[Wish]) -> Storing:
+        jobs = wishes[0].jobs if len(wishes) == 1 else [*chain(*(wish.jobs for wish in wishes))]
+        return Storing(self._link, jobs, lists=self._lists)
+
+    def _leave_out(self, wishes: Sequence[Wish], error: InvalidOption) -> None:
+        """Refuse those of a lot that nobody can write, and go on with the others."""
+        good = []
+        for wish in wishes:
+            try:
+                packed(self._storing([wish]).commands)
+            except InvalidOption:
+                wish.tell(error)
+            else:
+                good.append(wish)
+        self._wishes.extendleft(reversed(good))
+        self._next()
 
     def _arrived(self, replies: list[Any]) -> None:
         lot = self._lot
@@ -166,58 +183,90 @@ class Door:
             return
         if missing < 0:
             self._drop()  # nobody had asked for the rest
-        answer = lot.replies[lot.storing.at]
-        if isinstance(answer, ReplyError) and _needs_more(answer):
-            self._tell_again(lot, lot.deadline, answer)
+        self._used = time.monotonic()
+        said = divided(lot.storing.said(lot.replies), [wish.jobs for wish in lot.wishes])
+        if any(isinstance(reply, ReplyError) for reply in lot.replies):
+            self._meet_refusals(lot, said)
         else:
-            self._settle(partial(lot.storing.receipts, lot.replies))
+            self._settle(partial(told_of, self._link, [wish.jobs for wish in lot.wishes], said))
 
-    def _settle(self, receipts: Callable[[], list[Receipt]]) -> None:
+    def _meet_refusals(self, lot: Lot, said: Sequence[Sequence[Said]]) -> None:
+        """Tell those of a lot that were not refused, and do what there is to do for the others, of
+        which nothing was stored.
+        """
+        left: list[Wish] = []
+        refusals: list[ReplyError] = []
+        for wish, own in zip(lot.wishes, said, strict=True):
+            refusal = next((each for each in own if isinstance(each, ReplyError)), None)
+            if refusal is None:
+                wish.tell(*told_of(self._link, [wish.jobs], [own]))
+            else:
+                left.append(wish)
+                refusals.append(refusal)
+        had_others = len(lot.wishes) > 1
+        lot.wishes = left
+        if any(refusal.code == "READONLY" for refusal in refusals):
+            self._drop()  # it leads to a server that is the primary no longer
+        if any(refusal.code in ELSEWHERE for refusal in refusals):
+            self._link.doubt()
+        if any(refusal.code in _AGAIN for refusal in refusals):
+            self._go_aside(lot, store_together)
+        elif any(
+            refusal.is_of_rights or (had_others and is_of_one(refusal)) for refusal in refusals
+        ):
+            self._go_aside(lot, store_apart)
+        else:
+            self._settle(
+                partial(
+                    told_of, self._link, [wish.jobs for wish in left], [[each] for each in refusals]
+                )
+            )
+
+    def _go_aside(self, lot: Lot, store: Callable[..., list[Told]]) -> None:
+        """Let a thread store a lot: by pauses, the script's text, another server, a script for each
+        call, or a question about rights.
+        """
+        deadline = lot.deadline or lot.wishes[0].deadline
+        lot.deadline = None
+        calls = [wish.jobs for wish in lot.wishes]
+        aside(
+            self._loop,
+            partial(store, self._link, calls, deadline, lists=self._lists),
+            self._settle,
+        )
+
+    def _settle(self, outcome: Callable[[], list[Told]]) -> None:
         """Tell those of the lot what became of their jobs, and go on with the next."""
         lot, self._lot = self._lot, None
         if lot is None:
             return  # the door was closed meanwhile
-        self._used = time.monotonic()
         try:
-            found = receipts()
+            told = outcome()
         except Exception as error:  # whatever it is has to reach those who wait
-            self._refuse(lot.wishes, error)
-        else:
-            at = 0
-            for wish in lot.wishes:
-                if not wish.answer.done():
-                    wish.answer.set_result(found[at : at + len(wish.jobs)])
-                at += len(wish.jobs)
+            told = [error] * len(lot.wishes)
+        for wish, each in zip(lot.wishes, told, strict=True):
+            wish.tell(each)
+        self._ended()
         if self._wishes:
             self._next()
 
-    def _tell_again(self, lot: _Lot, deadline: float, answer: ReplyError) -> None:
-        """Let a thread do a lot that was refused, nothing of it having been done: by pauses, the
-        script's text, another server, or a question about rights.
-        """
-        lot.deadline = None
-        if answer.code == "READONLY":
-            self._drop()  # it leads to a server that is the primary no longer
-        seconds = max(0.0, deadline - time.monotonic())
-
-        def tell() -> list[Receipt]:
-            return lot.storing.receipts(self._link.tell(lot.storing.commands, seconds=seconds))
-
-        self._aside(tell, self._settle)
+    def _ended(self) -> None:
+        """A lot has ended, and the next has not left."""
 
     # The connection
 
     def _connect(self) -> None:
         if self._wishes and not self._is_connecting:
             self._is_connecting = True
-            self._aside(partial(self._dial, self._wishes[0].deadline), self._connected)
+            work = partial(self._dial, self._wishes[0].deadline)
+            aside(self._loop, work, self._connected)
 
     def _dial(self, deadline: float) -> Wire:
         """A connection; in a thread."""
-        self._wire = wire = self._link.take(deadline)
+        self._wire = wire = self._node.take(deadline)
         if self._is_closed:
             # Whoever closed the door may have looked before there was something to end.
-            self._link.end(wire)
+            self._node.end(wire)
         return wire
 
     def _connected(self, dialled: Callable[[], Wire]) -> None:
@@ -227,18 +276,24 @@ class Door:
         try:
             wire = dialled()
         except Exception as error:  # as above
-            waiting = list(self._wishes)
-            self._wishes.clear()
-            self._refuse(waiting, error)
+            self._unconnected(error)
             return
         self._used = time.monotonic()
         self._stream = Stream(self._loop, wire, self._arrived, self._lost)
         self._next()
 
+    def _unconnected(self, error: Exception) -> None:
+        waiting = list(self._wishes)
+        self._wishes.clear()
+        for wish in waiting:
+            wish.tell(error)
+
     def _lost(self, lost: Lost) -> None:
         self._drop()
+        self._link.doubt()
         if self._lot is not None and self._lot.deadline is not None:
-            self._settle(partial(_raise, self._link.lost(lost, reads=False)))
+            error = self._node.lost(lost, reads=False)
+            self._settle(partial(_same_for, error, len(self._lot.wishes)))
 
     def _drop(self) -> None:
         """Give the connection up; the next lot makes another one."""
@@ -247,7 +302,7 @@ class Door:
         if stream is not None:
             stream.release()
         if wire is not None:
-            self._link.end(wire)
+            self._node.end(wire)
 
     def _end(self) -> None:
         self._drop()
@@ -257,9 +312,10 @@ class Door:
         if self._timer is not None:
             self._timer.cancel()
         if not self._loop.is_closed():
-            self._refuse(waiting, closed())
+            for wish in waiting:
+                wish.tell(closed())
 
-    # By when, and for whom
+    # By when
 
     def _watch(self) -> None:
         """End what is past its time, and come back when the next may be."""
@@ -268,68 +324,16 @@ class Door:
         if self._lot is not None and self._lot.deadline is not None and self._lot.deadline <= now:
             self._lost(Lost("did not answer in time", sent=True))
         while self._wishes and self._wishes[0].deadline <= now:
-            self._refuse([self._wishes.popleft()], self._late())
+            self._wishes.popleft().tell(self._late())
         ends = [wish.deadline for wish in (*self._wishes,)[:1]]
         if self._lot is not None and self._lot.deadline is not None:
             ends.append(self._lot.deadline)
-        if ends:
+        if ends and self._timer is None:
             self._timer = self._loop.call_later(max(0.0, min(ends) - now), self._watch)
 
     def _late(self) -> Exception:
-        return unreachable(self._link.location, "did not answer in time")
-
-    def _refuse(self, wishes: Sequence[_Wish], error: Exception) -> None:
-        for wish in wishes:
-            if wish.answer.done():
-                continue
-            own = error
-            if isinstance(error, Uncertain | EnqueueUncertain):
-                own = EnqueueUncertain(str(error), wish.jobs)
-                own.__cause__ = error
-            wish.answer.set_exception(own)
-
-    def _aside(self, work: Callable[[], T], then: Callable[[Callable[[], T]], object]) -> None:
-        """Do in a thread what may block, and go on in the loop with what returns or raises what it
-        did. A thread of its own, because those of the loop's executor may all wait for jobs.
-        """
-
-        def run() -> None:
-            try:
-                outcome: Callable[[], T] = partial(_same, work())
-            except BaseException as error:  # it is raised again where it is asked for
-                outcome = partial(_raise, error)
-            try:
-                self._loop.call_soon_threadsafe(then, outcome)
-            except RuntimeError:
-                return  # the loop was closed; what there is, `close` ends
-
-        try:
-            threading.Thread(target=run, name="anyjob-redis-aside", daemon=True).start()
-        except RuntimeError as error:  # the machine has no room for one
-            then(partial(_raise, unreachable(self._link.location, f"cannot be reached: {error}")))
+        return unreachable(self._node.location, "did not answer in time")
 
 
-def closed() -> Misuse:
-    """The error of a door that was closed."""
-    return Misuse(
-        "this redis:// object was closed while coroutines enqueued; await them before close()"
-    )
-
-
-def _needs_more(answer: ReplyError) -> bool:
-    return answer.code in PASSING or answer.code in {"NOSCRIPT", "READONLY"} or answer.is_of_rights
-
-
-def _running_loop() -> asyncio.AbstractEventLoop | None:
-    try:
-        return asyncio.get_running_loop()
-    except RuntimeError:
-        return None
-
-
-def _same(value: T) -> T:
-    return value
-
-
-def _raise(error: BaseException) -> NoReturn:
-    raise error
+def _same_for(error: Exception, count: int) -> list[Told]:
+    return [error] * count

@@ -6,8 +6,9 @@ import asyncio
 import threading
 from collections.abc import Sequence
 
-from anyjob.backends.redis.door import Answer, Door, closed
+from anyjob.backends.redis.door import Door
 from anyjob.backends.redis.link import Link
+from anyjob.backends.redis.wishes import Answer, closed
 from anyjob.core.envelope import Envelope
 
 

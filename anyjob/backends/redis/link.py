@@ -144,6 +144,9 @@ class Link:
         """The link to the server that holds a key."""
         return self
 
+    def doubt(self) -> None:
+        """Find out anew where what is asked for is, where that may change; it was not there."""
+
     def infos(self) -> list[tuple[Location, bytes]]:
         """What INFO answers, of each server that holds jobs."""
         return [(self.location, self.do(b"INFO", reads=True))]
@@ -198,7 +201,7 @@ class Link:
         missing: Any = None
         with suppress(AnyjobError):
             [missing] = self.tell([Call(RIGHTS, [self.keys.names], [])], reads=True)
-        if isinstance(missing, list):
+        if missing and isinstance(missing, list):
             return forbidden(self.location, reply, [f"+{name.decode()}" for name in missing])
         is_of_keys = re.search(r"\bkeys?\b", str(reply)) is not None
         return forbidden(self.location, reply, [f"~{self.keys.pattern}"] if is_of_keys else [])
@@ -214,6 +217,19 @@ class Link:
         deadline = time.monotonic() + seconds
         replies = self._tell(commands, deadline, reads=reads)
         return self._at_the_primary(commands, replies, deadline, reads=reads)
+
+    def tell_each(
+        self,
+        commands: Sequence[Command],
+        *,
+        reads: bool = False,
+        seconds: float = COMMAND_SECONDS,
+    ) -> list[Any]:
+        """As `tell`, with the error of ours in the place of each answer that did not come."""
+        try:
+            return self.tell(commands, reads=reads, seconds=seconds)
+        except AnyjobError as error:
+            return [error] * len(commands)
 
     def begin(self, commands: Sequence[Command]) -> Callable[[], list[Any]]:
         """Send commands on a connection of their own, and return what waits for the replies.

@@ -2,103 +2,212 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
+from itertools import chain
 from typing import Any
 
 from anyjob.backends.redis.encode import milliseconds, runs
-from anyjob.backends.redis.link import Link
+from anyjob.backends.redis.errors import PASSING
+from anyjob.backends.redis.link import ANSWER_SECONDS, Link, Uncertain
 from anyjob.backends.redis.resp import ReplyError, Word
 from anyjob.backends.redis.scripts import ENQUEUE, Call, Command, Plain
 from anyjob.core.envelope import ACCEPTED, Duplicate, Envelope, Receipt
-from anyjob.core.errors import EnqueueUncertain
+from anyjob.core.errors import AnyjobError, EnqueueUncertain
 
 #: Replicas have so long to take what was enqueued, where the URL asks for them.
 _REPLICA_SECONDS = 1.0
+#: Refusals that are the same whatever is asked for.
+_OF_ALL = PASSING | {"OOM", "MISCONF", "NOAUTH", "READONLY", "MOVED", "ASK"}
+
+Jobs = Sequence[Envelope]
+#: What is known of a job: its receipt, the refusal of what would have stored it, or an error.
+Said = Receipt | ReplyError | AnyjobError
+#: What a call is told: a receipt for each of its jobs, or why there are none.
+Told = list[Receipt] | Exception
 
 
 class Storing:
-    """One lot of jobs, at least one, on its way to the server.
+    """Calls of at least one job each on their way to the server, each of which is stored or refused
+    by itself.
 
-    On a Cluster, queues that no script has together have a script each: then some jobs may be
-    stored and others not.
+    On a Cluster, queues that no script has together have a script each: then some jobs of a call
+    may be stored and others not.
     """
 
-    def __init__(self, link: Link, jobs: Sequence[Envelope]) -> None:
+    def __init__(self, link: Link, *calls: Jobs, lists: bool = True) -> None:
+        """`lists`: whether what puts the queues into the list of all goes along."""
         self._link = link
-        self._jobs = jobs
-        self._queues = {job.queue for job in jobs}
-        self._groups = link.groups(self._queues) if len(self._queues) > 1 else [[jobs[0].queue]]
-        listing = link.listing(sorted(self._queues))
-        #: Where the reply of the first script stands that stores them.
-        self.at = len(listing)
+        self._jobs = calls[0] if len(calls) == 1 else [*chain(*calls)]
+        self._queues = {job.queue for job in self._jobs}
         self._replicas = link.location.wait_replicas
-        wait = Plain((b"WAIT", self._replicas, milliseconds(_REPLICA_SECONDS)))
-        self._waits = [wait] if self._replicas else []
         #: What is sent, in one go.
-        self.commands: list[Command] = listing
-        if len(self._groups) == 1:
-            self.commands += [self._script(jobs, self._queues), *self._waits]
-        else:
-            for queues in self._groups:
-                lot = [job for job in jobs if job.queue in queues]
-                self.commands += [self._script(lot, set(queues)), *self._waits]
+        self.commands: list[Command] = link.listing(sorted(self._queues)) if lists else []
+        self._lists = len(self.commands)
+        #: Of each script, where its reply stands, and the places of its jobs.
+        self._scripts: list[tuple[int, Sequence[int]]] = []
+        #: Of each wait for replicas, where its reply stands, and the scripts that it is about.
+        self._waits: list[tuple[int, list[tuple[int, Sequence[int]]]]] = []
+        for group in link.groups(self._queues) if len(self._queues) > 1 else [[*self._queues]]:
+            self._add(group, calls)
+
+    def _add(self, group: Sequence[str], calls: Sequence[Jobs]) -> None:
+        """A script for what each call has for queues that a script may have together."""
+        scripts: list[tuple[int, Sequence[int]]] = []
+        has_all, first = len(group) == len(self._queues), 0
+        for call in calls:
+            own: Sequence[int] = range(first, first + len(call))
+            first += len(call)
+            if not has_all:
+                own = [at for at in own if self._jobs[at].queue in group]
+            if own:
+                scripts.append((len(self.commands), own))
+                jobs = call if has_all else [self._jobs[at] for at in own]
+                self.commands.append(_script(self._link, jobs))
+        self._scripts += scripts
+        if self._replicas:
+            self._waits.append((len(self.commands), scripts))
+            wait = (b"WAIT", self._replicas, milliseconds(_REPLICA_SECONDS))
+            self.commands.append(Plain(wait))
 
     def receipts(self, replies: Sequence[Any]) -> list[Receipt]:
-        """What became of each job, by the replies to `commands`.
+        """What became of each job of the one call there is, by the replies to `commands`.
 
-        Raises the error of ours if they were refused, which may ask the server for the rights that
-        are missing; EnqueueUncertain if a part was, or if too few replicas have them.
+        Raises the error of ours if it was refused, which may ask the server for the rights that
+        are missing; EnqueueUncertain if a part was, or if too few replicas have it.
+        """
+        [found] = told_of(self._link, [self._jobs], [self.said(replies)])
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    def said(self, replies: Sequence[Any]) -> list[Said]:
+        """What is known of each job, by the replies to `commands`, in which an error of ours may
+        stand for one that did not come.
         """
         # Stored is stored, whether the queue was put into the list or will be with the next.
-        if self.at and not isinstance(replies[0], ReplyError):
+        if self._lists and not isinstance(replies[0], Exception):
             self._link.listed(self._queues)
-        step = 1 + len(self._waits)
-        answers = replies[self.at :: step]
-        self._check(answers)
-        if self._waits:
-            for reached in replies[self.at + 1 :: step]:
-                self._check_replicas(reached)
-        if len(answers) == 1:
-            return [_receipt(job, it) for job, it in zip(self._jobs, answers[0], strict=True)]
-        following = {
-            queue: some
-            for queues, some in zip(self._groups, map(iter, answers), strict=True)
-            for queue in queues
-        }
-        return [_receipt(job, next(following[job.queue])) for job in self._jobs]
+        found: list[Any] = [None] * len(self._jobs)
+        for place, own in self._scripts:
+            reply = replies[place]
+            is_error = isinstance(reply, Exception)
+            for index, at in enumerate(own):
+                found[at] = reply if is_error else _receipt(self._jobs[at], reply[index])
+        for place, scripts in self._waits:
+            self._note_replicas(replies[place], scripts, found)
+        return found
 
-    def _script(self, jobs: Sequence[Envelope], queues: set[str]) -> Call:
-        """The script that stores these jobs: the lean one, if they are as most jobs are."""
-        first = jobs[0]
-        if len(queues) == 1 and all(
-            job.due is None and job.unique is None and job.priority == first.priority
-            for job in jobs
-        ):
-            pairs: list[Word] = [word for job in jobs for word in (job.id, job.body)]
-            return self._link.ready_call(first.queue, first.priority, pairs)
-        names = sorted(queues)
-        count, words = runs(jobs, {name: number for number, name in enumerate(names, 1)})
-        return self._link.call(ENQUEUE, names, [count, *words])
+    def _note_replicas(
+        self, reached: Any, scripts: Sequence[tuple[int, Sequence[int]]], found: list[Any]
+    ) -> None:
+        if not isinstance(reached, Exception) and reached >= self._replicas:
+            return
+        doubt = EnqueueUncertain(
+            f"the jobs are stored on {self._link.location.shown} and have not reached"
+            f" {self._replicas} replicas within {_REPLICA_SECONDS:g} s ({reached}); sending"
+            " them again does no harm",
+            self._jobs,
+        )
+        for at in (at for _, own in scripts for at in own):
+            if not isinstance(found[at], Exception):
+                found[at] = doubt
 
-    def _check(self, answers: Sequence[Any]) -> None:
-        refusals = [answer for answer in answers if isinstance(answer, ReplyError)]
-        if len(refusals) == len(answers):
-            self._link.check(refusals)
-        if refusals:
-            raise EnqueueUncertain(
-                "a part of the jobs is stored, and another is not:"
-                f" {self._link.refusal(refusals[0])}",
-                self._jobs,
-            )
 
-    def _check_replicas(self, reached: Any) -> None:
-        if isinstance(reached, ReplyError) or reached < self._replicas:
-            raise EnqueueUncertain(
-                f"the jobs are stored on {self._link.location.shown} and have not reached"
-                f" {self._replicas} replicas within {_REPLICA_SECONDS:g} s ({reached}); sending"
-                " them again does no harm",
-                self._jobs,
-            )
+def store_together(
+    link: Link, calls: Sequence[Jobs], deadline: float, *, lists: bool
+) -> list[Told]:
+    """Store calls by as few scripts as there can be, and what is refused then, each by itself;
+    blocks. What each is told, in their order.
+    """
+    said = _ask(link, Storing(link, [*chain(*calls)], lists=lists), calls, deadline)
+    alone = [
+        at
+        for at, own in enumerate(said)
+        if any(isinstance(each, ReplyError) and is_of_one(each) for each in own)
+    ]
+    if len(calls) > 1 and alone and time.monotonic() + ANSWER_SECONDS < deadline:
+        some = [calls[at] for at in alone]
+        again = _ask(link, Storing(link, *some, lists=lists), some, deadline)
+        for at, own in zip(alone, again, strict=True):
+            said[at] = own
+    return told_of(link, calls, said)
+
+
+def store_apart(link: Link, calls: Sequence[Jobs], deadline: float, *, lists: bool) -> list[Told]:
+    """Store calls by a script each, at once; blocks. What each is told, in their order."""
+    return told_of(link, calls, _ask(link, Storing(link, *calls, lists=lists), calls, deadline))
+
+
+def _ask(
+    link: Link, storing: Storing, calls: Sequence[Jobs], deadline: float
+) -> list[Sequence[Said]]:
+    seconds = max(0.0, deadline - time.monotonic())
+    return divided(storing.said(link.tell_each(storing.commands, seconds=seconds)), calls)
+
+
+def divided(said: Sequence[Said], calls: Sequence[Jobs]) -> list[Sequence[Said]]:
+    """What is known of the jobs of each call, from what is known of them all."""
+    found, first = [], 0
+    for call in calls:
+        found.append(said[first : first + len(call)])
+        first += len(call)
+    return found
+
+
+def is_of_one(refusal: ReplyError) -> bool:
+    """Whether it may have been one call of a lot that all of it was refused for."""
+    return refusal.code not in _OF_ALL
+
+
+def told_of(link: Link, calls: Sequence[Jobs], said: Sequence[Sequence[Said]]) -> list[Told]:
+    """What to tell each call; may ask the server for the rights that are missing."""
+    refusals: dict[str, AnyjobError] = {}
+    for each in chain(*said):
+        if isinstance(each, ReplyError) and str(each) not in refusals:
+            refusals[str(each)] = link.refusal(each)
+    return [
+        told(call, [refusals[str(each)] if isinstance(each, ReplyError) else each for each in own])
+        for call, own in zip(calls, said, strict=True)
+    ]
+
+
+def told(jobs: Jobs, said: Sequence[Receipt | AnyjobError]) -> Told:
+    """What to tell the caller of these jobs."""
+    failures = [each for each in said if isinstance(each, Exception)]
+    if not failures:
+        return [each for each in said if not isinstance(each, Exception)]
+    for failure in failures:
+        if isinstance(failure, Uncertain | EnqueueUncertain):
+            return uncertain(failure, jobs)
+    error = failures[0]
+    if len(failures) == len(said):
+        return error
+    return EnqueueUncertain(f"a part of the jobs is stored, and another is not: {error}", jobs)
+
+
+def uncertain(error: Exception, jobs: Jobs) -> EnqueueUncertain:
+    """The doubt about a lot, as it is told to the caller of these."""
+    own = EnqueueUncertain(str(error), jobs)
+    own.__cause__ = error
+    return own
+
+
+def _script(link: Link, jobs: Jobs) -> Call:
+    """The script that stores these jobs: the lean one, if they are as most jobs are."""
+    first = jobs[0]
+    if all(
+        job.due is None
+        and job.unique is None
+        and job.priority == first.priority
+        and job.queue == first.queue
+        for job in jobs
+    ):
+        pairs: list[Word] = [word for job in jobs for word in (job.id, job.body)]
+        return link.ready_call(first.queue, first.priority, pairs)
+    names = sorted({job.queue for job in jobs})
+    count, words = runs(jobs, {name: number for number, name in enumerate(names, 1)})
+    return link.call(ENQUEUE, names, [count, *words])
 
 
 def _receipt(job: Envelope, answer: int | bytes) -> Receipt:

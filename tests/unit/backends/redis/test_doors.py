@@ -8,9 +8,9 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
 import redis
@@ -23,6 +23,7 @@ from anyjob.backends.redis.url import parse_url
 from anyjob.conformance.servers.own_process import Running
 from anyjob.core.envelope import ACCEPTED, Duplicate, Envelope, Receipt, Unique
 from anyjob.core.errors import (
+    BackendCorrupt,
     BackendFull,
     BackendUnavailable,
     ConfigurationError,
@@ -44,34 +45,8 @@ from tests.unit.backends.redis.conftest import (
     say,
 )
 from tests.unit.backends.redis.impostor import posing
+from tests.unit.backends.redis.loops import DEADLINE, all_of, eventually, run
 from tests.waiting import until
-
-T = TypeVar("T")
-
-#: What a call may take, and a second for the machine.
-DEADLINE = 6.0
-
-
-def run(work: Coroutine[Any, Any, T]) -> T:
-    """Run in a loop of its own, for longer than any deadline of ours at the most."""
-
-    async def bounded() -> T:
-        return await asyncio.wait_for(work, 30)
-
-    return asyncio.run(bounded())
-
-
-async def all_of(*answers: Awaitable[T]) -> list[T | BaseException]:
-    """Each answer, or what was raised in its place."""
-    return await asyncio.gather(*answers, return_exceptions=True)
-
-
-async def eventually(holds: Callable[[], object]) -> None:
-    """As `until`, while the loop goes on."""
-    deadline = time.monotonic() + 20
-    while not holds():
-        assert time.monotonic() < deadline
-        await asyncio.sleep(0.002)
 
 
 def wires(backend: RedisBackend) -> set[Any]:
@@ -151,15 +126,20 @@ def test_wrong_job_is_refused_at_once_and_spoils_no_other(
     assert backend.counts("mail").ready == 1
 
 
-def test_text_that_nobody_can_write_is_refused(backend: RedisBackend) -> None:
+def test_text_that_nobody_can_write_is_refused_to_its_own_call_alone(
+    backend: RedisBackend, job: MakeJob
+) -> None:
     async def main() -> Any:
-        [refusal] = await all_of(from_loop(backend, [Envelope("\ud800", "mail", b"")]))
-        return refusal, await from_loop(backend, [Envelope("one", "mail", b"")])
+        bad = Envelope("\ud800", "mail", b"")
+        lots = [[job()], [bad], [job(), bad], [job("files")]]
+        together = await all_of(*(from_loop(backend, lot) for lot in lots))
+        return together, await all_of(from_loop(backend, [bad]), from_loop(backend, [job()]))
 
-    refusal, receipts = run(main())
+    together, later = run(main())
 
-    assert type(refusal) is InvalidOption
-    assert receipts == [ACCEPTED]
+    assert [type(each) for each in [*together[1:3], later[0]]] == [InvalidOption] * 3
+    assert [together[0], together[3], later[1]] == [[ACCEPTED]] * 3
+    assert (backend.counts("mail").ready, backend.counts("files").ready) == (2, 1)
 
 
 def test_no_thread_is_left_nor_started_for_a_job(backend: RedisBackend, job: MakeJob) -> None:
@@ -347,6 +327,74 @@ def test_missing_right_is_named(spare: Running, opened: Open, job: MakeJob) -> N
 
     assert type(refusal) is ConfigurationError
     assert "+rpush" in str(refusal)
+
+
+def test_key_of_another_type_refuses_the_calls_that_need_it_alone(
+    backend: RedisBackend, admin: redis.Redis, namespace: str, job: MakeJob
+) -> None:
+    jobs = [job(), job(priority=3), job("files"), job(), job(priority=3), job("post")]
+    lots = [*([each] for each in jobs), [job(), job(priority=3)]]
+    for key in ("{mail}:r3", "{post}:jobs"):
+        admin.set(f"{namespace}:{key}", "somebody else's")
+
+    async def main() -> Any:
+        await from_loop(backend, [job("other")])
+        return await all_of(*(from_loop(backend, lot) for lot in lots))
+
+    told = run(main())
+
+    assert [each if isinstance(each, list) else type(each) for each in told] == [
+        [ACCEPTED],
+        BackendCorrupt,
+        [ACCEPTED],
+        [ACCEPTED],
+        BackendCorrupt,
+        BackendCorrupt,
+        BackendCorrupt,
+    ]
+    admin.delete(f"{namespace}:{{mail}}:r3", f"{namespace}:{{post}}:jobs")
+    found = backend.browse("mail", State.READY, None, 10).records
+    assert [each.id for each in found] == [jobs[0].id, jobs[3].id]
+    assert (backend.counts("files").ready, backend.counts("post").ready) == (1, 0)
+
+
+def test_missing_right_to_a_queue_is_told_to_the_calls_that_need_it_alone(
+    spare: Running, opened: Open, namespace: str, job: MakeJob
+) -> None:
+    with closing(raw(spare)) as admin:
+        keys = [f"~{namespace}:{{mail}}:*", f"~{namespace}:queues", f"~{namespace}:epoch"]
+        say(admin, "ACL", "SETUSER", "few", "on", ">few", *keys, "&*", "+@all")
+    backend = opened(spare.url.replace(f":{PASSWORD}@", "few:few@"))
+
+    async def main() -> Any:
+        lots = [[job()], [job("files")], [job()], [job("post")]]
+        return await all_of(*(from_loop(backend, lot) for lot in lots))
+
+    first, refused, last, other = run(main())
+
+    assert [first, last] == [[ACCEPTED]] * 2
+    assert type(refused) is type(other) is ConfigurationError
+    assert f"~{namespace}:*" in str(refused)
+
+
+def test_full_server_is_asked_once_for_a_lot(spare: Running, opened: Open, job: MakeJob) -> None:
+    backend = opened(spare.url)
+
+    async def main(admin: redis.Redis) -> int:
+        await from_loop(backend, [job()])
+        admin.config_set("maxmemory", 1)
+        before = refusals(admin)
+        await all_of(*(from_loop(backend, [job()]) for _ in range(50)))
+        admin.config_set("maxmemory", 0)
+        return refusals(admin) - before
+
+    with closing(raw(spare)) as admin:
+        assert run(main(admin)) <= 2
+
+
+def refusals(admin: redis.Redis) -> int:
+    """How many errors the server answered with."""
+    return int(admin.info("stats")["total_error_replies"])
 
 
 def test_jobs_that_reach_no_replica_are_uncertain_each_to_its_caller(
