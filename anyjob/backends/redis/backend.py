@@ -104,15 +104,13 @@ class RedisBackend(Backend):
             self._link.check_open()
             return
         self._link.open(self._begin)
-        # A door leads to one server.
-        self._doors = None if isinstance(self._link, ClusterLink) else Doors(self._link)
+        self._doors = Doors(self._link)
         self._opened = True
 
     def close(self) -> None:
         if self._opened:
             self._opened = False
-            if self._doors is not None:
-                self._doors.close()
+            self._doors.close()
             self._endings.close()
             self._link.close()
 
@@ -147,10 +145,8 @@ class RedisBackend(Backend):
         finish = _known(jobs, lambda: self._link.begin(storing.commands))
         return lambda: storing.receipts(_known(jobs, finish))
 
-    def aenqueue(self, jobs: Sequence[Envelope]) -> Awaitable[list[Receipt]] | None:
+    def aenqueue(self, jobs: Sequence[Envelope]) -> Awaitable[list[Receipt]]:
         self._check_open()
-        if self._doors is None:
-            return None
         check_envelopes(jobs, max_batch=MAX_BATCH, max_payload=MAX_PAYLOAD, known_queues=())
         return self._doors.enqueue(jobs)
 

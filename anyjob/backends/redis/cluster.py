@@ -73,7 +73,7 @@ class ClusterLink(Link):
     def infos(self) -> list[tuple[Location, bytes]]:
         found: list[tuple[Location, bytes]] = []
         trouble: BackendUnavailable | None = None
-        for node in map(self._node, self._slots.nodes):
+        for node in map(self.node, self._slots.nodes):
             try:
                 [reply] = node.tell([Plain((b"INFO",))], reads=True, seconds=NODE_SECONDS)
             except BackendUnavailable as error:
@@ -87,7 +87,7 @@ class ClusterLink(Link):
 
     def teach(self, scripts: Sequence[Script]) -> None:
         for address in self._slots.nodes:
-            self._node(address).teach(scripts)
+            self.node(address).teach(scripts)
 
     # Finding
 
@@ -107,13 +107,19 @@ class ClusterLink(Link):
                 f"no node of {self.location.shown} holds the slot of what was asked; see CLUSTER"
                 " INFO"
             )
-        return self._node(address)
+        return self.node(address)
+
+    @property
+    def slots(self) -> Slots:
+        """Who holds which slot; another object once that has changed."""
+        return self._slots
 
     def doubt(self) -> None:
         """Read the map of slots again before the next command."""
         self._is_doubtful = True
 
-    def _node(self, address: Address) -> Link:
+    def node(self, address: Address) -> Link:
+        """The link to a node."""
         self.check_open()
         with self._guard:
             node = self._nodes.get(address)
@@ -135,7 +141,7 @@ class ClusterLink(Link):
             left = deadline - time.monotonic()
             if left <= 0:
                 break
-            node = self._node(address)
+            node = self.node(address)
             try:
                 [found] = node.tell([_SLOTS], reads=True, seconds=min(left, NODE_SECONDS))
             except BackendUnavailable as error:
@@ -158,7 +164,10 @@ class ClusterLink(Link):
         return node.refusal(reply)
 
     def _take_over(self, slots: Slots) -> None:
-        was, self._slots, self._is_doubtful = self._slots, slots, False
+        was, self._is_doubtful = self._slots, False
+        if slots.is_like(was):
+            return
+        self._slots = slots
         for node in was.nodes:
             heir = was.heir(node, slots)
             if node not in slots.nodes and heir is not None and self.report is not None:
@@ -281,7 +290,7 @@ class ClusterLink(Link):
         homeless: list[Unit] = []
         for unit in units:
             try:
-                node = self._node(unit.asked_at) if unit.asked_at else self.at(unit.key or b"")
+                node = self.node(unit.asked_at) if unit.asked_at else self.at(unit.key or b"")
             except BackendUnavailable as error:
                 homeless.append(unit)
                 fail([unit], replies, error)

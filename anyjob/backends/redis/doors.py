@@ -1,4 +1,4 @@
-"""Which event loop has which door to the server."""
+"""Which event loop has which door to the server, or to the Cluster."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import asyncio
 import threading
 from collections.abc import Sequence
 
+from anyjob.backends.redis.cluster import ClusterLink
+from anyjob.backends.redis.cluster_door import ClusterDoor
 from anyjob.backends.redis.door import Door
 from anyjob.backends.redis.link import Link
 from anyjob.backends.redis.wishes import Answer, closed
@@ -20,7 +22,7 @@ class Doors:
     def __init__(self, link: Link) -> None:
         self._link = link
         self._guard = threading.Lock()
-        self._doors: dict[asyncio.AbstractEventLoop, Door] = {}
+        self._doors: dict[asyncio.AbstractEventLoop, Door | ClusterDoor] = {}
         self._is_closed = False
 
     def enqueue(self, jobs: Sequence[Envelope]) -> Answer:
@@ -41,12 +43,16 @@ class Doors:
         for door in doors.values():
             door.close()
 
-    def _made(self, loop: asyncio.AbstractEventLoop) -> Door:
+    def _made(self, loop: asyncio.AbstractEventLoop) -> Door | ClusterDoor:
         with self._guard:
             if self._is_closed:
                 raise closed()
             # A loop that is closed tells nobody; the next one to come clears up behind it.
             for gone in [other for other in self._doors if other.is_closed()]:
                 self._doors.pop(gone).close()
-            door = self._doors[loop] = Door(self._link, loop)
+            door = self._doors[loop] = _door(self._link, loop)
             return door
+
+
+def _door(link: Link, loop: asyncio.AbstractEventLoop) -> Door | ClusterDoor:
+    return ClusterDoor(link, loop) if isinstance(link, ClusterLink) else Door(link, loop)

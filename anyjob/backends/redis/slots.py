@@ -34,6 +34,10 @@ class Slots:
             return None
         return self._ranges[at][2]
 
+    def is_like(self, other: Slots) -> bool:
+        """Whether both say the same."""
+        return self._ranges == other._ranges
+
     def heir(self, node: Address, later: Slots) -> Address | None:
         """Who holds, of `later`, the first slot that a node held."""
         for first, _, address in self._ranges:

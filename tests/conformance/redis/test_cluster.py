@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -81,20 +80,6 @@ def consuming(backend: RedisBackend, lines: Sequence[str], lease: float = 3.0) -
 
 def job(queue: str) -> Envelope:
     return Envelope(id=str(uuid4()), queue=queue, body=b"body")
-
-
-def test_jobs_of_a_loop_go_by_way_of_a_thread(three: Cluster, lines: list[str]) -> None:
-    namespace = f"t{uuid4().hex[:12]}"
-
-    async def main() -> None:
-        await asyncio.gather(*(work.using(queue=line).aenqueue() for line in lines))
-
-    with App(three.url, namespace=namespace, queues=lines) as app:
-        work = app.task(name="work")(lambda: None)
-        asyncio.run(main())
-
-        assert [app.counts(line).ready for line in lines] == [1] * len(lines)
-        assert app.backend.aenqueue([job(lines[0])]) is None
 
 
 def test_batch_reaches_every_node_and_one_consumer_drains_them(
