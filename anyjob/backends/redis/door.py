@@ -184,11 +184,12 @@ class Door:
         if missing < 0:
             self._drop()  # nobody had asked for the rest
         self._used = time.monotonic()
-        said = divided(lot.storing.said(lot.replies), [wish.jobs for wish in lot.wishes])
-        if any(isinstance(reply, ReplyError) for reply in lot.replies):
-            self._meet_refusals(lot, said)
+        said = lot.storing.said(lot.replies)
+        if lot.storing.has_failed:
+            self._meet_refusals(lot, divided(said, [wish.jobs for wish in lot.wishes]))
         else:
-            self._settle(partial(told_of, self._link, [wish.jobs for wish in lot.wishes], said))
+            told: list[Told] = [*divided(said, [wish.jobs for wish in lot.wishes])]
+            self._settle(lambda: told)
 
     def _meet_refusals(self, lot: Lot, said: Sequence[Sequence[Said]]) -> None:
         """Tell those of a lot that were not refused, and do what there is to do for the others, of

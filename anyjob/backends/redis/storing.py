@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from itertools import chain
-from typing import Any
+from typing import Any, TypeVar
 
 from anyjob.backends.redis.encode import milliseconds, runs
 from anyjob.backends.redis.errors import PASSING
@@ -19,6 +19,8 @@ from anyjob.core.errors import AnyjobError, EnqueueUncertain
 _REPLICA_SECONDS = 1.0
 #: Refusals that are the same whatever is asked for.
 _OF_ALL = PASSING | {"OOM", "MISCONF", "NOAUTH", "READONLY", "MOVED", "ASK"}
+
+T = TypeVar("T")
 
 Jobs = Sequence[Envelope]
 #: What is known of a job: its receipt, the refusal of what would have stored it, or an error.
@@ -48,22 +50,31 @@ class Storing:
         self._scripts: list[tuple[int, Sequence[int]]] = []
         #: Of each wait for replicas, where its reply stands, and the scripts that it is about.
         self._waits: list[tuple[int, list[tuple[int, Sequence[int]]]]] = []
-        for group in link.groups(self._queues) if len(self._queues) > 1 else [[*self._queues]]:
-            self._add(group, calls)
+        #: Whether a job of those that `said` told of was refused, or is in doubt.
+        self.has_failed = False
+        if len(calls) == 1 and len(self._queues) == 1:
+            self._add([range(len(self._jobs))])
+        else:
+            self._divide(calls)
 
-    def _add(self, group: Sequence[str], calls: Sequence[Jobs]) -> None:
-        """A script for what each call has for queues that a script may have together."""
+    def _divide(self, calls: Sequence[Jobs]) -> None:
+        """What each call has for queues that a script may have together is a script."""
+        for group in self._link.groups(self._queues):
+            first, parts = 0, []
+            for call in calls:
+                own = range(first, first + len(call))
+                first += len(call)
+                parts.append([at for at in own if self._jobs[at].queue in group])
+            self._add([part for part in parts if part])
+
+    def _add(self, parts: Sequence[Sequence[int]]) -> None:
+        """A script for each of these parts, and a wait for the replicas of them all."""
         scripts: list[tuple[int, Sequence[int]]] = []
-        has_all, first = len(group) == len(self._queues), 0
-        for call in calls:
-            own: Sequence[int] = range(first, first + len(call))
-            first += len(call)
-            if not has_all:
-                own = [at for at in own if self._jobs[at].queue in group]
-            if own:
-                scripts.append((len(self.commands), own))
-                jobs = call if has_all else [self._jobs[at] for at in own]
-                self.commands.append(_script(self._link, jobs))
+        for part in parts:
+            is_all = len(part) == len(self._jobs)
+            scripts.append((len(self.commands), part))
+            jobs = self._jobs if is_all else [self._jobs[at] for at in part]
+            self.commands.append(_script(self._link, jobs))
         self._scripts += scripts
         if self._replicas:
             self._waits.append((len(self.commands), scripts))
@@ -76,24 +87,31 @@ class Storing:
         Raises the error of ours if it was refused, which may ask the server for the rights that
         are missing; EnqueueUncertain if a part was, or if too few replicas have it.
         """
-        [found] = told_of(self._link, [self._jobs], [self.said(replies)])
+        said = self.said(replies)
+        if not self.has_failed:
+            return said
+        [found] = told_of(self._link, [self._jobs], [said])
         if isinstance(found, Exception):
             raise found
         return found
 
-    def said(self, replies: Sequence[Any]) -> list[Said]:
+    def said(self, replies: Sequence[Any]) -> list[Any]:
         """What is known of each job, by the replies to `commands`, in which an error of ours may
-        stand for one that did not come.
+        stand for one that did not come: each a `Said`, or all receipts unless it `has_failed`.
         """
         # Stored is stored, whether the queue was put into the list or will be with the next.
         if self._lists and not isinstance(replies[0], Exception):
             self._link.listed(self._queues)
         found: list[Any] = [None] * len(self._jobs)
-        for place, own in self._scripts:
+        for place, part in self._scripts:
             reply = replies[place]
-            is_error = isinstance(reply, Exception)
-            for index, at in enumerate(own):
-                found[at] = reply if is_error else _receipt(self._jobs[at], reply[index])
+            if isinstance(reply, Exception):
+                self.has_failed = True
+                for at in part:
+                    found[at] = reply
+            else:
+                for at, answer in zip(part, reply, strict=True):
+                    found[at] = ACCEPTED if answer == 1 else _duplicate(self._jobs[at], answer)
         for place, scripts in self._waits:
             self._note_replicas(replies[place], scripts, found)
         return found
@@ -103,6 +121,7 @@ class Storing:
     ) -> None:
         if not isinstance(reached, Exception) and reached >= self._replicas:
             return
+        self.has_failed = True
         doubt = EnqueueUncertain(
             f"the jobs are stored on {self._link.location.shown} and have not reached"
             f" {self._replicas} replicas within {_REPLICA_SECONDS:g} s ({reached}); sending"
@@ -139,15 +158,15 @@ def store_apart(link: Link, calls: Sequence[Jobs], deadline: float, *, lists: bo
     return told_of(link, calls, _ask(link, Storing(link, *calls, lists=lists), calls, deadline))
 
 
-def _ask(
-    link: Link, storing: Storing, calls: Sequence[Jobs], deadline: float
-) -> list[Sequence[Said]]:
+def _ask(link: Link, storing: Storing, calls: Sequence[Jobs], deadline: float) -> list[list[Said]]:
     seconds = max(0.0, deadline - time.monotonic())
     return divided(storing.said(link.tell_each(storing.commands, seconds=seconds)), calls)
 
 
-def divided(said: Sequence[Said], calls: Sequence[Jobs]) -> list[Sequence[Said]]:
+def divided(said: list[T], calls: Sequence[Jobs]) -> list[list[T]]:
     """What is known of the jobs of each call, from what is known of them all."""
+    if len(calls) == 1:
+        return [said]
     found, first = [], 0
     for call in calls:
         found.append(said[first : first + len(call)])
@@ -210,7 +229,5 @@ def _script(link: Link, jobs: Jobs) -> Call:
     return link.call(ENQUEUE, names, [count, *words])
 
 
-def _receipt(job: Envelope, answer: int | bytes) -> Receipt:
-    if answer == 1:
-        return ACCEPTED
+def _duplicate(job: Envelope, answer: int | bytes) -> Duplicate:
     return Duplicate(job.id if answer == 0 else answer.decode())  # type: ignore[union-attr]
