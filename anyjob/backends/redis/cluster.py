@@ -30,6 +30,8 @@ from anyjob.backends.redis.url import Location
 from anyjob.core.clock import Clock
 from anyjob.core.errors import AnyjobError, BackendUnavailable, ConfigurationError, Misuse
 
+#: Maintenance reads the map again when it is so old: who takes over is known as a replica before.
+_MAP_SECONDS = 15.0
 _SLOTS = Plain((b"CLUSTER", b"SLOTS"))
 
 
@@ -47,6 +49,9 @@ class ClusterLink(Link):
         self._namespace = namespace
         self._slots = Slots()
         self._nodes: dict[Address, Link] = {}
+        self._read_at = 0.0
+        #: Nodes that were not there since the map last changed.
+        self._missed: set[Address] = set()
         #: Whether the map may be old: what it led to was not there.
         self._is_doubtful = True
 
@@ -145,6 +150,7 @@ class ClusterLink(Link):
             try:
                 [found] = node.tell([_SLOTS], reads=True, seconds=min(left, NODE_SECONDS))
             except BackendUnavailable as error:
+                self._missed.add(address)
                 trouble = error
                 continue
             if not isinstance(found, ReplyError):
@@ -164,14 +170,20 @@ class ClusterLink(Link):
         return node.refusal(reply)
 
     def _take_over(self, slots: Slots) -> None:
-        was, self._is_doubtful = self._slots, False
-        if slots.is_like(was):
-            return
-        self._slots = slots
-        for node in was.nodes:
-            heir = was.heir(node, slots)
-            if node not in slots.nodes and heir is not None and self.report is not None:
-                self.report("backend.failover", {"from": _shown(node), "to": _shown(heir)})
+        with self._guard:
+            was, self._is_doubtful, self._read_at = self._slots, False, time.monotonic()
+            if slots.is_like(was):
+                return
+            self._slots = slots
+            missed, self._missed = self._missed, set()
+        for lost, heir in was.failovers(slots, missed):
+            if self.report is not None:
+                self.report("backend.failover", {"from": _shown(lost), "to": _shown(heir)})
+
+    def check_epoch(self) -> None:
+        if time.monotonic() - self._read_at > _MAP_SECONDS:
+            self.doubt()
+        super().check_epoch()
 
     # Asking
 
@@ -259,6 +271,7 @@ class ClusterLink(Link):
                 try:
                     parts.append(begun(node, own, commands, deadline))
                 except BackendUnavailable as error:
+                    self._missed.add(_address_of(node))
                     again += own
                     fail(own, replies, error)
                 except ConfigurationError as error:
@@ -269,6 +282,7 @@ class ClusterLink(Link):
                     answers = part.answers()
                 except Lost as lost:
                     fail(part.units, replies, part.node.lost(lost, reads=reads))
+                    self._missed.add(_address_of(part.node))
                     self.doubt()
                     continue
                 places = [place for unit in part.units for place in unit.places]
@@ -295,8 +309,7 @@ class ClusterLink(Link):
                 homeless.append(unit)
                 fail([unit], replies, error)
                 continue
-            address = (node.location.host, node.location.port)
-            found.setdefault(address, (node, []))[1].append(unit)
+            found.setdefault(_address_of(node), (node, []))[1].append(unit)
         return list(found.values()), homeless
 
 
@@ -323,6 +336,10 @@ def _only_lists(command: Command) -> bool:
 
 def _is_done(reply: Any) -> bool:
     return not isinstance(reply, ReplyError | AnyjobError)
+
+
+def _address_of(node: Link) -> Address:
+    return node.location.host, node.location.port
 
 
 def _shown(address: Address) -> str:

@@ -80,6 +80,39 @@ class Cluster:
         for node in (to, source, *(each for each in self.primaries if each not in (to, source))):
             say(node, "CLUSTER", "SETSLOT", slot, "NODE", there)
 
+    def give_away(self, source: int, to: int) -> None:
+        """Give every slot of a primary to another; there must be nothing in them."""
+        target, here = self.primaries[to], _id_of(self.primaries[source])
+        there = _id_of(target)
+        with client(target.port) as asked, asked.pipeline(transaction=False) as together:
+            for slot in _slots_of(source):
+                together.execute_command("CLUSTER", "SETSLOT", slot, "IMPORTING", here)
+                together.execute_command("CLUSTER", "SETSLOT", slot, "NODE", there)
+            together.execute()
+        others = {node.port for node in self.primaries} - {self.primaries[source].port}
+        for node in self.primaries:
+            until(lambda node=node: _ports_told_by(node) == others, "for word")  # type: ignore[misc]
+
+    def leave(self, replica: Running) -> None:
+        """Let a replica be of no Cluster, until `join`."""
+        id = _id_of(replica)
+        say(replica, "CLUSTER", "RESET", "HARD")
+        for node in (*self.primaries, *self.replicas):
+            if node is not replica:
+                say(node, "CLUSTER", "FORGET", id)
+
+    def join(self, replica: Running, primary: Running) -> None:
+        """Let it be a replica of this one; returns once it has the data."""
+        say(replica, "CLUSTER", "MEET", "127.0.0.1", primary.port, _bus_port(primary))
+        number = len(self.primaries) + len(self.replicas)
+        until(lambda: _knows(replica, number), "for the nodes to meet")
+        say(replica, "CLUSTER", "REPLICATE", _id_of(primary))
+        until(lambda: _follows(replica), "for a replica")
+
+    def is_told_of(self, replica: Running) -> bool:
+        """Whether clients are told of it, as they are once it has got something."""
+        return all(replica.port in _ports_told_by(node, copies=True) for node in self.primaries)
+
 
 def number_of(queue: str) -> int:
     """Which of the primaries has a queue in the beginning."""
@@ -106,9 +139,8 @@ def cluster(
         ]
         primaries, others = nodes[:PRIMARIES], nodes[PRIMARIES:]
         for number, node in enumerate(primaries):
-            first = -(-number * SLOTS // PRIMARIES)
-            last = -(-(number + 1) * SLOTS // PRIMARIES) - 1
-            say(node, "CLUSTER", "ADDSLOTSRANGE", first, last)
+            own = _slots_of(number)
+            say(node, "CLUSTER", "ADDSLOTSRANGE", own[0], own[-1])
             say(node, "CLUSTER", "SET-CONFIG-EPOCH", number + 1)
         for node in nodes[1:]:
             say(node, "CLUSTER", "MEET", "127.0.0.1", nodes[0].port, _bus_port(nodes[0]))
@@ -143,6 +175,11 @@ def say(node: Running, *words: Any) -> Any:
 def client(port: int) -> redis.Redis:
     """A client of the administrator's to one node."""
     return redis.Redis(port=port, password=PASSWORD, socket_timeout=5.0)
+
+
+def _slots_of(number: int) -> range:
+    """Those of a primary in the beginning."""
+    return range(-(-number * SLOTS // PRIMARIES), -(-(number + 1) * SLOTS // PRIMARIES))
 
 
 def _started(stack: ExitStack, root: Path | None, options: Sequence[str]) -> Running:
@@ -181,8 +218,10 @@ def _is_fit(node: Running) -> bool:
     return b"cluster_state:ok" in say(node, "CLUSTER", "INFO")
 
 
-def _ports_told_by(node: Running) -> set[int]:
-    return {primary[1] for _, _, primary, *_ in say(node, "CLUSTER", "SLOTS")}
+def _ports_told_by(node: Running, *, copies: bool = False) -> set[int]:
+    """The ports of primaries, or of replicas too."""
+    told: list[list[Any]] = say(node, "CLUSTER", "SLOTS")
+    return {each[1] for _, _, *nodes in told for each in (nodes if copies else nodes[:1])}
 
 
 def _follows(node: Running) -> bool:

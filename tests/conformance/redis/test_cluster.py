@@ -39,6 +39,7 @@ from tests.conformance.redis.cluster import (
 )
 from tests.conformance.redis.harness import RedisHarness
 from tests.unit.backends.redis.test_tls import Authority
+from tests.waiting import until
 
 #: A failover, as these nodes do it, with what a loaded machine adds.
 PATIENCE = 60.0
@@ -339,6 +340,45 @@ def test_replica_takes_over_what_reached_it_and_the_change_is_told(
         backend.close()
 
 
+def test_node_that_gave_its_slots_away_is_no_failover(tmp_path: Path) -> None:
+    told: list[str] = []
+    with cluster(tmp_path) as three:
+        # Nothing of the namespace is on the first.
+        backend = RedisBackend(three.url, namespace=namespace_listed_on(1, epoch_on=2))
+        backend.subscribe(lambda name, facts: told.append(name))
+        backend.open()
+
+        three.give_away(0, 1)
+
+        assert enqueued(backend, job(three.queue_on(0)))
+        # It has become a replica of the one that has its slots.
+        until(lambda: b"role:slave" in say(three.primaries[0], "INFO", "replication"))
+        backend.maintain(1.0)
+        assert told == []
+        backend.close()
+
+
+def test_replica_that_came_later_is_known_before_it_takes_over(tmp_path: Path) -> None:
+    told: list[str] = []
+    with cluster(tmp_path, replicas=True) as six:
+        six.leave(six.replicas[1])
+        backend = RedisBackend(six.url)
+        backend.subscribe(lambda name, facts: told.append(name))
+        backend.open()
+        backend.maintain(1.0)
+        six.join(six.replicas[1], six.primaries[1])
+        until(lambda: enqueued(backend, job(six.queue_on(1))) and six.is_told_of(six.replicas[1]))
+
+        # As if the map were as old as it becomes between two looks.
+        backend._link._read_at -= 60.0  # type: ignore[attr-defined]  # noqa: SLF001
+        backend.maintain(1.0)
+        six.primaries[1].kill()
+
+        assert enqueued(backend, job(six.queue_on(1)))
+        assert told == ["backend.failover"]
+        backend.close()
+
+
 def test_node_that_is_away_takes_nothing_from_the_leases_on_the_others(tmp_path: Path) -> None:
     with cluster(tmp_path) as lame:
         for node in lame.primaries:
@@ -386,10 +426,12 @@ def test_queue_of_a_node_that_is_away_is_unavailable_also_the_first_time(tmp_pat
         backend.close()
 
 
-def namespace_listed_on(number: int) -> str:
-    """A namespace whose list of queues is on such a primary."""
+def namespace_listed_on(number: int, *, epoch_on: int | None = None) -> str:
+    """A namespace whose list of queues is on such a primary, and its epoch on such a one."""
     return next(
-        name for name in (f"n{at}" for at in range(1000)) if number_of(f"{name}:queues") == number
+        name
+        for name in (f"n{at}" for at in range(1000))
+        if number_of(f"{name}:queues") == number and epoch_on in (None, number_of(f"{name}:epoch"))
     )
 
 
