@@ -49,6 +49,8 @@ class ClusterLink(Link):
         self._namespace = namespace
         self._slots = Slots()
         self._nodes: dict[Address, Link] = {}
+        #: Links to nodes that the map names no longer, which somebody may use still.
+        self._gone: list[Link] = []
         self._read_at = 0.0
         #: Nodes that were not there since the map last changed.
         self._missed: set[Address] = set()
@@ -70,9 +72,10 @@ class ClusterLink(Link):
         super().close()
         if not self._users:
             with self._guard:
-                nodes, self._nodes = self._nodes, {}
+                nodes = [*self._nodes.values(), *self._gone]
+                self._nodes, self._gone = {}, []
                 self._is_doubtful = True
-            for node in nodes.values():
+            for node in nodes:
                 node.close()
 
     def infos(self) -> list[tuple[Location, bytes]]:
@@ -172,10 +175,13 @@ class ClusterLink(Link):
     def _take_over(self, slots: Slots) -> None:
         with self._guard:
             was, self._is_doubtful, self._read_at = self._slots, False, time.monotonic()
-            if slots.is_like(was):
-                return
-            self._slots = slots
-            missed, self._missed = self._missed, set()
+            missed = self._missed
+            if not slots.is_like(was):
+                self._slots, self._missed = slots, set()
+            gone = [self._nodes.pop(at) for at in [*self._nodes] if at not in slots.nodes]
+            self._gone = [node for node in self._gone if node.is_used] + gone
+        for node in gone:
+            node.retire()
         for lost, heir in was.failovers(slots, missed):
             if self.report is not None:
                 self.report("backend.failover", {"from": _shown(lost), "to": _shown(heir)})

@@ -47,6 +47,8 @@ class EveryEnding:
         with self._lock:
             endings = self._of.get(node)
             if endings is None:
+                for gone in [other for other in self._of if other.is_retired]:
+                    self._of.pop(gone).close()
                 endings = self._of[node] = Endings(self._link, node)
             return endings
 

@@ -59,6 +59,7 @@ class Link:
         self.location = location
         self.keys = Keys(namespace)
         self.report: Report | None = None
+        self.is_retired = False
         self._clock = clock
         self._window = round(location.dedup_window * 1000)
         self._guard = threading.Lock()
@@ -109,6 +110,16 @@ class Link:
         for wire in wires:
             # What is in use is closed by its user, who finds it broken.
             wire.close() if wire in idle else wire.cut()
+
+    def retire(self) -> None:
+        """Keep no connection from now on: each ends with its use, and none before."""
+        self.is_retired = True
+        self._drop_idle()
+
+    @property
+    def is_used(self) -> bool:
+        """Whether there is a connection."""
+        return bool(self._wires)
 
     @property
     def is_open(self) -> bool:
@@ -342,7 +353,8 @@ class Link:
         """Give a connection back."""
         if wire.is_whole and self.is_open:
             self._idle.append(wire)
-            self._thin_out()
+            # Behind it, so that none comes in between.
+            self._drop_idle() if self.is_retired else self._thin_out()
         else:
             self.end(wire)
 

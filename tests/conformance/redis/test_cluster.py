@@ -340,6 +340,36 @@ def test_replica_takes_over_what_reached_it_and_the_change_is_told(
         backend.close()
 
 
+def test_node_that_was_replaced_leaves_no_connection_and_nobody_who_listens_to_it(
+    tmp_path: Path,
+) -> None:
+    with cluster(tmp_path, replicas=True) as six:
+        lines = [six.queue_on(number) for number in range(3)]
+        backend = RedisBackend(six.url)
+        backend.open()
+        link: Any = backend._link  # noqa: SLF001 - no other door tells of connections
+        listening: Any = backend._endings._of  # noqa: SLF001
+        for line in lines:
+            backend.enqueue([one := job(line)])
+            backend.get(line, [one.id], wait=0.01)
+        lost = link.node(("127.0.0.1", six.primaries[1].port))
+        assert lost in listening
+
+        six.primaries[1].kill()
+        later = job(lines[1])
+        assert enqueued(backend, later)
+        backend.get(lines[1], [later.id], wait=0.01)
+
+        assert lost.is_retired
+        until(lambda: not lost.is_used)
+        assert lost not in listening
+        assert len(listening) == 3
+        assert {node.location.port for node in link._nodes.values()} == {  # noqa: SLF001
+            node.port for node in (six.primaries[0], six.replicas[1], six.primaries[2])
+        }
+        backend.close()
+
+
 def test_node_that_gave_its_slots_away_is_no_failover(tmp_path: Path) -> None:
     told: list[str] = []
     with cluster(tmp_path) as three:

@@ -55,6 +55,23 @@ def within_deadline() -> Iterator[None]:
     assert time.monotonic() - began < DEADLINE
 
 
+def test_link_that_is_retired_keeps_no_connection_and_cuts_none_off(link: Link) -> None:
+    deadline = time.monotonic() + DEADLINE
+    busy, idle = link.take(deadline), link.take(deadline)
+    link.give(idle)
+
+    link.retire()
+
+    ping = Plain((b"PING",)).packed()
+    assert busy.exchange(ping, 1, deadline) == [b"PONG"]
+    assert not idle.is_whole
+    link.give(busy)
+    assert not link.is_used
+    # Whoever has it still may ask there.
+    assert link.do(b"PING") == b"PONG"
+    assert not link.is_used
+
+
 def test_connection_is_used_again(link: Link) -> None:
     first = link.do(b"CLIENT", b"ID")
 
