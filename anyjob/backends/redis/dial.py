@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import socket
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -28,6 +29,35 @@ _NAMELESS: dict[str, Any] = (
     if "driver_info" in inspect.signature(AbstractConnection.__init__).parameters
     else {"lib_name": None, "lib_version": None}
 )
+
+
+class _Plain(Connection):
+    """As redis-py connects, with one time for all addresses of a name and not one for each."""
+
+    def _connect(self) -> socket.socket:
+        deadline = time.monotonic() + (self.socket_connect_timeout or 0.0)
+        addresses = socket.getaddrinfo(self.host, self.port, self.socket_type, socket.SOCK_STREAM)
+        trouble = OSError(f"{self.host} has no address")
+        for at, (family, kind, protocol, _, address) in enumerate(addresses):
+            connection = socket.socket(family, kind, protocol)
+            try:
+                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+                # One that is silent leaves as much for each that is left.
+                connection.settimeout(_left(deadline) / (len(addresses) - at))
+                connection.connect(address)
+            except OSError as error:
+                connection.close()
+                trouble = error
+            else:
+                # What comes first, such as TLS, has the rest.
+                connection.settimeout(_left(deadline))
+                return connection
+        raise trouble
+
+
+class _Tls(SSLConnection, _Plain):
+    """The same, with TLS."""
 
 
 #: Which sentinel answered last, of each location; a hint, so that threads may race for it.
@@ -135,11 +165,10 @@ def _kind_of(
         "host": address[0],
         "port": address[1],
         "socket_connect_timeout": seconds,
-        "socket_keepalive": True,
     }
     if not location.tls:
-        return Connection, network
-    return SSLConnection, network | {
+        return _Plain, network
+    return _Tls, network | {
         "ssl_ca_certs": location.ca or None,
         "ssl_certfile": location.cert or None,
         "ssl_keyfile": location.key or None,
