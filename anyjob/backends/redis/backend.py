@@ -15,7 +15,6 @@ from anyjob.backends.redis.consumer import RedisConsumer
 from anyjob.backends.redis.doors import Doors
 from anyjob.backends.redis.encode import milliseconds
 from anyjob.backends.redis.endings import EveryEnding
-from anyjob.backends.redis.errors import unfit_by_now
 from anyjob.backends.redis.facts import (
     MAX_BATCH,
     MAX_PAYLOAD,
@@ -58,7 +57,6 @@ from anyjob.core.backend import (
 from anyjob.core.clock import Clock
 from anyjob.core.envelope import Envelope, Receipt
 from anyjob.core.errors import (
-    ConfigurationError,
     EnqueueUncertain,
     InvalidOption,
     Misuse,
@@ -93,8 +91,6 @@ class RedisBackend(Backend):
         self._link = link_to(parse_url(url), namespace, clock)
         self._endings = EveryEnding(self._link)
         self._opened = False
-        #: Whether the server once let this backend do its chores.
-        self._was_maintained = False
 
     def __repr__(self) -> str:
         return f"RedisBackend({self._link.location.shown!r})"
@@ -161,16 +157,8 @@ class RedisBackend(Backend):
 
     def maintain(self, budget: float) -> float:
         self._check_open()
-        try:
-            following = self._maintain(budget)
-        except Misuse:
-            raise
-        except ConfigurationError as error:
-            if self._was_maintained:
-                raise unfit_by_now(error) from error
-            raise
-        self._was_maintained = True
-        return following
+        with self._link.going_on("maintain"):
+            return self._maintain(budget)
 
     def counts(self, queue: str) -> Counts:
         return records.counts(self._look(COUNTS, queue))

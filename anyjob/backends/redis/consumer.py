@@ -15,13 +15,13 @@ import msgspec
 from anyjob.backends.desk import Desk
 from anyjob.backends.redis import records
 from anyjob.backends.redis.encode import milliseconds, owner, settled
-from anyjob.backends.redis.errors import PASSING, Lost, unfit_by_now
+from anyjob.backends.redis.errors import PASSING, Lost
 from anyjob.backends.redis.link import COMMAND_SECONDS, Link
 from anyjob.backends.redis.resp import ReplyError, Word
 from anyjob.backends.redis.scripts import EXTEND, FETCH, RELEASE, RING, SETTLE, Call, Command, Plain
 from anyjob.backends.redis.wire import Wire
 from anyjob.core.backend import Consumer, QueueShare
-from anyjob.core.errors import AnyjobError, BackendError, ConfigurationError, Misuse
+from anyjob.core.errors import AnyjobError, BackendError, Misuse
 from anyjob.core.seam import check_count, check_seconds, check_settlements
 from anyjob.core.settlement import Answer, Lease, Release, Settled, Settlement
 
@@ -79,8 +79,6 @@ class RedisConsumer(Consumer):
         self._quiet_until = 0.0
         #: What the server refused, where no answer could tell it.
         self._refusal: ReplyError | None = None
-        #: Whether the server once let this consumer do what it does.
-        self._was_fit = False
         self._stopped = False
         self._closed = False
 
@@ -92,17 +90,12 @@ class RedisConsumer(Consumer):
         deadline = time.monotonic() + timeout
         with self._fetching:
             try:
-                leases = self._fetch(min(credit, _MOST_CREDIT), deadline, limits)
+                with self._link.going_on("fetch", *self._names):
+                    return self._fetch(min(credit, _MOST_CREDIT), deadline, limits)
             except Misuse:
                 if self._ended:  # closed while it waited
                     return []
                 raise
-            except ConfigurationError as error:
-                if self._was_fit:
-                    raise unfit_by_now(error) from error
-                raise
-            self._was_fit = True
-            return leases
 
     def settle(self, settlements: Sequence[Settlement]) -> None:
         self._check_open()
@@ -134,12 +127,8 @@ class RedisConsumer(Consumer):
                 words += (each.id, owner(each))
             calls.append(self._link.call(EXTEND, [queue], words))
         # All at once: where one node of several is away, the leases on the others are extended.
-        try:
+        with self._link.going_on("fetch", *self._names):
             replies = self._link.ask(calls, reads=True)
-        except Misuse:
-            raise
-        except ConfigurationError as error:
-            raise unfit_by_now(error) from error
         return [
             each
             for (_, lot), answers in zip(lots, replies, strict=True)

@@ -113,13 +113,6 @@ def _has_ended(error: Exception) -> bool:
     return "closed by server" in str(error) or isinstance(error.__context__, ConnectionResetError)
 
 
-def unfit_by_now(error: ConfigurationError) -> BackendUnavailable:
-    """The error for what was in order before: a right, a password or a certificate that somebody
-    took away may come back, and until then it is as if the server were away.
-    """
-    return BackendUnavailable(str(error))
-
-
 def forbidden(location: Location, error: ReplyError, missing: Sequence[str]) -> AnyjobError:
     """The error of ours for a right that the user lacks; `missing` as an access list would say it,
     as far as is known.

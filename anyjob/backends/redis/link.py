@@ -9,8 +9,8 @@ import secrets
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from anyjob.backends.redis.errors import PASSING, Lost, forbidden, refused, tls_hint, unreachable
@@ -29,7 +29,14 @@ from anyjob.backends.redis.scripts import (
 from anyjob.backends.redis.url import Location
 from anyjob.backends.redis.wire import SLOWEST, Wire
 from anyjob.core.clock import Clock
-from anyjob.core.errors import AnyjobError, BackendError, BackendUnavailable, InvalidOption, Misuse
+from anyjob.core.errors import (
+    AnyjobError,
+    BackendError,
+    BackendUnavailable,
+    ConfigurationError,
+    InvalidOption,
+    Misuse,
+)
 
 #: What a command may take, connecting included.
 COMMAND_SECONDS = 5.0
@@ -72,6 +79,8 @@ class Link:
         #: The primary that sentinels named last.
         self._server = ""
         self._next_epoch = secrets.token_hex(8).encode()
+        #: What the server once let go on.
+        self._works: set[tuple[str, ...]] = set()
         #: Queues that are known to stand in the list of all.
         self._listed: set[str] = set()
 
@@ -107,6 +116,7 @@ class Link:
             idle = set(self._idle)
             self._idle.clear()
             self._listed.clear()
+            self._works.clear()
         for wire in wires:
             # What is in use is closed by its user, who finds it broken.
             wire.close() if wire in idle else wire.cut()
@@ -136,6 +146,23 @@ class Link:
             raise Misuse(_FORKED if self._process else _CLOSED)
         if not self._users:
             raise Misuse(_CLOSED)
+
+    @contextmanager
+    def going_on(self, *work: str) -> Iterator[None]:
+        """Do what is done again and again, such as fetching from some queues.
+
+        Once the server has let it be done, what it is refused by then, a right, a password or a
+        certificate that somebody took away, is BackendUnavailable: it may come back.
+        """
+        try:
+            yield
+        except Misuse:
+            raise
+        except ConfigurationError as error:
+            if work in self._works:
+                raise BackendUnavailable(str(error)) from error
+            raise
+        self._works.add(work)
 
     def teach(self, scripts: Sequence[Script]) -> None:
         """Let the server know these scripts before they are needed.

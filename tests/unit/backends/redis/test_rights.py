@@ -280,6 +280,44 @@ def test_settlement_that_the_user_may_not_make_is_unknown_and_the_next_fetch_say
         consumer.close(release=False)
 
 
+def test_what_went_on_is_unavailable_while_a_right_is_away_and_else_a_mistake(
+    user: MakeUser, namespace: str, job: MakeJob
+) -> None:
+    url = user(*least(namespace))
+    with contextlib.closing(RedisBackend(url, namespace=namespace)) as backend:
+        backend.open()
+        backend.enqueue([job()])
+        worked = backend.consume([QueueShare("mail")], lease=30, worker="worker-1")
+        leases = worked.fetch(1, 0)
+        user(*least(namespace, without="evalsha"))
+        others = [
+            backend.consume([QueueShare(queue)], lease=30, worker="worker-2")
+            for queue in ("mail", "files")
+        ]
+        calls: list[Callable[[], object]] = [
+            lambda: worked.fetch(1, 0),
+            lambda: worked.extend(leases, 30),
+            lambda: others[0].fetch(1, 0),
+        ]
+        for call in calls:
+            with pytest.raises(BackendUnavailable, match="evalsha"):
+                call()
+        # Neither was ever let do this.
+        calls = [lambda: backend.maintain(1.0), lambda: others[1].fetch(1, 0)]
+        for call in calls:
+            with pytest.raises(ConfigurationError, match="evalsha"):
+                call()
+
+        user(*least(namespace))
+        assert worked.extend(leases, 30) == []
+        backend.maintain(1.0)
+        user(*least(namespace, without="smembers"))
+        with pytest.raises(BackendUnavailable, match="smembers"):
+            backend.maintain(1.0)
+        for consumer in (worked, *others):
+            consumer.close(release=False)
+
+
 def test_another_database_needs_the_right_to_select_it(
     user: MakeUser, namespace: str, server: Running
 ) -> None:
