@@ -1,5 +1,5 @@
 -- ARGV: clock, microseconds to keep, then the value each. A series is a stream whose ids are time and stamp.
-for index = 2, #KEYS do call('XLEN', KEYS[index]) end
+check(SERIES)
 for index = 2, #KEYS do
   local last = call('XREVRANGE', KEYS[index], '+', '-', 'COUNT', 1)[1]
   -- A wall clock that steps back must not put a point before one that a reader has seen.

@@ -1,5 +1,6 @@
 -- ARGV: clock, then owner and ttl each. Returns {granted, owner, fence, ms left} each.
 local answers = {}
+check(TEXT)
 for index = 2, #KEYS do
   local key, owner, ttl = KEYS[index], ARGV[2 * index - 2], ARGV[2 * index - 1]
   local fence, ends, holder = string.match(call('GET', key) or '', '^(%d+):(%d+):(.*)$')

@@ -1,5 +1,6 @@
 -- ARGV: clock, then '' or the version each. Returns {done, version or ''} each.
 local answers = {}
+check(TEXT)
 for index = 2, #KEYS do
   local present, wanted = version_of(KEYS[index]), ARGV[index]
   if wanted == '' or wanted == present then

@@ -1,6 +1,7 @@
 -- ARGV: clock, then the amount each. Returns the new value each as text; or, nothing having been done, the number of
 -- the first whose value would not fit.
 local values = {}
+check(TEXT)
 for index = 2, #KEYS do
   local done = redis.pcall('INCRBY', KEYS[index], ARGV[index])
   if type(done) == 'table' then

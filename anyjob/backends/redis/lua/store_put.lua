@@ -1,7 +1,7 @@
 -- ARGV: clock, then value, ttl ('' for ever) and condition each: '' none, 'absent', or the version. Returns
 -- {done, version or ''} each.
 local answers = {}
-for index = 2, #KEYS do call('GETRANGE', KEYS[index], 0, 0) end
+check(TEXT)
 for index = 2, #KEYS do
   local key, at = KEYS[index], 3 * index - 4
   local value, ttl, condition = ARGV[at], ARGV[at + 1], ARGV[at + 2]

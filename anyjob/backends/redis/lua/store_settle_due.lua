@@ -1,5 +1,6 @@
 -- KEYS: stamp, the set's four keys each. ARGV: clock, then id and token each. Returns 1 or 0 each.
 local answers = {}
+check(SCHEDULE)
 for index = 2, #KEYS, 4 do
   local at = index / 2 + 1
   local id = ARGV[at]

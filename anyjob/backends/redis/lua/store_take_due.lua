@@ -1,6 +1,6 @@
 -- KEYS: stamp, the set's four keys. ARGV: clock, limit, lease in ms. Returns {id, due, value, token} each.
 local free, values, held, tokens = KEYS[2], KEYS[3], KEYS[4], KEYS[5]
-call('HLEN', tokens)
+check(SCHEDULE)
 
 local function due_of(id)
   return string.match(call('HGET', values, id) or '', '^(-?%d+):(.*)$')

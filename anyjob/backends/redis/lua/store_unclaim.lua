@@ -1,5 +1,6 @@
 -- ARGV: clock, then the fence each. Returns 1 or 0 each.
 local answers = {}
+check(TEXT)
 for index = 2, #KEYS do
   local ours = version_of(KEYS[index]) == ARGV[index]
   if ours then call('UNLINK', KEYS[index]) end

@@ -1,5 +1,6 @@
 -- KEYS: stamp, the set's four keys each. ARGV: clock, then the id each. Returns 1 or 0 each.
 local answers = {}
+check(SCHEDULE)
 for index = 2, #KEYS, 4 do
   local id = ARGV[(index - 2) / 4 + 2]
   local ends = call('ZSCORE', KEYS[index + 2], id)
