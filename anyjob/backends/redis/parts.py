@@ -53,9 +53,10 @@ class Part(msgspec.Struct):
         answers = []
         deadline = max(self.deadline, time.monotonic() + _READ_SECONDS)
         for leave in self.leaves:
-            if leave:
-                self.wire.receive(deadline)
-            answers.append(self.wire.receive(deadline))
+            leave_given = self.wire.receive(deadline) if leave else None
+            answer = self.wire.receive(deadline)
+            # Without leave, the command itself is only pointed back to where it came from.
+            answers.append(leave_given if isinstance(leave_given, ReplyError) else answer)
         return self.node.mend(self.wire, self.commands, answers, self.deadline)
 
 
