@@ -8,7 +8,7 @@ import asyncio
 import gc
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -30,7 +30,7 @@ from anyjob.core.state import State
 from tests.conformance.redis.cluster import Cluster, client, cluster, number_of, say, slot_of
 from tests.conformance.redis.harness import RedisHarness
 from tests.conformance.redis.test_cluster import namespace_listed_on
-from tests.unit.backends.redis.loops import DEADLINE, all_of, eventually, run
+from tests.unit.backends.redis.loops import DEADLINE, all_of, eventually, is_any_aside, run
 from tests.waiting import until
 
 #: Far less than any deadline of ours.
@@ -107,7 +107,7 @@ def test_jobs_of_one_turn_are_one_trip_to_each_node_and_start_no_thread(
 
     async def main() -> tuple[Any, list[int], set[threading.Thread]]:
         await all_of(*(backend.aenqueue([job(line)]) for line in lines))
-        await eventually(lambda: "anyjob-redis-aside" not in names_of(threading.enumerate()))
+        await eventually(lambda: not is_any_aside())
         before, threads = scripts_run(three), set(threading.enumerate())
         answers = [asyncio.ensure_future(backend.aenqueue([each])) for each in jobs]
         seen = set(threading.enumerate())
@@ -125,14 +125,10 @@ def test_jobs_of_one_turn_are_one_trip_to_each_node_and_start_no_thread(
         assert ready(backend, line)[1:] == [each.id for each in jobs if each.queue == line]
 
 
-def names_of(threads: Sequence[threading.Thread]) -> list[str]:
-    return [thread.name for thread in threads]
-
-
 def test_app_goes_by_no_thread_of_its_own(three: Cluster, lines: list[str]) -> None:
     async def main() -> list[str]:
         await asyncio.gather(*(work.using(queue=line).aenqueue() for line in lines))
-        return names_of(threading.enumerate())
+        return [thread.name for thread in threading.enumerate()]
 
     with App(three.url, namespace=f"t{uuid4().hex[:12]}", queues=lines) as app:
         work = app.task(name="work")(lambda: None)
