@@ -65,12 +65,12 @@ def _beside_peers(
         )
         if recovery.acknowledges is not None:
             peers.acknowledges[name] = recovery.acknowledges
-    rounds = _rounds(theirs, seconds)
+    sides = rounds(theirs, seconds)
     setting = f"{CONCURRENCY} slots; lease {LEASE:g} s; {_load(ours)}"
     return [
         row
         for each in (_LOST, _DOUBLED, _BACK)
-        for row in (own_row(each, [figures(ours)], setting), *peers.rows(each, rounds))
+        for row in (own_row(each, [figures(ours)], setting), *peers.rows(each, sides))
     ]
 
 
@@ -79,18 +79,18 @@ def _load(outcome: Outcome) -> str:
     return f"{kills} kill{'' if kills == 1 else 's'}, {outcome.enqueued} jobs"
 
 
-def _rounds(outcomes: Mapping[str, Outcome], seconds: float) -> Rounds:
+def rounds(outcomes: Mapping[str, Outcome], seconds: float) -> Rounds:
     """As if they were sides; what did not come back is told in place of how long it took."""
-    rounds = Rounds({})
+    found = Rounds({})
     for name, outcome in outcomes.items():
-        found = figures(outcome)
-        rounds.figures[side_name(_LOST, name)] = [found]
-        if not found["cut"]:
-            rounds.failures[side_name(_BACK, name)] = "no kill cut a job"
-        elif found["absent"]:
-            rounds.failures[side_name(_BACK, name)] = (
-                f"not back within {seconds:g} s: {found['absent']:g} of {found['cut']:g}"
+        seen = figures(outcome)
+        found.figures[side_name(_LOST, name)] = [seen]
+        if not seen["cut"]:
+            found.failures[side_name(_BACK, name)] = "no kill cut a job"
+        elif seen["absent"]:
+            found.failures[side_name(_BACK, name)] = (
+                f"not back within {seconds:g} s: {seen['absent']:g} of {seen['cut']:g}"
             )
         else:
-            rounds.figures[side_name(_BACK, name)] = [found]
-    return rounds
+            found.figures[side_name(_BACK, name)] = [seen]
+    return found

@@ -84,7 +84,11 @@ def _beside_peers(
     for of, title, unit in (
         ("ready", "the server's memory for a job that waits, of", "bytes"),
         ("delayed", "the server's memory for a job that is due in an hour, of", "bytes"),
-        ("worker", "a worker's memory while jobs wait that are due in an hour,", "MiB"),
+        (
+            "worker",
+            "a worker's memory in its first minute beside jobs that are due in an hour,",
+            "MiB",
+        ),
     ):
         comparison = Comparison(
             measurement="redis_memory",

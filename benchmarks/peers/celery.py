@@ -44,7 +44,11 @@ def enqueue_later(task: str, delay: float, *arguments: Any) -> None:
 
 def enqueue_many(task: str, lot: Iterable[tuple[Any, ...]]) -> None:
     """In one pipeline, as kombu 5.7 offers it on Redis."""
+    enqueue_many_later(task, None, lot)
+
+
+def enqueue_many_later(task: str, delay: float | None, lot: Iterable[tuple[Any, ...]]) -> None:
     send = _tasks[task].apply_async
     with app.producer_pool.acquire(block=True) as producer, producer.batch():
         for arguments in lot:
-            send(arguments, producer=producer)
+            send(arguments, producer=producer, countdown=delay)

@@ -16,7 +16,7 @@ from benchmarks.peers.place import Place, kill, place
 from benchmarks.processes import memory
 from benchmarks.server import empty, server, used_memory
 from benchmarks.settings import Settings
-from benchmarks.sides import Figures
+from benchmarks.sides import Figures, SideFailed
 
 #: Jobs whose content is looked at.
 SOME = 1_000
@@ -61,7 +61,7 @@ def fill_peers(peers: Field, jobs: int, settings: Settings) -> dict[str, Figures
         for name, each in filled.items():
             try:
                 figures[name] = each.result()
-            except RuntimeError as error:
+            except (RuntimeError, SideFailed) as error:
                 peers.drop(name, str(error))
         return figures
 

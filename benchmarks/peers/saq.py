@@ -65,3 +65,7 @@ async def enqueue_later(task: str, delay: float, *arguments: Any) -> None:
 async def enqueue_many(task: str, lot: Iterable[tuple[Any, ...]]) -> None:
     """It has no call for many: all of a lot at once is the fastest that it offers."""
     await asyncio.gather(*(enqueue(task, *arguments) for arguments in lot))
+
+
+async def enqueue_many_later(task: str, delay: float, lot: Iterable[tuple[Any, ...]]) -> None:
+    await asyncio.gather(*(enqueue_later(task, delay, *arguments) for arguments in lot))

@@ -38,3 +38,8 @@ async def enqueue_later(task: str, delay: float, *arguments: Any) -> None:
 
 async def enqueue_many(task: str, lot: Iterable[tuple[Any, ...]]) -> None:
     await worker.enqueue_many([_tasks[task].enqueue(*arguments) for arguments in lot])
+
+
+async def enqueue_many_later(task: str, delay: float, lot: Iterable[tuple[Any, ...]]) -> None:
+    jobs = [_tasks[task].enqueue(*arguments).start(delay=int(delay)) for arguments in lot]
+    await worker.enqueue_many(jobs)

@@ -5,6 +5,7 @@ from pathlib import Path
 from benchmarks.journal import Journal, Witness
 from benchmarks.kills import Kill, Outcome, results
 from benchmarks.kills import figures as compared
+from benchmarks.redis_kills import rounds
 
 VICTIM, SURVIVOR = 1, 2
 KILL = Kill(VICTIM, at=10.0)
@@ -82,3 +83,20 @@ def test_a_witness_reads_on_where_it_was(tmp_path: Path) -> None:
     witness.look()
 
     assert (witness.pids, witness.ended) == ({1, 2}, {1})
+
+
+def test_a_peer_whose_jobs_did_not_come_back_is_told_so_in_place_of_a_time(tmp_path: Path) -> None:
+    found = journal(tmp_path, "S 0 1 9.9", "S 1 1 9.9", "S 1 2 13.5", "E 1 2 13.6")
+
+    sides = rounds({"Huey": Outcome(found, 2, [KILL])}, seconds=75)
+
+    assert sides.failures == {"back: Huey": "not back within 75 s: 1 of 2"}
+    assert sides.figures["kills: Huey"][0]["lost"] == 1
+
+
+def test_a_peer_of_which_no_kill_cut_a_job_has_no_time(tmp_path: Path) -> None:
+    found = journal(tmp_path, "S 0 2 9.9", "E 0 2 10.1")
+
+    sides = rounds({"Huey": Outcome(found, 1, [KILL])}, seconds=75)
+
+    assert sides.failures == {"back: Huey": "no kill cut a job"}
