@@ -32,7 +32,7 @@ def _table(lines: Sequence[Line]) -> list[str]:
     }
     names = dict.fromkeys(figure.rpartition(" ")[0] for figure in results)
     if not names:
-        return ["Not measured yet."]
+        return ["Not measured."]
     rows = ["| microseconds of a job | before | after |", "|---|---:|---:|"]
     return rows + [_row(results, name) for name in names]
 
