@@ -104,7 +104,7 @@ def _show(result: Result) -> None:
         about = f"    {described(result.contender)}"
     if not result.samples:
         reason = result.contender.failure if result.contender else ""
-        print(f"{about}: not measured {reason}", flush=True)
+        print(f"{about}: {reason or 'not measured'}", flush=True)
         return
     verdict = {True: "met", False: "MISSED", None: ""}[result.is_met]
     target = (

@@ -56,7 +56,8 @@ wait; some go on coming until the time is up. Each is set so that it notices a d
 permits, where the time is free after the 3 seconds of anyjob's lease, and its row says how. Idle
 workers of the others are watched for 36 seconds, all at once, each in a database of its own. In
 memory, what several processes share counts once. *Values* are the bytes of a job that a queue hands
-to the server to keep, with its names and ids; the rest is how the server keeps them.
+to the server to keep, with its names and ids; the rest is how the server keeps them. Kills, idle
+cost and memory of the others are looked at in one round.
 """
 
 
