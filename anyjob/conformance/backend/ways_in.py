@@ -127,8 +127,8 @@ class WaysIn(BackendProperties):
 
         assert receipts == [[Duplicate(job.id)] if job in known else [ACCEPTED] for job in jobs]
 
-    @shows("ORD-1")
-    def test_ord_1_jobs_of_one_event_loop_come_in_the_order_of_their_calls(
+    @shows("ORD-2")
+    def test_ord_2_jobs_of_one_event_loop_come_in_the_order_of_their_calls(
         self, scene: Scene
     ) -> None:
         jobs = [scene.job() for _ in range(_AT_ONCE)]

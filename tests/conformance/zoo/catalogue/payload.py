@@ -84,7 +84,7 @@ PAYLOAD = [
         wrap=KeepsTheCallersList,
         fails="PAY-4",
         says="lists_that_were_handed_over_are_the_callers_again",
-        spoils="PAY-2",
+        spoils="CAP-4 PAY-2",
     ),
     mutant(
         "an envelope of a newer version is refused",

@@ -361,6 +361,7 @@ STORES = [
         ("store.py", "PAGE = 1000\n", "PAGE = 1000\nCOUNTERS = {}\n"),
         fails="STO-3",
         says="namespaces_never_meet",
+        spoils="INC-1",
     ),
     mutant(
         "a sweep takes what was put again",

@@ -36,26 +36,12 @@ def test_wrong_job_is_refused_at_once_and_spoils_no_other(
             from_loop(backend, [job(body=bytes(MAX_PAYLOAD + 1))])
         with pytest.raises(InvalidOption):
             from_loop(backend, [job(priority=10)])
+        with pytest.raises(InvalidOption):
+            from_loop(backend, [job(), Envelope("\ud800", "mail", b"")])
         return await good
 
     assert run(main()) == [ACCEPTED]
     assert backend.counts("mail").ready == 1
-
-
-def test_text_that_nobody_can_write_is_refused_to_its_own_call_alone(
-    backend: RedisBackend, job: MakeJob
-) -> None:
-    async def main() -> Any:
-        bad = Envelope("\ud800", "mail", b"")
-        lots = [[job()], [bad], [job(), bad], [job("files")]]
-        together = await all_of(*(from_loop(backend, lot) for lot in lots))
-        return together, await all_of(from_loop(backend, [bad]), from_loop(backend, [job()]))
-
-    together, later = run(main())
-
-    assert [type(each) for each in [*together[1:3], later[0]]] == [InvalidOption] * 3
-    assert [together[0], together[3], later[1]] == [[ACCEPTED]] * 3
-    assert (backend.counts("mail").ready, backend.counts("files").ready) == (2, 1)
 
 
 def test_full_server_refuses_each_and_takes_them_once_there_is_room(
