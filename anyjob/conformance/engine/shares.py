@@ -26,11 +26,13 @@ _PACE = 0.05
 
 
 def processes_here() -> int:
-    """How many processes a run takes unless it is told: one for each core, four at most."""
+    """How many processes a run takes unless it is told: one more than there are cores, as much of a
+    run is waiting; four at most.
+    """
     # macOS does not tell which of them this process may use.
     affinity = getattr(os, "sched_getaffinity", None)
     cores = len(affinity(0)) if affinity else (os.cpu_count() or 1)
-    return min(cores, _MOST)
+    return min(cores + 1, _MOST)
 
 
 class Shares:
