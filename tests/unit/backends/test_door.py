@@ -21,7 +21,7 @@ PROMISED = {
     declared: "check_jobs refusing",
     polling: "Polled PollingConsumer",
     backend: "CONTRACT Backend CancelResult Consumer Counts Finding JobRecord Page QueueShare"
-    " QueueSpec",
+    " QueueSpec Watch",
     capabilities: "Capabilities",
     clock: "Clock SystemClock",
     envelope: "ACCEPTED DEFAULT_PRIORITY MAX_UNIQUE_KEY PRIORITIES Accepted Duplicate Envelope"
