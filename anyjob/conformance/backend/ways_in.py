@@ -47,6 +47,19 @@ async def _all_at_once(backend: Backend, jobs: Sequence[Envelope]) -> list[list[
     return await asyncio.wait_for(asyncio.gather(*calls), CALLS_END)
 
 
+async def _cancelling_some(
+    backend: Backend, jobs: Sequence[Envelope], late: Envelope
+) -> tuple[list[list[Receipt] | BaseException], list[Receipt]]:
+    """Store jobs by a call each, every third of which is cancelled on its way, and one more job."""
+    calls = [asyncio.ensure_future(_awaited(backend, [job])) for job in jobs]
+    await asyncio.sleep(0)
+    for call in calls[::3]:
+        call.cancel()
+    ends = asyncio.gather(*calls, return_exceptions=True)
+    answers = await asyncio.wait_for(ends, CALLS_END)
+    return answers, await asyncio.wait_for(_awaited(backend, [late]), CALLS_END)
+
+
 _WAYS: tuple[Callable[[Backend, Sequence[Envelope]], list[Receipt]], ...] = (begun, from_loop)
 
 
@@ -143,17 +156,7 @@ class WaysIn(BackendProperties):
         jobs = [scene.job() for _ in range(_AT_ONCE)]
         late = scene.job()
 
-        async def store() -> tuple[list[list[Receipt] | BaseException], list[Receipt]]:
-            calls = [asyncio.ensure_future(_awaited(scene.backend, [job])) for job in jobs]
-            await asyncio.sleep(0)
-            for call in calls[::3]:
-                call.cancel()
-            answers = await asyncio.wait_for(
-                asyncio.gather(*calls, return_exceptions=True), CALLS_END
-            )
-            return answers, await asyncio.wait_for(_awaited(scene.backend, [late]), CALLS_END)
-
-        answers, after = asyncio.run(store())
+        answers, after = asyncio.run(_cancelling_some(scene.backend, jobs, late))
 
         assert after == [ACCEPTED]
         accepted = {j.id for j, answer in zip(jobs, answers, strict=True) if answer == [ACCEPTED]}
@@ -189,7 +192,9 @@ class WaysIn(BackendProperties):
         backend = scene.fresh(proxy=proxy)
         first, doubtful = scene.job(), scene.job()
 
-        async def store() -> EnqueueUncertain:
+        doubts: list[EnqueueUncertain] = []
+
+        async def store() -> None:
             # One loop for all, which may have a connection of its own by now.
             assert await _awaited(backend, [first]) == [ACCEPTED]
             lose_answer(proxy)
@@ -198,9 +203,10 @@ class WaysIn(BackendProperties):
             proxy.go_down()
             with pytest.raises(BackendUnavailable):
                 await _awaited(backend, [scene.job()])
-            return doubt.value
+            doubts.append(doubt.value)
 
-        _check_doubt(scene, asyncio.run(store()), doubtful, [first, doubtful])
+        asyncio.run(store())
+        _check_doubt(scene, doubts[0], doubtful, [first, doubtful])
 
 
 def _check_doubt(
