@@ -27,7 +27,8 @@ class Maintain(BackendProperties):
         scene.take(scene.consumer(), 300)
         backends = [scene.backend, scene.fresh(), scene.fresh()]
         left = scene.until_lapse(scene.lease)
-        scene.elapse(left + scene.delay + scene.capabilities.redelivery_lag)
+        lags = scene.capabilities.redelivery_lag + scene.capabilities.schedule_lag
+        scene.elapse(left + scene.delay + lags + scene.capabilities.resolution)
 
         at_once([partial(scene.keep_up, backend) for backend in backends for _ in range(2)])
 
