@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from functools import partial
+from typing import TypeVar
 
 import pytest
 
@@ -15,7 +16,7 @@ from anyjob.conformance.effort import effort
 from anyjob.conformance.example import shows
 from anyjob.conformance.scene import QUEUE, Scene
 from anyjob.conformance.settlements import KINDS, settlement
-from anyjob.conformance.stage import SLACK, eventually
+from anyjob.conformance.stage import SLACK, eventually, only
 from anyjob.conformance.threads import Background
 from anyjob.conformance.wire import Cut, Proxy, Turns
 from anyjob.core.backend import Consumer
@@ -23,6 +24,7 @@ from anyjob.core.envelope import ACCEPTED, Duplicate, Envelope, Unique
 from anyjob.core.errors import BackendError, BackendUnavailable, EnqueueUncertain
 from anyjob.core.settlement import Answer, Complete, Lease, Retry, Settlement
 
+T = TypeVar("T")
 SECRET = b"account 4929-1234-5678-9012 of a customer, to be seen by nobody but the task"
 
 
@@ -35,6 +37,7 @@ class LostAnswers(BackendProperties):
         self, scene: Scene, proxy: Proxy
     ) -> None:
         backend = scene.fresh(proxy=proxy)
+        backend.counts(QUEUE)  # is connected: the answer to the call itself is lost
         [stored] = jobs = [scene.job()]
         lost = [scene.job()]
 
@@ -53,6 +56,7 @@ class LostAnswers(BackendProperties):
     @over_wire
     def test_enq_4_same_ids_sent_again_make_one_job_each(self, scene: Scene, proxy: Proxy) -> None:
         backend = scene.fresh(proxy=proxy)
+        backend.counts(QUEUE)  # is connected: the call itself is cut
         for side in ("before", "after"):
             jobs = [scene.job() for _ in range(3)]
             proxy.cut = Cut(len(proxy.requests) + 1, side, for_good=False)
@@ -133,7 +137,9 @@ class LostAnswers(BackendProperties):
 
         [job] = scene.put()
 
-        assert waiting.result(CALLS_END) in (None, [])
+        # Where several requests wait, the job may have come by another.
+        found = waiting.result(CALLS_END)
+        assert not found or (scene.capabilities.prefetch and only(found).id == job.id)
         scene.outlast()
         assert scene.one(scene.consumer()).id == job.id
 
@@ -142,6 +148,7 @@ class LostAnswers(BackendProperties):
     def test_lse_4_settlement_that_was_long_on_its_way_changes_nothing(
         self, scene: Scene, proxy: Proxy
     ) -> None:
+        scene.declare("child")
         for kind in KINDS:
             [job] = scene.put()
             late = scene.consumer(backend=scene.fresh(proxy=proxy))
@@ -160,7 +167,9 @@ class LostAnswers(BackendProperties):
             assert held.id == job.id
             assert answers in ([Answer.LEASE_LOST], [Answer.UNKNOWN])
             scene.complete(owner, held)
-            scene.assert_idle(scene.consumer(QUEUE, "child"))
+            # What was on its way before the deadline, no local fence calls back.
+            is_fenced = scene.capabilities.fencing == "token"
+            scene.assert_idle(scene.consumer(QUEUE, *["child"] * is_fenced))
 
     @shows("LSE-12", layer="crash")
     @over_wire
@@ -224,6 +233,7 @@ class LostAnswers(BackendProperties):
     def test_set_10_settlement_that_was_unknown_has_one_effect_when_repeated(
         self, scene: Scene, proxy: Proxy
     ) -> None:
+        scene.declare("child")
         scene.put(1)
         consumer = scene.consumer(backend=scene.fresh(proxy=proxy))
         child = scene.job(queue="child")
@@ -261,7 +271,7 @@ class LostAnswers(BackendProperties):
         assert scene.one(scene.consumer()).id == job.id
 
 
-def _or_refused(call: Callable[[], object]) -> object:
+def _or_refused(call: Callable[[], T]) -> T | None:
     """What a call returned; None if it raised one of our retryable errors."""
     try:
         return call()

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from anyjob.conformance.scene import Scene
+from anyjob.core.backend import JobRecord
 from anyjob.core.envelope import Envelope
+from anyjob.core.errors import UnsupportedCapability
 from anyjob.core.settlement import Lease
+from anyjob.core.state import State
 
 
 def in_turn(scene: Scene, jobs: Iterable[Envelope | Lease]) -> list[str]:
@@ -22,3 +25,31 @@ def ended_together(scene: Scene, leases: Sequence[Lease], lost: Sequence[Lease])
     if scene.capabilities.lease == "timed":
         return []
     return [lease for lease in leases if lease not in lost]
+
+
+def assert_shown(scene: Scene, job: Envelope | Lease, state: State, **fields: object) -> None:
+    """`get` shows the job in this state, and so; or refuses, where jobs of it are not listed."""
+    if not is_refused(scene, job):
+        record = scene.record(job)
+        assert record is not None
+        assert record.state is state
+        assert {name: getattr(record, name) for name in fields} == fields
+
+
+def assert_unknown(scene: Scene, job: Envelope | Lease) -> None:
+    """`get` knows no such job; or refuses, where it could not find one that waits."""
+    assert is_refused(scene, job) or scene.record(job) is None
+
+
+def is_refused(scene: Scene, job: Envelope | Lease) -> bool:
+    """Whether `get` refuses to look for it, by the name of the level that is too weak for that."""
+    try:
+        scene.record(job)
+    except UnsupportedCapability as refusal:
+        return refusal.name == "browse" and scene.capabilities.browse != "all"
+    return False
+
+
+def record_if_shown(scene: Scene, job: Envelope | Lease) -> JobRecord | None:
+    """What `get` shows of it; None also where it refuses to look."""
+    return None if is_refused(scene, job) else scene.record(job)
