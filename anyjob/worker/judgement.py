@@ -27,9 +27,20 @@ class Judgement:
     """Decides what follows from outcomes. Any thread may call it."""
 
     def __init__(
-        self, held: Held, settings: WorkerSettings, clock: Clock, random: Random, log: Log
+        self,
+        held: Held,
+        settings: WorkerSettings,
+        clock: Clock,
+        random: Random,
+        log: Log,
+        *,
+        keeps_outcomes: bool = True,
     ) -> None:
+        """`keeps_outcomes` says whether the backend has room for what a job came to; one that has
+        none refuses it.
+        """
         self._held = held
+        self._keeps_outcomes = keeps_outcomes
         self._settings = settings
         self._clock = clock
         self._random = random
@@ -65,7 +76,7 @@ class Judgement:
             # As `settlement_for` has it: what most attempts end in needs no case to be made.
             settlement: Settlement = settlements.Complete(lease=lease)
         else:
-            settlement = self._judged(self._case(attempt), outcome)
+            settlement = self._stored(self._judged(self._case(attempt), outcome))
             _reach_failpoint(settlement)
         seconds = self._clock.monotonic() - attempt.started if attempt.started else 0.0
         self._held.finish(Finished(lease, attempt, outcome, settlement, seconds))
@@ -79,6 +90,12 @@ class Judgement:
         except Exception as error:  # a middleware may return an outcome that holds anything
             return settlement_for(case, Buried("outcome", error), self._random)
         return settlement
+
+    def _stored(self, settlement: Settlement) -> Settlement:
+        """As the backend takes it."""
+        if self._keeps_outcomes or settlement.outcome is None:
+            return settlement
+        return msgspec.structs.replace(settlement, outcome=None, keep=0.0)
 
     def _case(self, attempt: Attempt) -> Case:
         body, options = attempt.body, attempt.task.options
@@ -95,7 +112,7 @@ class Judgement:
         """Judge a lease that never became an attempt."""
         now = self._clock.time()
         case = Case(lease, None, now, 0.0, self._settings.name, now)
-        settlement = settlement_for(case, outcome, self._random)
+        settlement = self._stored(settlement_for(case, outcome, self._random))
         self._held.finish(Finished(lease, None, outcome, settlement, 0.0))
 
     def _encoded(self, attempt: Attempt, outcome: Succeeded) -> Outcome:

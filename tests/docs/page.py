@@ -17,6 +17,8 @@ from tests.docs.redis_server import SHOWN
 from tests.docs.snippets import Snippet, commands
 
 SECONDS = 60
+#: Where pages say that an emulator of SQS is.
+SQS_SHOWN = "localhost:4566"
 MARKER = "--- end of snippet ---"
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
@@ -29,6 +31,7 @@ PROVEN_ELSEWHERE = {
     "make bench": ".ci/run",
     "pip install anyjob": "tests/wheel",
     "pip install 'anyjob[redis]'": "tests/wheel",
+    "pip install 'anyjob[sqs]'": "tests/wheel",
 }
 # Pages that are followed in an environment of their own, each with what does.
 FOLLOWED_ELSEWHERE = {"docs/tutorial/write-a-backend.md": "tests/wheel/test_author.py"}
@@ -99,7 +102,8 @@ class Session:
 class Page:
     """Runs the snippets of one page in its folder; a context manager that ends what they start.
 
-    `server` is where the Redis is that the page calls `localhost:6379`.
+    `server` is where the Redis is that the page calls `localhost:6379`, `sqs` where the emulator is
+    that it calls `localhost:4566`.
     """
 
     def __init__(
@@ -109,10 +113,12 @@ class Page:
         *,
         seconds: float = SECONDS,
         server: str = SHOWN,
+        sqs: str = SQS_SHOWN,
         **variables: str,
     ) -> None:
         self._folder = folder
         self._server = server
+        self._sqs = sqs
         environment = environment_for(folder, python) | variables
         driver = str(Path(__file__).with_name("python_session.py"))
         self._python = Session([str(python), driver, MARKER], folder, environment, seconds)
@@ -160,10 +166,10 @@ class Page:
             check_output(command.output, output, f"line {snippet.line}: {command.text}")
 
     def _meant(self, text: str) -> str:
-        return text.replace(SHOWN, self._server)
+        return text.replace(SHOWN, self._server).replace(SQS_SHOWN, self._sqs)
 
     def _shown(self, output: str) -> str:
-        return output.replace(self._server, SHOWN)
+        return output.replace(self._server, SHOWN).replace(self._sqs, SQS_SHOWN)
 
 
 def environment_for(folder: Path, python: Path) -> dict[str, str]:
