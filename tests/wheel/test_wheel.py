@@ -74,7 +74,7 @@ def test_wheel_holds_the_whole_package_and_nothing_else(wheel: Path) -> None:
     assert "anyjob/py.typed" in packed
 
 
-def test_wheel_offers_the_extra_that_the_pages_install(wheel: Path) -> None:
+def test_wheel_offers_the_extras_that_the_pages_install(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         [name] = [name for name in archive.namelist() if name.endswith(".dist-info/METADATA")]
         metadata = archive.read(name).decode().splitlines()
@@ -85,6 +85,9 @@ def test_wheel_offers_the_extra_that_the_pages_install(wheel: Path) -> None:
         "Requires-Dist: hiredis",
         "Requires-Dist: redis",
     ]
+    assert "Provides-Extra: sqs" in metadata
+    needs = [line for line in metadata if line.endswith("extra == 'sqs'")]
+    assert [line.partition("<")[0] for line in needs] == ["Requires-Dist: boto3"]
 
 
 def test_wheel_imports_from_its_own_environment(run: Run, environment: Path) -> None:
