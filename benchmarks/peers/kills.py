@@ -9,8 +9,6 @@ import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 
-import psutil
-
 from benchmarks.journal import Journal, Witness
 from benchmarks.kills import LEASE, NAP, Kill, Outcome
 from benchmarks.peers.feeder import Feeder
@@ -144,6 +142,8 @@ class _Trial:
 
 def _family(process: subprocess.Popen[bytes]) -> set[int]:
     """The processes of a worker."""
+    import psutil
+
     with contextlib.suppress(psutil.NoSuchProcess):
         children = psutil.Process(process.pid).children(recursive=True)
         return {process.pid, *(child.pid for child in children)}
