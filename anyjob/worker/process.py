@@ -36,8 +36,8 @@ def serve(worker: Worker) -> int:
     """
     signals = _Signals(worker)
     before = {number: signal.signal(number, signals.receive) for number in _CODES}
-    # What was imported by now stays for good; to look through it again and again for garbage took
-    # the collector a tenth of the time of jobs that do nothing.
+    # What was imported by now stays for good; to look through it again and again for garbage is
+    # half of what the collector costs: see the profile in docs/explanation/performance.md.
     gc.collect()
     gc.freeze()
     try:
