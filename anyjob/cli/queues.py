@@ -130,7 +130,8 @@ def purge(
 
 def _waiting(app: App, queue: str, states: Sequence[State]) -> int:
     counts = app.counts(queue)
-    return sum(getattr(counts, state.value) for state in states)
+    # What a backend cannot count it cannot purge, and says so.
+    return sum(getattr(counts, state.value) or 0 for state in states)
 
 
 def _purged(app: App, queue: str, states: Sequence[State], count: int, session: Session) -> int:

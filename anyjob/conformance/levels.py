@@ -35,7 +35,12 @@ def distinct_priorities(scene: Scene) -> int:
 
 
 def fence_of(scene: Scene) -> str:
-    """Return "local" if a lease is over at nine tenths, "token" if its whole time counts."""
+    """Return "local" if a lease is over at nine tenths, "token" if its whole time counts.
+
+    A lease that hangs on a connection has no time, and nothing here tells the two apart.
+    """
+    if scene.capabilities.lease == "connection":
+        return scene.capabilities.fencing
     scene.declare("fencing")
     scene.put(queue="fencing")
     # Long enough that in real time, too, the last tenth is not over before it is looked at.
@@ -64,7 +69,23 @@ def _redeliveries(scene: Scene) -> str:
     scene.settle(consumer, Release(lease=scene.one(consumer)))
     scene.one(consumer)
     scene.outlast()
-    return "exact" if scene.one(consumer).redeliveries == 1 else "upper"
+    is_exact = scene.one(consumer).redeliveries == 1
+    return "exact" if is_exact and not _counts_unseen(scene) else "upper"
+
+
+def _counts_unseen(scene: Scene) -> bool:
+    """Whether a job counts as lost that was only on its way to a consumer when that was cut off."""
+    queue = "redeliveries-ahead"
+    scene.declare(queue)
+    scene.put(2, queue=queue)
+    consumer = scene.consumer(queue)
+    # It would have had more.
+    taken = {lease.id for lease in consumer.fetch(10, scene.capabilities.visibility_lag)}
+    scene.put(2, queue=queue)
+    scene.elapse(scene.capabilities.visibility_lag)
+    scene.outlast()
+    again = scene.rest(scene.consumer(queue))
+    return any(lease.redeliveries for lease in again if lease.id not in taken)
 
 
 def _release(scene: Scene) -> str:

@@ -12,6 +12,7 @@ import msgspec
 
 from anyjob.conformance.absences import verify_absent
 from anyjob.conformance.clock import FakeClock
+from anyjob.conformance.counted import Counted
 from anyjob.conformance.doubles import SeenOnce, Sightings
 from anyjob.conformance.harness import Harness
 from anyjob.conformance.servers import Running
@@ -273,12 +274,13 @@ class Scene(Stage):
         """What `get` shows of a job."""
         return (backend or self.backend).get(job.queue, [job.id])[0]
 
-    def counted(self, queue: str = QUEUE) -> tuple[int, int, int, int]:
+    def counted(self, queue: str = QUEUE) -> Counted:
         """How many jobs are ready, scheduled, leased and dead."""
-        if self.capabilities.counts == "approximate":
-            self.pass_time(SETTLES_IN)
-        counts = self.backend.counts(queue)
-        return counts.ready, counts.scheduled, counts.leased, counts.dead
+        within = 0.0 if self.capabilities.counts == "exact" else SETTLES_IN
+        if within and self.clock is not None:
+            self.pass_time(within)
+            within = 0.0
+        return Counted(self.backend, queue, within)
 
 
 def _ids(jobs: Iterable[Envelope | Lease]) -> str:

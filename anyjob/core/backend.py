@@ -49,11 +49,15 @@ class QueueShare(msgspec.Struct, frozen=True):
 
 
 class Counts(msgspec.Struct, frozen=True):
-    """How many jobs of a queue stand in each state that is not yet over."""
+    """How many jobs of a queue stand in each state that is not yet over.
+
+    Where `counts` is declared "ready", nobody can tell how many are scheduled or leased, nor how
+    old a ready one is: those are None.
+    """
 
     ready: int
-    scheduled: int
-    leased: int
+    scheduled: int | None
+    leased: int | None
     dead: int
     #: Seconds that the longest-ready job has been ready; None when none is.
     oldest_ready_age: float | None = None

@@ -57,7 +57,8 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
     release: Literal["place", "count", "none"]
 
     dead: Level
-    counts: Literal["exact", "approximate"]
+    #: "ready": of ready and dead jobs alone, and approximate.
+    counts: Literal["exact", "approximate", "ready"]
     browse: Literal["all", "dead", "none"]
     results: Level
     cancel: Level

@@ -49,7 +49,7 @@ def check_queues() -> None:
     """Raise QueueInUse if jobs are there that are not ours: they would be run, and counted too."""
     for queue in (PHOTOS, ORDERS):
         found = jobs.counts(queue)
-        count = found.ready + found.scheduled + found.leased + found.dead
+        count = found.ready + (found.scheduled or 0) + (found.leased or 0) + found.dead
         if count:
             raise QueueInUse(
                 f"queue {queue!r} holds {count} jobs already; run or remove them"

@@ -111,7 +111,7 @@ class Site:
     def settled(self, queue: str = "default") -> bool:
         """Whether nothing of a queue is left but dead letters."""
         counts = self.app.counts(queue)
-        return counts.ready + counts.scheduled + counts.leased == 0
+        return (counts.ready, counts.scheduled, counts.leased) == (0, 0, 0)
 
 
 @pytest.fixture

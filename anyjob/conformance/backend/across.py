@@ -89,7 +89,8 @@ class AcrossProcesses(BackendProperties):
         jobs = scene.put(60)
         taken = scene.take(scene.consumer(lease=SOON), 30)
         delayed = [] if scene.lacks("delay") else scene.put(30, due=SOON)
-        scene.elapse(SOON + scene.capabilities.resolution)
+        left = scene.until_lapse(SOON)
+        scene.elapse(max(left, SOON) + scene.capabilities.resolution)
 
         raced(scene, _reach(scene), "maintain")
 
@@ -100,7 +101,8 @@ class AcrossProcesses(BackendProperties):
             leases.extend(scene.rest(consumer))
             return len(leases) >= len(jobs) + len(delayed)
 
-        eventually(all_came, scene.capabilities.redelivery_lag + SLACK)
+        lags = scene.capabilities.redelivery_lag + scene.capabilities.schedule_lag
+        eventually(all_came, lags + SLACK)
         assert sorted(lease.id for lease in leases) == sorted(job.id for job in [*jobs, *delayed])
         lost = {lease.id: lease.redeliveries for lease in leases if lease.redeliveries}
         assert lost == {lease.id: 1 for lease in taken}

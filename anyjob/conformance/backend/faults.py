@@ -15,7 +15,7 @@ from anyjob.conformance.forks import RAISED, REOPENED, in_child
 from anyjob.conformance.scene import QUEUE, Scene
 from anyjob.conformance.stage import SLACK
 from anyjob.conformance.threads import Background, at_once
-from anyjob.core.backend import Backend, Consumer
+from anyjob.core.backend import Backend, Consumer, QueueSpec
 from anyjob.core.envelope import Envelope
 from anyjob.core.settlement import Answer, Complete, Lease, Release, Retry, Settlement
 
@@ -130,6 +130,8 @@ class Faults(BackendProperties):
     @shows("CON-3")
     def test_con_3_two_backends_in_one_process_do_not_meet(self, scene: Scene) -> None:
         other = scene.fresh(namespace="another")
+        other.declare([QueueSpec(QUEUE)])
+        other.declare([QueueSpec(QUEUE)])
         job = scene.job()
 
         for backend in (scene.backend, other):

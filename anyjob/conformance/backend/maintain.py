@@ -30,7 +30,8 @@ class Maintain(BackendProperties):
             scene.take(consumer, 30)
         backends = [scene.backend, scene.fresh(), scene.fresh()]
         left = scene.until_lapse(scene.lease)
-        scene.elapse(left + scene.delay + scene.capabilities.redelivery_lag)
+        lags = scene.capabilities.redelivery_lag + scene.capabilities.schedule_lag
+        scene.elapse(left + scene.delay + lags + scene.capabilities.resolution)
 
         at_once([partial(scene.keep_up, backend) for backend in backends for _ in range(2)])
 

@@ -13,7 +13,7 @@ from anyjob.conformance.settlements import KINDS, settlement
 from anyjob.conformance.stage import SLACK, only
 from anyjob.conformance.threads import Background
 from anyjob.core.settlement import Answer, Bury, Complete, Release, Retry
-from anyjob.core.state import WAITING, State
+from anyjob.core.state import State
 
 
 class Settle(BackendProperties):
@@ -75,8 +75,9 @@ class Settle(BackendProperties):
         assert answers == [Answer.LEASE_LOST] * 3
         for job in (here, there):
             record = scene.record(job)
-            assert record is not None
-            assert record.state is State.LEASED
+            if scene.capabilities.lists(State.LEASED):
+                assert record is not None
+                assert record.state is State.LEASED
         scene.complete(consumer, mine)
         scene.complete(other, foreign)
 
@@ -187,7 +188,7 @@ class Settle(BackendProperties):
             assert scene.settle(consumer, first, second) == [Answer.DONE, Answer.LEASE_LOST]
             found = [(each.id, each.body, each.priority) for each in scene.rest(children)]
             assert found == [(child.id, child.body, child.priority) for child in born]
-            scene.backend.purge(QUEUE, WAITING)
+            scene.backend.purge(QUEUE, [State.READY])
 
     @shows("SET-8", needs="results")
     def test_set_8_ended_job_is_never_seen_without_its_outcome(self, scene: Scene) -> None:

@@ -75,9 +75,9 @@ def _take_all(part: Part, backend: Backend, consumer: Consumer, header: Header) 
 
 
 def _is_empty(part: Part, backend: Backend) -> bool:
-    """Whether the backend itself counts nothing that could come."""
+    """Whether the backend itself counts nothing that could come; what it cannot count might."""
     counts = [backend.counts(queue) for queue in part.order.facts["queues"]]
-    return not any(each.ready + each.scheduled + each.leased for each in counts)
+    return all((each.ready, each.scheduled, each.leased) == (0, 0, 0) for each in counts)
 
 
 def _missing(order: Order, header: Header) -> bool:

@@ -67,7 +67,7 @@ def _is_over(nemesis: _Nemesis, staff: Staff, scene: Scene, plan: Plan) -> bool:
         counts = [scene.backend.counts(queue) for queue in plan.queues]
     except BackendError:
         return False  # of before the last outage
-    return not any(each.ready + each.scheduled + each.leased for each in counts)
+    return not any(each.ready or each.scheduled or each.leased for each in counts)
 
 
 class _Nemesis:

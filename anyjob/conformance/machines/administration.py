@@ -229,6 +229,8 @@ class AdministrationMachine(QueueMachine):
         if self.scene.capabilities.counts != "exact":
             return
         counts = self.backends[1].counts(QUEUE)
+        assert counts.scheduled is not None
+        assert counts.leased is not None
         assert counts.dead == len(self.model.in_state(State.DEAD))
         unfinished = self.model.unfinished()
         assert counts.ready + counts.scheduled + counts.leased == len(unfinished)

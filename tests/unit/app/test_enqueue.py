@@ -41,7 +41,8 @@ def emails(jobs: App) -> Any:
 
 def stored(jobs: App) -> int:
     return sum(
-        counts.ready + counts.scheduled for counts in map(jobs.counts, ("default", "mail", "other"))
+        counts.ready + (counts.scheduled or 0)
+        for counts in map(jobs.counts, ("default", "mail", "other"))
     )
 
 

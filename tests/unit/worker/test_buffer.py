@@ -15,7 +15,7 @@ def warmed_up(jobs: App, count: int = 3000) -> None:
     def nothing() -> None: ...
 
     jobs.enqueue_many(nothing.job() for _ in range(count))
-    until(lambda: jobs.counts().ready + jobs.counts().leased == 0)
+    until(lambda: (jobs.counts().ready, jobs.counts().leased) == (0, 0))
 
 
 def test_jobs_behind_a_long_one_go_back_to_their_place_after_half_a_second(
@@ -38,7 +38,7 @@ def test_jobs_behind_a_long_one_go_back_to_their_place_after_half_a_second(
         drafts = [short.job(n) for n in range(400)]
         jobs.enqueue_many([*drafts[:200], long.job(), *drafts[200:]])
         begun.wait(30)
-        until(lambda: jobs.counts().leased > 1, "for a buffer behind the long job")
+        until(lambda: (jobs.counts().leased or 0) > 1, "for a buffer behind the long job")
         until(lambda: jobs.counts().leased == 1, "for the buffer to be given back")
         until(lambda: bool(heard.named("job.released")), "for the news of it, which comes after")
         waiting = jobs.counts().ready
@@ -97,7 +97,7 @@ def test_queue_of_long_jobs_is_not_fetched_ahead(timed: App, clock: ShiftedClock
         for _ in range(20):
             waits.enqueue()
         until(lambda: len(held) == 2)
-        most = max(jobs.counts("slow").leased for _ in range(100))
+        most = max(jobs.counts("slow").leased or 0 for _ in range(100))
         go.set()
         until(lambda: len(held) == 20)
 
@@ -128,7 +128,7 @@ def test_free_slot_is_filled_at_once_though_a_limited_fetch_waits(
         for number in range(4):
             first.enqueue(number).result(timeout=30)
         jobs.enqueue_many(nothing.job() for _ in range(3000))
-        until(lambda: jobs.counts("quick").ready + jobs.counts("quick").leased == 0)
+        until(lambda: (jobs.counts("quick").ready, jobs.counts("quick").leased) == (0, 0))
         for number in range(12):
             waits.enqueue(number)
         until(lambda: len(begun) == 4)

@@ -45,7 +45,7 @@ def test_sync_and_async_jobs_share_the_slots_exactly(jobs: App) -> None:
     with jobs.worker(concurrency=5):
         until(lambda: crowd.inside == 5)
         go.set()
-        until(lambda: jobs.counts().leased + jobs.counts().ready == 0)
+        until(lambda: (jobs.counts().leased, jobs.counts().ready) == (0, 0))
 
     assert crowd.most == 5
     assert len(made) == 40
