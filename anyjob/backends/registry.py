@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
 BACKENDS = {
+    "amqp": "anyjob.backends.rabbitmq:RabbitBackend [rabbitmq]",
+    "amqps": "anyjob.backends.rabbitmq:RabbitBackend [rabbitmq]",
     "memory": "anyjob.backends.memory:MemoryBackend",
     "redis": "anyjob.backends.redis:RedisBackend [redis]",
     "redis+cluster": "anyjob.backends.redis:RedisBackend [redis]",

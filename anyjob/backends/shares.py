@@ -31,6 +31,10 @@ class LowEnd:
         part, self._account = divmod(self._account + jobs, LOW_SHARE)
         return part
 
+    def is_due(self, jobs: int) -> bool:
+        """Whether one of the next `jobs` jobs is."""
+        return self._account + jobs >= LOW_SHARE
+
     def start(self) -> int:
         """The priority at or above which the next one of them is to be found."""
         start = self._start

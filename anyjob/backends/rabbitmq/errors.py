@@ -1,0 +1,127 @@
+"""What the broker and the driver say, told in errors of ours."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Iterator
+
+import pika.exceptions as said
+
+from anyjob.backends.rabbitmq.url import Location
+from anyjob.core.errors import (
+    AnyjobError,
+    BackendError,
+    BackendFull,
+    BackendUnavailable,
+    ConfigurationError,
+)
+
+#: Replies of the broker (AMQP 0-9-1, 1.2 of the reference).
+ACCESS_REFUSED, NOT_FOUND, PRECONDITION_FAILED, NOT_ALLOWED = 403, 404, 406, 530
+
+
+class Lost(Exception):
+    """The connection, or the channel on it, is gone; whether what was asked was done, nobody
+    knows.
+    """
+
+
+def unconnected(location: Location, error: BaseException) -> AnyjobError:
+    """The error of ours for a connection that was not made."""
+    causes = list(_causes(error))
+    for cause in causes:
+        if isinstance(cause, said.ProbableAuthenticationError | said.AuthenticationError):
+            return ConfigurationError(
+                f"{location.shown} refuses the user or the password; correct them in the URL"
+            )
+        if isinstance(cause, said.ConnectionClosed) and cause.reply_code == ACCESS_REFUSED:
+            return ConfigurationError(
+                f"{location.shown} refuses the user or the password; correct them in the URL"
+            )
+        if isinstance(cause, said.ProbableAccessDeniedError) or (
+            isinstance(cause, said.ConnectionClosed) and cause.reply_code == NOT_ALLOWED
+        ):
+            return _no_vhost(location, cause)
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return ConfigurationError(
+                f"{location.shown} shows a certificate that proves nothing:"
+                f" {plain(cause.verify_message)}; name who signed it with ?ca=, and the host as the"
+                " certificate does"
+            )
+    return BackendUnavailable(f"{location.shown} cannot be reached: {_why(location, causes)}")
+
+
+def closed(location: Location, error: BaseException) -> AnyjobError:
+    """The error of ours for a channel or connection that the broker closed, or that broke."""
+    if isinstance(error, said.ChannelClosedByBroker | said.ConnectionClosedByBroker):
+        code, text = error.reply_code, plain(error.reply_text)
+        if code == ACCESS_REFUSED:
+            return ConfigurationError(
+                f"{location.shown} does not let this user do what is needed: {text}; give it the"
+                " rights of docs/how-to/rabbitmq.md"
+            )
+        if code == NOT_FOUND:
+            return BackendError(
+                f"{location.shown} lacks what was asked for: {text}; declare the queue with"
+                " declare(), or start a worker on it"
+            )
+        if code == PRECONDITION_FAILED:
+            return ConfigurationError(
+                f"{location.shown} holds a queue or exchange of this name with other settings:"
+                f" {text}; remove it, or choose another namespace"
+            )
+        return BackendUnavailable(f"{location.shown} ended the connection: {code} {text}")
+    return unreachable(location, f"was lost: {plain(str(error) or type(error).__name__)}")
+
+
+def unreachable(location: Location, why: str) -> BackendUnavailable:
+    return BackendUnavailable(f"{location.shown} {why}")
+
+
+def full(location: Location) -> BackendFull:
+    """The error for an alarm, in which the broker takes in nothing."""
+    return BackendFull(
+        f"{location.shown} takes in nothing: it has a memory or disk alarm, or a queue at its"
+        " limit; running jobs still complete; make room, or let the workers catch up"
+    )
+
+
+def is_missing(error: BaseException) -> bool:
+    """Whether the broker closed a channel because what was named does not exist."""
+    return isinstance(error, said.ChannelClosedByBroker) and error.reply_code == NOT_FOUND
+
+
+def plain(text: str) -> str:
+    """A driver's message on one line and no longer than people read."""
+    return " ".join(str(text).split())[:300].rstrip(".")
+
+
+def _no_vhost(location: Location, cause: BaseException) -> ConfigurationError:
+    return ConfigurationError(
+        f"{location.shown} has no virtual host {location.vhost!r}, or this user may not use it"
+        f" ({plain(str(cause))}); the URL's path is its name, as in amqp://host/NAME, and"
+        " rabbitmqctl add_vhost and set_permissions make it"
+    )
+
+
+def _why(location: Location, causes: list[BaseException]) -> str:
+    last = causes[-1] if causes else None
+    text = plain(str(last) or type(last).__name__)
+    if any(isinstance(each, ssl.SSLError) for each in causes):
+        return f"{text}; if it speaks no TLS, write amqp://"
+    if any(
+        isinstance(each, said.IncompatibleProtocolError | said.StreamLostError) for each in causes
+    ):
+        hint = "" if location.tls else "; if it speaks TLS alone, write amqps://"
+        return f"it ended the connection before it was open{hint}"
+    if any(isinstance(each, TimeoutError) for each in causes):
+        return "it did not answer in time"
+    return text
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """An error, and those inside it as pika packs them."""
+    yield error
+    for inner in (*getattr(error, "exceptions", ()), getattr(error, "exception", None)):
+        if isinstance(inner, BaseException):
+            yield from _causes(inner)

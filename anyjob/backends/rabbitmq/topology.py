@@ -1,0 +1,103 @@
+"""What stands in the broker for a queue: quorum queues for its bands and its dead, an exchange of
+the namespace, the ladder for delays, and the stream of control.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from anyjob.backends.rabbitmq import ladder
+from anyjob.backends.rabbitmq.names import LADDER, Names, as_word
+from anyjob.backends.rabbitmq.talk import Missing, Talk
+
+#: Out of reach: the worker's core buries what is lost too often. Unset, RabbitMQ 4 makes it 20.
+_DELIVERIES = 1000
+#: People look at the dead as often as they like. 3.10 takes -1, for none, and drops the message at
+#: its first return.
+_LOOKS = 10**9
+_QUORUM: dict[str, Any] = {"x-queue-type": "quorum"}
+#: What becomes dead is kept until the broker has it in its new place.
+_SAFELY = {"x-dead-letter-strategy": "at-least-once", "x-overflow": "reject-publish"}
+#: An exchange that is made last, so that it is there if the whole ladder is.
+LADDER_MADE = f"{LADDER}:made"
+
+
+def declare_ladder(talk: Talk) -> None:
+    """Make the levels, lowest first, as each leads to the one below."""
+    for level in range(-1, ladder.LEVELS):
+        _exchange(talk, ladder_exchange(level), "topic")
+    for level in range(ladder.LEVELS):
+        name = f"{LADDER}:{level:02}"
+        below = ladder_exchange(level - 1)
+        arguments = (
+            _QUORUM
+            | _SAFELY
+            | {
+                "x-message-ttl": ladder.ttl_ms(level),
+                "x-dead-letter-exchange": below,
+            }
+        )
+        _queue(talk, name, arguments)
+        _bind(talk, name, name, ladder.pattern(level, 1))
+        _lead(talk, below, name, ladder.pattern(level, 0))
+    _exchange(talk, LADDER_MADE, "direct")
+
+
+def has_ladder(talk: Talk) -> bool:
+    """Whether the whole ladder is there; if it is not, nothing else may be asked."""
+    try:
+        talk.do(lambda ch, told: ch.exchange_declare(LADDER_MADE, passive=True, callback=told))
+    except Missing:
+        return False
+    return True
+
+
+def ladder_exchange(level: int) -> str:
+    """Where messages come in that a level is to hold; -1 for those whose time has come."""
+    return f"{LADDER}:{level:02}" if level >= 0 else f"{LADDER}:due"
+
+
+def declare_namespace(talk: Talk, names: Names) -> None:
+    _exchange(talk, names.exchange, "direct")
+    _queue(talk, names.control, {"x-queue-type": "stream"})
+    _bind(talk, names.control, names.exchange, names.control)
+
+
+def declare_queues(talk: Talk, names: Names, queues: Iterable[str]) -> None:
+    for queue in queues:
+        dead = names.dead(queue)
+        _queue(talk, dead, _QUORUM | {"x-delivery-limit": _LOOKS})
+        _bind(talk, dead, names.exchange, dead)
+        arguments = (
+            _QUORUM
+            | _SAFELY
+            | {
+                "x-delivery-limit": _DELIVERIES,
+                "x-dead-letter-exchange": names.exchange,
+                "x-dead-letter-routing-key": dead,
+            }
+        )
+        for band in names.bands(queue):
+            _queue(talk, band, arguments)
+            _bind(talk, band, names.exchange, band)
+            pattern = ladder.delivery_pattern(as_word(band))
+            _bind(talk, band, ladder_exchange(-1), pattern)
+
+
+def _exchange(talk: Talk, name: str, kind: str) -> None:
+    talk.do(lambda ch, told: ch.exchange_declare(name, kind, durable=True, callback=told))
+
+
+def _queue(talk: Talk, name: str, arguments: dict[str, Any]) -> None:
+    talk.do(
+        lambda ch, told: ch.queue_declare(name, durable=True, arguments=arguments, callback=told)
+    )
+
+
+def _lead(talk: Talk, to: str, source: str, key: str) -> None:
+    talk.do(lambda ch, told: ch.exchange_bind(to, source, routing_key=key, callback=told))
+
+
+def _bind(talk: Talk, queue: str, exchange: str, key: str) -> None:
+    talk.do(lambda ch, told: ch.queue_bind(queue, exchange, routing_key=key, callback=told))

@@ -1,0 +1,30 @@
+"""A private RabbitMQ, and what its administrator says to it."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+from anyjob.conformance import OwnProcess
+
+USER, PASSWORD = "anyjob", "hidden-word"
+URL = f"amqp://{USER}:{PASSWORD}@{{host}}:{{port}}/"
+#: In memory, where there is a file system for that: it has nothing to do with what is tested.
+ROOT = Path("/dev/shm") if Path("/dev/shm").is_dir() else None
+
+
+def rabbitmq() -> OwnProcess:
+    """How to start one; it takes several seconds to be ready."""
+    return OwnProcess(["rabbitmq-server", "{port}", "{dir}"], url=URL, patience=90.0)
+
+
+def ctl(folder: Path, *words: str) -> str:
+    """What rabbitmqctl answers about the one that keeps its data in `folder`; takes a second."""
+    run = subprocess.run(
+        ["rabbitmq-server", str(folder), "ctl", *words],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    return run.stdout
