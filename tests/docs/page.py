@@ -13,6 +13,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from tests.docs.rabbitmq_server import SHOWN as BROKER
+from tests.docs.rabbitmq_server import without_password
 from tests.docs.redis_server import SHOWN
 from tests.docs.snippets import Snippet, commands
 
@@ -29,6 +31,7 @@ PROVEN_ELSEWHERE = {
     "make bench": ".ci/run",
     "pip install anyjob": "tests/wheel",
     "pip install 'anyjob[redis]'": "tests/wheel",
+    "pip install 'anyjob[rabbitmq]'": "tests/wheel",
 }
 # Pages that are followed in an environment of their own, each with what does.
 FOLLOWED_ELSEWHERE = {"docs/tutorial/write-a-backend.md": "tests/wheel/test_author.py"}
@@ -109,10 +112,11 @@ class Page:
         *,
         seconds: float = SECONDS,
         server: str = SHOWN,
+        broker: str = BROKER,
         **variables: str,
     ) -> None:
         self._folder = folder
-        self._server = server
+        self._servers = {SHOWN: server, BROKER: broker}
         environment = environment_for(folder, python) | variables
         driver = str(Path(__file__).with_name("python_session.py"))
         self._python = Session([str(python), driver, MARKER], folder, environment, seconds)
@@ -160,10 +164,15 @@ class Page:
             check_output(command.output, output, f"line {snippet.line}: {command.text}")
 
     def _meant(self, text: str) -> str:
-        return text.replace(SHOWN, self._server)
+        for shown, meant in self._servers.items():
+            text = text.replace(shown, meant)
+        return text
 
     def _shown(self, output: str) -> str:
-        return output.replace(self._server, SHOWN)
+        for shown, meant in self._servers.items():
+            for url in (*without_password(meant), meant):
+                output = output.replace(url, shown)
+        return output
 
 
 def environment_for(folder: Path, python: Path) -> dict[str, str]:

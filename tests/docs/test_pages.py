@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from tests.docs.page import FOLLOWED_ELSEWHERE, Page
+from tests.docs.rabbitmq_server import SHOWN as BROKER
+from tests.docs.rabbitmq_server import rabbitmq_server
 from tests.docs.redis_server import SHOWN, redis_server
 from tests.docs.snippets import snippets
 
@@ -26,6 +28,9 @@ def test_snippets_of_page_run(name: str, tmp_path: Path) -> None:
         server = SHOWN
         if any(SHOWN in snippet.text for snippet in found):
             server = stack.enter_context(redis_server(tmp_path / "server"))
-        page = stack.enter_context(Page(folder, server=server))
+        broker = BROKER
+        if any(BROKER in snippet.text for snippet in found):
+            broker = stack.enter_context(rabbitmq_server())
+        page = stack.enter_context(Page(folder, server=server, broker=broker))
         for snippet in found:
             page.run(snippet)

@@ -142,11 +142,12 @@ class RabbitBackend(Backend):
     def follow(self, on_change: Callable[[], None]) -> Follower:
         """Follow which queues are paused, from now on."""
         state = self._control()
-        return Follower(self.loop, self.consuming, self.names, state, on_change)
+        return Follower(self.loop, self.consuming, self.names, state, on_change, self._was_emptied)
 
     def maintain(self, budget: float) -> float:
-        self.check_open()
-        return _IDLE
+        # Nothing lapses and nothing is promoted here; but whether the broker answers is found out.
+        with self._talk():
+            return _IDLE
 
     def counts(self, queue: str) -> Counts:
         checked_name(queue, "a queue's name")
@@ -315,7 +316,12 @@ class RabbitBackend(Backend):
 
     # Steps
 
+    def _was_emptied(self) -> None:
+        if self._report is not None:
+            self._report("store.reset_detected", {"at": self._location.shown})
+
     def _talk(self, seconds: float = COMMAND) -> Any:
+        self.check_open()
         return talk(self.loop, self.publishing, seconds)
 
     def _publish(self, sent: Sequence[Message]) -> list[Fate]:
@@ -326,7 +332,9 @@ class RabbitBackend(Backend):
     def _stored(self, jobs: Sequence[Envelope], fates: Sequence[Fate]) -> list[Receipt]:
         """What to say of the jobs; raises if none was stored, or nobody knows."""
         if all(fate is Fate.UNSENT for fate in fates):
-            raise unreachable(self._location, "was lost before anything was sent")
+            raise unreachable(
+                self._location, "was lost before anything was sent"
+            ) from ConnectionError("no connection")
         if all(fate in (Fate.BLOCKED, Fate.REFUSED) for fate in fates):
             raise full(self._location)
         if not all(fate in (Fate.STORED, Fate.UNROUTABLE) for fate in fates):
@@ -334,7 +342,7 @@ class RabbitBackend(Backend):
                 f"{self._location.shown} did not confirm all {len(jobs)} jobs; each of them may be"
                 " stored or not, and sending one again may run it twice",
                 jobs,
-            )
+            ) from TimeoutError("no confirm came")
         return [
             ACCEPTED
             if fate is Fate.STORED
@@ -352,7 +360,9 @@ class RabbitBackend(Backend):
             raise BackendError(
                 f"{self._location.shown} has no queue for what was sent; declare it with declare()"
             )
-        raise unreachable(self._location, "did not confirm what was sent")
+        raise unreachable(self._location, "did not confirm what was sent") from TimeoutError(
+            "no confirm came"
+        )
 
     def _set(self, queue: str, what: control.What) -> None:
         checked_name(queue, "a queue's name")

@@ -256,7 +256,9 @@ class RabbitConsumer(Consumer):
         widths = []
         for queue, lines in zip(self._queues, self._lines, strict=True):
             wanted = 0 if queue in paused else min(credit, limits.get(queue, credit))
-            for line in lines[: depth if wanted else None]:
+            for at, line in enumerate(lines):
+                if at >= depth and not line.window:
+                    break
                 window = line.window_for(wanted, credit, most)
                 if window is not None:
                     widths.append((line, window))
@@ -268,9 +270,9 @@ class RabbitConsumer(Consumer):
                 lambda future: self._open_and_ask(widths, future),
                 max(0.0, deadline - time.monotonic()),
             )
-        except TimeoutError:
+        except TimeoutError as error:
             self.loop.call(lambda: self.link.abort("a fetch was not answered in time"))
-            raise unreachable(self.link.location, "did not answer in time") from None
+            raise unreachable(self.link.location, "did not answer in time") from error
 
     def _open_and_ask(self, widths: Sequence[tuple[Line, int]], future: Future[bool]) -> None:
         for line, window in widths:
@@ -328,7 +330,8 @@ class RabbitConsumer(Consumer):
                     return
                 trouble = next((line.trouble for line in self._every_line() if line.trouble), None)
                 if left <= 0 or isinstance(trouble, ConfigurationError):
-                    raise trouble or unreachable(self.link.location, "did not answer in time")
+                    told = trouble or self.link.why()
+                    raise type(told)(str(told)) from ConnectionError("no channel")
                 self.lock.wait(min(left, 0.5))
 
     def _wait(self, deadline: float) -> None:

@@ -4,6 +4,7 @@ anything out of it, so any number may read at once.
 
 from __future__ import annotations
 
+import random
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -14,6 +15,7 @@ from pika import BasicProperties
 from pika.channel import Channel
 from pika.spec import Basic
 
+from anyjob.backends.rabbitmq.errors import is_missing
 from anyjob.backends.rabbitmq.link import Link
 from anyjob.backends.rabbitmq.loop import Loop
 from anyjob.backends.rabbitmq.messages import Message
@@ -35,6 +37,8 @@ class Entry(msgspec.Struct, frozen=True):
 
     what: What
     queue: str
+    #: By chance, so that no two streams begin alike.
+    mark: int = 0
 
 
 class State(msgspec.Struct):
@@ -43,8 +47,16 @@ class State(msgspec.Struct):
     declared: set[str] = msgspec.field(default_factory=set)
     paused: set[str] = msgspec.field(default_factory=set)
     next: int = 0
+    #: The first entry, by which the stream is known again.
+    first: bytes = b""
+
+    def is_another(self, offset: int, body: bytes) -> bool:
+        """Whether this is the first entry of another stream than that of before."""
+        return offset == 0 and self.first not in (b"", body)
 
     def apply(self, offset: int, body: bytes) -> None:
+        if offset == 0:
+            self.first = body
         # A chunk is sent from its beginning, which may lie before the offset that was asked for.
         if offset < self.next:
             return
@@ -70,7 +82,7 @@ def entries(names: Names, what: What, queues: Sequence[str]) -> list[Message]:
         Message(
             names.exchange,
             names.control,
-            msgspec.json.encode(Entry(what, queue)),
+            msgspec.json.encode(Entry(what, queue, random.getrandbits(53))),
             BasicProperties(delivery_mode=2),
         )
         for queue in queues
@@ -115,13 +127,20 @@ class Follower:
     """Goes on reading where `read` ended, as long as the link lives; `paused` from any thread."""
 
     def __init__(
-        self, loop: Loop, link: Link, names: Names, state: State, on_change: Callable[[], None]
+        self,
+        loop: Loop,
+        link: Link,
+        names: Names,
+        state: State,
+        on_change: Callable[[], None],
+        report: Callable[[], None],
     ) -> None:
         self._loop = loop
         self._link = link
         self._names = names
         self._state = state
         self._on_change = on_change
+        self._report = report
         self._channel: Channel | None = None
         self._ended = False
         self.paused = frozenset(state.paused)
@@ -148,11 +167,9 @@ class Follower:
         channel.add_on_close_callback(self._closed)
         channel.add_on_cancel_callback(lambda _: self._leave(channel))
         channel.basic_qos(prefetch_count=_PREFETCH)
-        # From the beginning, if the stream was deleted and made anew since.
+        # From the beginning each time: it may have been deleted and made anew.
         channel.basic_consume(
-            self._names.control,
-            self._on_message,
-            arguments={"x-stream-offset": self._state.next or "first"},
+            self._names.control, self._on_message, arguments={"x-stream-offset": "first"}
         )
 
     def _leave(self, channel: Channel) -> None:
@@ -160,15 +177,26 @@ class Follower:
         if channel.is_open:
             channel.close()
 
-    def _closed(self, channel: Channel, _: BaseException) -> None:
-        if channel is self._channel:
-            self._channel = None
-            self._loop.later(_RETRY, self._begin)
+    def _closed(self, channel: Channel, error: BaseException) -> None:
+        if channel is not self._channel:
+            return
+        self._channel = None
+        if self._state.first and is_missing(error):
+            self._begin_anew()
+        self._loop.later(_RETRY, self._begin)
+
+    def _begin_anew(self) -> None:
+        """The stream of before is gone, and so is whatever else the broker held."""
+        self._state = State()
+        self._report()
 
     def _on_message(
         self, channel: Channel, method: Basic.Deliver, properties: BasicProperties, body: bytes
     ) -> None:
-        self._state.apply(_offset(properties), body)
+        offset = _offset(properties)
+        if self._state.is_another(offset, body):
+            self._begin_anew()
+        self._state.apply(offset, body)
         channel.basic_ack(method.delivery_tag or 0)
         if self._state.paused != self.paused:
             self.paused = frozenset(self._state.paused)

@@ -122,6 +122,7 @@ def _why(location: Location, causes: list[BaseException]) -> str:
 def _causes(error: BaseException) -> Iterator[BaseException]:
     """An error, and those inside it as pika packs them."""
     yield error
-    for inner in (*getattr(error, "exceptions", ()), getattr(error, "exception", None)):
+    packed = (*getattr(error, "exceptions", ()), getattr(error, "exception", None), *error.args)
+    for inner in packed:
         if isinstance(inner, BaseException):
             yield from _causes(inner)

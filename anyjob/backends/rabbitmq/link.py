@@ -106,8 +106,14 @@ class Link:
             return
         try:
             self._loop.ask(self._when_up, seconds)
-        except TimeoutError:
-            raise (self.trouble or unreachable(self.location, "did not answer in time")) from None
+        except TimeoutError as error:
+            raise self.why() from error
+
+    def why(self) -> AnyjobError:
+        """What to raise for the connection that is not there, from any thread."""
+        if self.trouble is None:
+            return unreachable(self.location, "did not answer in time")
+        return type(self.trouble)(str(self.trouble))
 
     def channel(self, on_open: Callable[[Channel], None]) -> None:
         """Open a channel on the connection there is, which must be up."""
@@ -167,7 +173,7 @@ class Link:
         if self.is_up:
             settle(future, None)
         elif isinstance(self.trouble, ConfigurationError):
-            fail(future, self.trouble)
+            fail(future, self.why())
         else:
             self._waiting.append(future)
             # Whoever waits does so for a connection, not for the end of a pause.
@@ -200,7 +206,7 @@ class Link:
             # It will not pass by itself, so whoever waits is told now.
             waiting, self._waiting = self._waiting, []
             for future in waiting:
-                fail(future, trouble)
+                fail(future, self.why())
         self._again()
 
     def _closed(self, _: pika.connection.Connection, error: BaseException) -> None:

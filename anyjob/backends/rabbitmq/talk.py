@@ -51,13 +51,13 @@ class Talk:
             try:
                 step(future)
             except AMQPError as error:
-                fail(future, closed(self._link.location, error))
+                fail(future, _told(self._link, error))
 
         try:
             return self._loop.ask(run, self._deadline - time.monotonic())
-        except TimeoutError:
+        except TimeoutError as error:
             self._loop.call(lambda: self._link.abort("a command was not answered in time"))
-            raise unreachable(self._link.location, "did not answer in time") from None
+            raise unreachable(self._link.location, "did not answer in time") from error
 
     def do(self, call: Callable[[Channel, Told], object]) -> Any:
         """What pika tells the callback that it is given: the frame of the answer."""
@@ -117,7 +117,7 @@ class Talk:
 
     def _open(self, future: Future[None]) -> None:
         if not self._link.is_up:
-            raise self._link.trouble or unreachable(self._link.location, "is not connected")
+            raise self._link.why() from ConnectionError("not connected")
 
         def opened(channel: Channel) -> None:
             channel.add_on_close_callback(self._on_close)
@@ -148,7 +148,11 @@ class Talk:
 
 
 def _told(link: Link, error: BaseException) -> AnyjobError | Missing:
-    return Missing(str(error)) if is_missing(error) else closed(link.location, error)
+    if is_missing(error):
+        return Missing(str(error))
+    told = closed(link.location, error)
+    told.__cause__ = error
+    return told
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from anyjob.conformance.backend.widened import hangs
 from anyjob.conformance.scene import QUEUE, Scene
 from anyjob.core.backend import Backend, Consumer, QueueSpec
 from anyjob.core.settlement import Lease
@@ -14,11 +15,13 @@ def every_call(
 ) -> list[Callable[[], object]]:
     """A call of each sort that has to ask whatever holds the jobs."""
     job = scene.job()
+    # What hangs on a connection is extended by its being there.
+    extends = [] if hangs(scene) else [lambda: consumer.extend(leases, scene.lease)]
     return [
         lambda: backend.enqueue([job]),
         lambda: backend.declare([QueueSpec("another")]),
         lambda: consumer.fetch(1, 0.1),
-        lambda: consumer.extend(leases, scene.lease),
+        *extends,
         lambda: backend.maintain(0.1),
         lambda: backend.counts(QUEUE),
         lambda: backend.get(QUEUE, [leases[0].id]),

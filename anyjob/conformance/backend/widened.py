@@ -47,6 +47,11 @@ def hangs(scene: Scene) -> bool:
     return scene.capabilities.lease == "connection"
 
 
+def settles_by_copy(scene: Scene) -> bool:
+    """Whether a job that goes elsewhere is stored anew for it, for which there has to be room."""
+    return scene.capabilities.release != "place" and scene.capabilities.dead == "emulated"
+
+
 def in_doubt(scene: Scene) -> tuple[list[Answer], ...]:
     """What may be answered to one settlement whose answer is cut off."""
     lost = ([Answer.LEASE_LOST],) if hangs(scene) else ()

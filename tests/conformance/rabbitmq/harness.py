@@ -11,6 +11,7 @@ import pika
 from anyjob.backends.rabbitmq import RabbitBackend
 from anyjob.conformance import Harness, Site
 from tests.conformance.rabbitmq.server import ROOT, ctl, rabbitmq
+from tests.waiting import until
 
 
 class RabbitHarness(Harness):
@@ -39,12 +40,15 @@ class RabbitHarness(Harness):
     @contextlib.contextmanager
     def fill(self, site: Site) -> Iterator[None]:
         """A memory alarm: below what the broker uses already."""
-        assert site.server_folder is not None
-        ctl(site.server_folder, "set_vm_memory_high_watermark", "absolute", "1MB")
+        folder = site.server_folder
+        assert folder is not None
+        ctl(folder, "set_vm_memory_high_watermark", "absolute", "1MB")
         try:
+            # It looks at its memory every few seconds.
+            until(lambda: "memory" in ctl(folder, "eval", "rabbit_alarm:get_alarms()."))
             yield
         finally:
-            ctl(site.server_folder, "set_vm_memory_high_watermark", "absolute", "1GB")
+            ctl(folder, "set_vm_memory_high_watermark", "absolute", "1GB")
 
     def attest_durability(self, site: Site) -> str:
         return "quorum queues, confirmed once written through by a majority, which is one node"
