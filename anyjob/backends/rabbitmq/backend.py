@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -13,7 +14,7 @@ from anyjob.backends.declared import check_jobs, refusing
 from anyjob.backends.rabbitmq import control, dead, ladder, messages, topology
 from anyjob.backends.rabbitmq.consumer import RabbitConsumer
 from anyjob.backends.rabbitmq.control import Follower
-from anyjob.backends.rabbitmq.errors import full, unreachable
+from anyjob.backends.rabbitmq.errors import Uncertain, full, unreachable
 from anyjob.backends.rabbitmq.facts import MAX_PAYLOAD, capabilities_of, check_fit, findings
 from anyjob.backends.rabbitmq.line import Delivery
 from anyjob.backends.rabbitmq.link import COMMAND, Link
@@ -37,6 +38,7 @@ from anyjob.core.clock import Clock
 from anyjob.core.envelope import ACCEPTED, Envelope, Receipt, Rejected
 from anyjob.core.errors import (
     BackendError,
+    BackendUnavailable,
     EnqueueUncertain,
     InvalidOption,
     Misuse,
@@ -48,8 +50,6 @@ from anyjob.core.state import WAITING, State
 
 #: Seconds after which maintenance wants to be called again: there is nothing to maintain.
 _IDLE = 15.0
-#: Seconds that looking through the dead, or declaring, may take.
-_LONG = 60.0
 _BROWSABLE = frozenset({State.READY, State.SCHEDULED, State.LEASED, State.DEAD})
 
 
@@ -116,7 +116,7 @@ class RabbitBackend(Backend):
 
     def _declare(self, queues: Sequence[str]) -> None:
         has_ladder = self._has_ladder()
-        with self._talk(_LONG) as asked:
+        with self._talk() as asked:
             if not has_ladder:
                 topology.declare_ladder(asked)
             topology.declare_namespace(asked, self.names)
@@ -225,7 +225,7 @@ class RabbitBackend(Backend):
         purged = 0
         for band in self.names.bands(queue):
             try:
-                with self._talk() as asked:
+                with self._talk() as asked, self._in_doubt():
                     frame = asked.do(lambda ch, told, at=band: ch.queue_purge(at, callback=told))
                     purged += frame.method.message_count
             except Missing:
@@ -360,14 +360,16 @@ class RabbitBackend(Backend):
             raise BackendError(
                 f"{self._location.shown} has no queue for what was sent; declare it with declare()"
             )
-        raise unreachable(self._location, "did not confirm what was sent") from TimeoutError(
+        if all(fate is Fate.UNSENT for fate in fates):
+            raise unreachable(self._location, "was lost") from ConnectionError("no connection")
+        raise Uncertain(f"{self._location.shown} did not confirm what was sent") from TimeoutError(
             "no confirm came"
         )
 
     def _set(self, queue: str, what: control.What) -> None:
         checked_name(queue, "a queue's name")
         self.check_open()
-        with self._talk(_LONG) as asked:
+        with self._talk() as asked:
             topology.declare_namespace(asked, self.names)
         self._note(what, [queue])
 
@@ -392,7 +394,7 @@ class RabbitBackend(Backend):
             return 0
 
     def _reading(self, queue: str) -> Any:
-        return dead.looking(self.loop, self.publishing, self.names.dead(queue), _LONG)
+        return dead.looking(self.loop, self.publishing, self.names.dead(queue), COMMAND)
 
     def _take(
         self, queue: str, ids: Sequence[str] | None, use: Callable[[list[Delivery]], None]
@@ -412,11 +414,24 @@ class RabbitBackend(Backend):
                     if wanted is None
                     or messages.received(delivery.properties, delivery.body).id in wanted
                 ]
-                use(chosen)
+                if taken:
+                    with self._in_doubt():
+                        use(chosen)
+                else:
+                    use(chosen)
                 reader.settle([delivery.tag for delivery in chosen])
                 taken += len(chosen)
-            reader.finish()
+            with self._in_doubt():
+                reader.finish()
         return taken
+
+    @contextmanager
+    def _in_doubt(self) -> Iterator[None]:
+        """What is lost in the block may have been done."""
+        try:
+            yield
+        except BackendUnavailable as error:
+            raise Uncertain(str(error)) from error
 
     def _blind(self, what: str) -> UnsupportedCapability:
         return UnsupportedCapability(

@@ -20,10 +20,10 @@ from anyjob.core.errors import (
 ACCESS_REFUSED, NOT_FOUND, PRECONDITION_FAILED, NOT_ALLOWED = 403, 404, 406, 530
 
 
-class Lost(Exception):
-    """The connection, or the channel on it, is gone; whether what was asked was done, nobody
-    knows.
-    """
+class Uncertain(BackendError):
+    """Nobody knows whether what was asked was done, in whole or in part; it may be asked again."""
+
+    retryable = True
 
 
 def unconnected(location: Location, error: BaseException) -> AnyjobError:

@@ -74,7 +74,8 @@ class Link:
         random.shuffle(self._hosts)
         self._timer: object | None = None
         self._ended = False
-        self._waiting: list[Future[None]] = []
+        #: Who waits for a connection, and how many tries more each waits for.
+        self._waiting: list[tuple[Future[None], list[int]]] = []
         #: Grows with each connection that was opened; read from any thread.
         self.epoch = 0
         #: Whether a connection is open now; read from any thread.
@@ -100,7 +101,7 @@ class Link:
     def wait(self, seconds: float) -> None:
         """Wait, in any thread, until a connection is open.
 
-        Raises what stands in the way: at once if the broker refused, else after so many seconds.
+        Raises what stands in the way: once each host was tried in vain, else after so many seconds.
         """
         if self.is_up:
             return
@@ -134,7 +135,8 @@ class Link:
                 ConfigurationError(
                     "the files of ?ca=, ?cert= and ?key= hold no certificates and key to be used:"
                     f" {plain(str(error))}"
-                )
+                ),
+                error,
             )
             return
         self._connection = Connection(
@@ -175,7 +177,7 @@ class Link:
         elif isinstance(self.trouble, ConfigurationError):
             fail(future, self.why())
         else:
-            self._waiting.append(future)
+            self._waiting.append((future, [len(self._hosts)]))
             # Whoever waits does so for a connection, not for the end of a pause.
             if self._timer is not None:
                 self._loop.cancel(self._timer)
@@ -193,21 +195,29 @@ class Link:
         waiting, self._waiting = self._waiting, []
         for step in self.on_up:
             step()
-        for future in waiting:
+        for future, _ in waiting:
             settle(future, None)
 
     def _not_opened(self, _: pika.connection.Connection, error: BaseException) -> None:
         self._connection = None
-        self._refused(unconnected(self.location, error))
+        self._refused(unconnected(self.location, error), error)
 
-    def _refused(self, trouble: AnyjobError) -> None:
+    def _refused(self, trouble: AnyjobError, cause: BaseException) -> None:
         self.trouble = trouble
-        if isinstance(trouble, ConfigurationError):
-            # It will not pass by itself, so whoever waits is told now.
-            waiting, self._waiting = self._waiting, []
-            for future in waiting:
-                fail(future, self.why())
+        waiting, self._waiting = self._waiting, []
+        for future, tries in waiting:
+            tries[0] -= 1
+            # A refusal will not pass by itself, so whoever waits is told now.
+            if tries[0] > 0 and not isinstance(trouble, ConfigurationError):
+                self._waiting.append((future, tries))
+            else:
+                told = self.why()
+                told.__cause__ = cause
+                fail(future, told)
         self._again()
+        if self._waiting and self._timer is not None:
+            self._loop.cancel(self._timer)
+            self.begin()
 
     def _closed(self, _: pika.connection.Connection, error: BaseException) -> None:
         self.is_up = False

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
@@ -36,7 +35,7 @@ class Talk:
     def __init__(self, loop: Loop, link: Link, seconds: float) -> None:
         self._loop = loop
         self._link = link
-        self._deadline = time.monotonic() + seconds
+        self._seconds = seconds
         self._asked: Future[Any] | None = None
         #: In the loop.
         self.channel: Channel
@@ -54,7 +53,7 @@ class Talk:
                 fail(future, _told(self._link, error))
 
         try:
-            return self._loop.ask(run, self._deadline - time.monotonic())
+            return self._loop.ask(run, self._seconds)
         except TimeoutError as error:
             self._loop.call(lambda: self._link.abort("a command was not answered in time"))
             raise unreachable(self._link.location, "did not answer in time") from error
@@ -105,7 +104,6 @@ class Talk:
 
     def closed(self) -> None:
         """Let the channel go, and return once the broker knows."""
-        self._deadline = time.monotonic() + COMMAND
 
         def shut(future: Future[None]) -> None:
             if self.channel.is_closed:
@@ -157,10 +155,11 @@ def _told(link: Link, error: BaseException) -> AnyjobError | Missing:
 
 @contextmanager
 def talk(loop: Loop, link: Link, seconds: float = COMMAND) -> Iterator[Talk]:
-    """A channel for the length of a block; waits for the connection. Raises errors of ours."""
-    began = time.monotonic()
+    """A channel for the length of a block, each of whose commands may take so many seconds; waits
+    as long for the connection. Raises errors of ours.
+    """
     link.wait(seconds)
-    opened = Talk(loop, link, seconds - (time.monotonic() - began))
+    opened = Talk(loop, link, seconds)
     try:
         yield opened
     finally:

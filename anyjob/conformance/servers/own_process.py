@@ -35,7 +35,8 @@ class OwnProcess:
     """How to start a server: its command, in which `{port}`, `{dir}` and `{host}` are filled in.
 
     `url` is what a harness finds in `site.url`; `patience` the seconds that it may take to be
-    ready. Touches nothing.
+    ready; `calm` those that pass before a test kills it, for a product that is known to come back
+    broken when it is killed right after it was told to make something. Touches nothing.
     """
 
     def __init__(
@@ -44,6 +45,7 @@ class OwnProcess:
         *,
         url: str = "tcp://{host}:{port}",
         patience: float = 30.0,
+        calm: float = 0.0,
         registry: Registry = registry,
     ) -> None:
         if isinstance(command, str) or not command:
@@ -53,6 +55,7 @@ class OwnProcess:
         self.command = tuple(command)
         self.url = url
         self.patience = patience
+        self.calm = calm
         self.registry = registry
         self._shared: dict[int, Running] = {}
 
@@ -159,6 +162,11 @@ class Running:
 
     def kill(self) -> None:
         """End it as a power cut ends a program: SIGKILL to its whole group."""
+        if self.is_alive:
+            time.sleep(self.recipe.calm)
+        self._end()
+
+    def _end(self) -> None:
         self.was_killed = True
         self._signal(signal.SIGKILL)
         if self._process is not None:
@@ -186,7 +194,7 @@ class Running:
         """End it and whatever it started, and remove its folder; idempotent."""
         if self._owner != os.getpid():
             return  # a forked child's copy of somebody else's server
-        self.kill()
+        self._end()
         for pid in facts.carriers(self._token):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
