@@ -29,6 +29,7 @@ from anyjob.app.stack import checked_middleware, declared_options, needs_of
 from anyjob.core import options as options_module
 from anyjob.core.attempt import Progress
 from anyjob.core.backend import Backend, CancelResult, Counts, JobRecord
+from anyjob.core.capabilities import Need
 from anyjob.core.clock import Clock, SystemClock
 from anyjob.core.draft import AnyDraft, Draft
 from anyjob.core.durations import Duration
@@ -455,12 +456,15 @@ class App:
 
     def result_of(self, job: Job[Any], timeout: float | None) -> Any:
         """Do the work of `Job.result`."""
-        record = self._open().waiters.wait_for(job, timeout)
+        opened = self._open()
+        self._require_shown("results", "the result of a job")
+        record = opened.waiters.wait_for(job, timeout)
         return value_of(record, self.tasks, job, self._now())
 
     async def aresult_of(self, job: Job[Any], timeout: float | None) -> Any:
         """Do the work of `Job.aresult`."""
         opened = await self._aopen()
+        self._require_shown("results", "the result of a job")
         record = await opened.waiters.await_for(job, timeout)
         return value_of(record, self.tasks, job, self._now())
 
@@ -468,6 +472,13 @@ class App:
         """Do the work of `Job.status`."""
         record = self.backend.get(job.queue, [job.id])[0]
         if record is None:
+            if self.backend.capabilities.browse != "all":
+                # It may wait, run or be over, and nobody can tell which.
+                raise UnsupportedCapability(
+                    "browse",
+                    f"{self.backend.capabilities.product} shows dead jobs alone, and {job.id} is"
+                    " none of them; ask a backend that shows all",
+                )
             raise _not_found(job.id, job.queue)
         return record.state
 
@@ -489,6 +500,10 @@ class App:
         return result is CancelResult.CANCELLED
 
     # Inside
+
+    def _require_shown(self, capability: str, what: str) -> None:
+        capabilities = self.backend.capabilities
+        capabilities.require(Need(capability, what, "the caller"))
 
     def _open(self, *, create: bool = True, check: bool = True) -> Opened:
         opened = self._opened

@@ -27,8 +27,19 @@ class Judgement:
     """Decides what follows from outcomes. Any thread may call it."""
 
     def __init__(
-        self, held: Held, settings: WorkerSettings, clock: Clock, random: Random, log: Log
+        self,
+        held: Held,
+        settings: WorkerSettings,
+        clock: Clock,
+        random: Random,
+        log: Log,
+        *,
+        keeps_results: bool = True,
     ) -> None:
+        """`keeps_results`: whether the backend shows what a job came to; else nothing is left there
+        to be shown, and who asks for a result is refused.
+        """
+        self._keeps_results = keeps_results
         self._held = held
         self._settings = settings
         self._clock = clock
@@ -78,7 +89,12 @@ class Judgement:
                 check_seconds(delay, "the delay of an outcome")
         except Exception as error:  # a middleware may return an outcome that holds anything
             return settlement_for(case, Buried("outcome", error), self._random)
-        return settlement
+        return self._shown(settlement)
+
+    def _shown(self, settlement: Settlement) -> Settlement:
+        if self._keeps_results or settlement.outcome is None:
+            return settlement
+        return msgspec.structs.replace(settlement, outcome=None)
 
     def _case(self, attempt: Attempt) -> Case:
         body, options = attempt.body, attempt.task.options
@@ -95,12 +111,14 @@ class Judgement:
         """Judge a lease that never became an attempt."""
         now = self._clock.time()
         case = Case(lease, None, now, 0.0, self._settings.name, now)
-        settlement = settlement_for(case, outcome, self._random)
+        settlement = self._shown(settlement_for(case, outcome, self._random))
         self._held.finish(Finished(lease, None, outcome, settlement, 0.0))
 
     def _encoded(self, attempt: Attempt, outcome: Succeeded) -> Outcome:
         if outcome.result is None:
             return outcome
+        if not self._keeps_results:
+            return Succeeded(None)
         try:
             result = attempt.task.signature.encode_result(outcome.result)
         # Encoding calls user code, such as a model's serializer; the effect has happened: no retry.

@@ -82,7 +82,14 @@ class Worker:
         self._has_failed = False
         outage = Outage(log, after.tell, random)
         pace = Pace(clock.monotonic())
-        judgement = self._judgement = Judgement(held, settings, clock, random, log)
+        judgement = self._judgement = Judgement(
+            held,
+            settings,
+            clock,
+            random,
+            log,
+            keeps_results=not backend.capabilities.lacks("results"),
+        )
         self._house = House(backend, store, clock, outage, log, after.tell)
         report: Callable[[Attempt, Progress], None] = self._house.report
         intake = Intake(registry, middleware, settings, clock, judgement, report, log)

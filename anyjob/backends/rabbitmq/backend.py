@@ -421,8 +421,9 @@ class RabbitBackend(Backend):
                     use(chosen)
                 reader.settle([delivery.tag for delivery in chosen])
                 taken += len(chosen)
-            with self._in_doubt():
-                reader.finish()
+            if taken:
+                with self._in_doubt():
+                    reader.finish()
         return taken
 
     @contextmanager

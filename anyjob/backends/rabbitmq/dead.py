@@ -33,6 +33,8 @@ class Reader:
         self._came = threading.Condition(threading.Lock())
         self._buffer: list[Delivery] = []
         self._used = _LOT
+        #: Of what came, how many are unsettled; in the loop.
+        self._held = 0
         self._consumer = ""
 
     def read(self) -> Iterator[list[Delivery]]:
@@ -52,13 +54,25 @@ class Reader:
         def ack() -> None:
             for tag in tags:
                 self._talk.channel.basic_ack(tag)
+            self._held -= len(tags)
 
         if tags:
             self._talk.post(ack)
 
     def finish(self) -> None:
-        """Return once the broker has done what was asked."""
-        self._talk.barrier()
+        """Give back what was not settled, and return once the queue has it, and has lost the rest.
+
+        An answered cancel says so: unlike acknowledgements, it waits for the queue itself.
+        """
+        if self._consumer:
+            self._talk.post(self._give_back)
+            self._talk.do(lambda ch, told: ch.basic_cancel(self._consumer, callback=told))
+            self._consumer = ""
+
+    def _give_back(self) -> None:
+        if self._held:
+            # 0 is all of them.
+            self._talk.channel.basic_nack(0, multiple=True, requeue=True)
 
     def _widen(self) -> None:
         """As in a line: nothing is on its way, so cancelling gives nothing back."""
@@ -73,6 +87,7 @@ class Reader:
     ) -> None:
         with self._came:
             self._used += 1
+            self._held += 1
             self._buffer.append(Delivery(method.delivery_tag or 0, properties, body))
             self._came.notify()
 
@@ -97,7 +112,7 @@ def looking(loop: Loop, link: Link, queue: str, seconds: float) -> Iterator[Read
             yield Nobody()
             return
         yield reader
-        asked.closed()
+        reader.finish()
 
 
 class Nobody(Reader):

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from pika.channel import Channel
-from pika.exceptions import AMQPError, ChannelClosedByClient
+from pika.exceptions import AMQPError
 from pika.spec import Basic, BasicProperties
 
 from anyjob.backends.rabbitmq.errors import closed, is_missing, unreachable
@@ -102,17 +102,6 @@ class Talk:
 
         self._loop.call(shut)
 
-    def closed(self) -> None:
-        """Let the channel go, and return once the broker knows."""
-
-        def shut(future: Future[None]) -> None:
-            if self.channel.is_closed:
-                settle(future, None)
-            elif self.channel.is_open:
-                self.channel.close()
-
-        self.ask(shut)
-
     def _open(self, future: Future[None]) -> None:
         if not self._link.is_up:
             raise self._link.why() from ConnectionError("not connected")
@@ -130,10 +119,7 @@ class Talk:
         self._leave()
         if self._asked is None:
             return
-        if isinstance(error, ChannelClosedByClient):
-            settle(self._asked, None)
-        else:
-            fail(self._asked, _told(self._link, error))
+        fail(self._asked, _told(self._link, error))
 
     def _on_down(self, error: BaseException) -> None:
         self._leave()

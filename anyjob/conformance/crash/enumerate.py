@@ -142,7 +142,7 @@ class _Enumeration:
         before, after = self._bounds
         self._points = list(self._all_points(after.ran))
         deaths = self._distinct(self._points, before, after)
-        together = 1 if self._like.clock is not None else len(deaths)
+        together = 1 if self._like.clock is not None else max(1, len(deaths))
         for start in range(0, len(deaths), together):
             crashes = [self._prepared(point) for point in deaths[start : start + together]]
             yield from self._live(crashes)
