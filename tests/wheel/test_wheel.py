@@ -74,16 +74,20 @@ def test_wheel_holds_the_whole_package_and_nothing_else(wheel: Path) -> None:
     assert "anyjob/py.typed" in packed
 
 
-def test_wheel_offers_the_extra_that_the_pages_install(wheel: Path) -> None:
+@pytest.mark.parametrize(
+    ("extra", "needed"), [("rabbitmq", ["pika"]), ("redis", ["hiredis", "redis"])]
+)
+def test_wheel_offers_the_extra_that_the_pages_install(
+    wheel: Path, extra: str, needed: list[str]
+) -> None:
     with zipfile.ZipFile(wheel) as archive:
         [name] = [name for name in archive.namelist() if name.endswith(".dist-info/METADATA")]
         metadata = archive.read(name).decode().splitlines()
 
-    assert "Provides-Extra: redis" in metadata
-    needs = [line for line in metadata if line.endswith("extra == 'redis'")]
+    assert f"Provides-Extra: {extra}" in metadata
+    needs = [line for line in metadata if line.endswith(f"extra == '{extra}'")]
     assert [line.partition("<")[0] for line in needs] == [
-        "Requires-Dist: hiredis",
-        "Requires-Dist: redis",
+        f"Requires-Dist: {name}" for name in needed
     ]
 
 
