@@ -14,7 +14,7 @@ PROPERTIES = [
     "ENQ-9",
     "FET-2",
     "FET-5",
-    "LSE-2",
+    "LSE-7",
     "LSE-5",
     "SET-2",
     "SET-3",
