@@ -32,11 +32,11 @@ def unconnected(location: Location, error: BaseException) -> AnyjobError:
     # By what the broker says alone: pika takes every connection that is cut at a certain step for a
     # refusal.
     for cause in causes:
-        if isinstance(cause, said.ConnectionClosed) and cause.reply_code == ACCESS_REFUSED:
+        if _says(cause, ACCESS_REFUSED):
             return ConfigurationError(
                 f"{location.shown} refuses the user or the password; correct them in the URL"
             )
-        if isinstance(cause, said.ConnectionClosed) and cause.reply_code == NOT_ALLOWED:
+        if _says(cause, NOT_ALLOWED):
             return _no_vhost(location, cause)
         if isinstance(cause, ssl.SSLCertVerificationError):
             return ConfigurationError(
@@ -90,6 +90,14 @@ def is_missing(error: BaseException) -> bool:
 def plain(text: str) -> str:
     """A driver's message on one line and no longer than people read."""
     return " ".join(str(text).split())[:300].rstrip(".")
+
+
+def _says(cause: BaseException, code: int) -> bool:
+    """Whether the broker closed the connection with this code; pika's guesses hold it as text."""
+    if isinstance(cause, said.ConnectionClosed):
+        return bool(cause.reply_code == code)
+    guesses = (said.ProbableAuthenticationError, said.ProbableAccessDeniedError)
+    return isinstance(cause, guesses) and f"({code})" in str(cause)
 
 
 def _no_vhost(location: Location, cause: BaseException) -> ConfigurationError:
