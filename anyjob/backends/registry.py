@@ -29,6 +29,7 @@ BACKENDS = {
     "rediss+cluster": "anyjob.backends.redis:RedisBackend [redis]",
     "rediss+sentinel": "anyjob.backends.redis:RedisBackend [redis]",
     "sqlite": "anyjob.backends.sqlite:SQLiteBackend",
+    "sqs": "anyjob.backends.sqs:SQSBackend [sqs]",
     "unix": "anyjob.backends.redis:RedisBackend [redis]",
 }
 STORES = {

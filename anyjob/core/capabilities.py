@@ -36,6 +36,9 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
     #: the service gives its best and no promise, as SQS standard queues do.
     exclusive: bool = True
     durability: Literal["none", "process", "os"]
+    #: Seconds after which a job that waits or is dead is gone, whatever anybody wants; since it was
+    #: put there last, or as a whole.
+    retention: float | None = None
     failover: Literal["none", "lossy", "lossless"] = "none"
 
     dedup: Literal["window", "none"]

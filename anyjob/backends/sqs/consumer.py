@@ -1,0 +1,372 @@
+"""A worker's hand on queues in SQS."""
+
+from __future__ import annotations
+
+import math
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from anyjob.backends.checks import check_shares
+from anyjob.backends.declared import check_ends, check_lease
+from anyjob.backends.desk import Desk
+from anyjob.backends.shares import LowEnd
+from anyjob.backends.sqs.dead import receive
+from anyjob.backends.sqs.errors import NoQueue
+from anyjob.backends.sqs.held import Hands, Held, leg
+from anyjob.backends.sqs.lines import Line, Lines
+from anyjob.backends.sqs.link import ABREAST, COMMAND, Crew, Link
+from anyjob.backends.sqs.messages import MOST, Record, read, receives
+from anyjob.backends.sqs.names import BANDS, band_of
+from anyjob.backends.sqs.queues import Queues
+from anyjob.backends.sqs.sending import Batches, Fate
+from anyjob.backends.sqs.settling import Settling
+from anyjob.core.backend import Consumer, QueueShare
+from anyjob.core.capabilities import Capabilities
+from anyjob.core.errors import AnyjobError, BackendError, BackendUnavailable, Misuse
+from anyjob.core.seam import check_count
+from anyjob.core.settlement import Answer, Lease, Settled, Settlement, Verdict
+
+#: Seconds that SQS lets a request wait at most (AWS, ReceiveMessage).
+_LONGEST_WAIT = 20
+#: A fetch that waits so long is a worker's, and comes again: its requests may outlast it.
+_COMES_AGAIN = 4.0
+#: Seconds that a fetch waits beyond its time for requests that end then.
+_LINGER = 0.2
+#: Seconds after which the tag that pauses a queue is read again: before jobs are handed out, and
+#: before a paused queue is left out once more.
+_PAUSED, _RESUMED = 4.0, 0.5
+#: Seconds in which requests have ended, once they are cut.
+_CUT = 2.0
+
+
+class SQSConsumer(Consumer):
+    """Asks the highest band first, and lets requests wait where there was nothing: a band whose
+    request waits is known to be empty.
+    """
+
+    def __init__(
+        self,
+        link: Link,
+        queues: Queues,
+        crew: Crew,
+        capabilities: Capabilities,
+        shares: Sequence[QueueShare],
+        *,
+        lease: float,
+    ) -> None:
+        link.check_open()
+        check_shares(shares)
+        check_lease(lease, capabilities)
+        self._link = link
+        self._queues = queues
+        self._crew = crew
+        self._capabilities = capabilities
+        self._seconds = lease
+        self._weights = {share.queue: share.weight for share in shares}
+        self._low_ends = {name: LowEnd() for name in self._weights}
+        #: How much each queue has had, by its weight; and how much the one that is served now.
+        self._passes = dict.fromkeys(self._weights, 0.0)
+        self._pass = 0.0
+        #: By queue: whether it is paused, and when that was read.
+        self._pauses: dict[str, tuple[bool, float]] = {}
+        self._hands = Hands()
+        self._batches = Batches(link, crew)
+        self._settling = Settling(link, queues, self._batches, self._hands)
+        self._desk = Desk()
+        self._lines = Lines(
+            list(self._weights),
+            link,
+            crew,
+            ask=self._ask,
+            give_back=self._give_back,
+            lease=lease,
+        )
+        self._closed = False
+        for name in self._weights:
+            for band in BANDS:
+                queues.url(name, band)
+
+    def fetch(
+        self, credit: int, timeout: float, limits: Mapping[str, int] | None = None
+    ) -> list[Lease]:
+        self._require()
+        check_count(credit, "credit", sys.maxsize)
+        deadline = time.monotonic() + timeout
+        if self._desk:
+            self._send(time.monotonic() + COMMAND)
+        self._forget_pauses()
+        self._lines.begin_fetch()
+        try:
+            leases = self._fetch(
+                credit, deadline, limits or {}, comes_again=timeout >= _COMES_AGAIN
+            )
+        finally:
+            self._lines.end_fetch()
+        if self._closed and leases:
+            # Closed meanwhile, with all that was held before these.
+            self._give_back_all()
+            return []
+        return leases
+
+    def settle(self, settlements: Sequence[Settlement]) -> None:
+        self._require()
+        check_ends(settlements, self._capabilities, now=self._link.service.time())
+        self._desk.add(settlements)
+
+    def flush(self, deadline: float) -> list[Settled]:
+        self._require()
+        end = time.monotonic() + deadline
+        self._send(end)
+        return self._desk.collect(end)
+
+    def extend(self, leases: Sequence[Lease], lease: float) -> list[Lease]:
+        self._require()
+        check_lease(lease, self._capabilities)
+        # Taken before the request, because a slow reply must not make our lease look longer.
+        now = self._link.clock.monotonic()
+        held = {index: self._hands.look(each, now) for index, each in enumerate(leases)}
+        mine = {
+            index: (each, seconds)
+            for index, each in held.items()
+            if each is not None and (seconds := each.longest(lease, now)) > 0
+        }
+        told = self._batches.postpone(
+            [(each.url, each.receipt) for each, _ in mine.values()],
+            [seconds for _, seconds in mine.values()],
+            time.monotonic() + COMMAND,
+        )
+        lost = set(held) - set(mine)
+        errors: list[AnyjobError] = []
+        for (index, (each, seconds)), fate in zip(mine.items(), told, strict=True):
+            if fate is Fate.DONE:
+                each.extended(min(lease, seconds), now)
+            elif fate is Fate.STALE:
+                lost.add(index)
+            else:
+                errors.append(fate)
+        for index in lost:
+            self._hands.drop(leases[index])
+        if errors:
+            raise BackendUnavailable(str(errors[0])) from errors[0]
+        return [leases[index] for index in sorted(lost)]
+
+    def wake(self) -> None:
+        self._require()
+        self._lines.wake()
+
+    def stop(self) -> None:
+        self._require()
+        self._lines.stop()
+
+    def close(self, *, release: bool) -> None:
+        if self._closed:
+            return
+        self._closed = True
+        self._lines.stop()
+        if not self._link.is_open:
+            return
+        if release:
+            self._give_back_all()
+            # SQS answers a request that is cut as well, and what it gives then has to lapse
+            # (kombu#1835); so those that wait are let end.
+            self._lines.await_parked(_LONGEST_WAIT + _LINGER)
+        self._link.cut(self)
+        self._lines.await_parked(_CUT)
+
+    def interrupt(self) -> None:
+        """The backend is closed: whoever waits here ends."""
+        self._lines.interrupt()
+
+    # Steps of a fetch
+
+    def _require(self) -> None:
+        if self._closed:
+            raise Misuse("this consumer is closed; open another with consume()")
+        self._link.check_open()
+
+    def _fetch(
+        self, credit: int, deadline: float, limits: Mapping[str, int], *, comes_again: bool
+    ) -> list[Lease]:
+        while not self._lines.is_stopped:
+            self._link.check_open()
+            left = deadline - time.monotonic()
+            wait = _LONGEST_WAIT if comes_again else int(left + _LINGER)
+            leases = self._look(credit, limits, wait)
+            if leases or left <= 0 or self._lines.wait(deadline, 0.0 if comes_again else _LINGER):
+                return leases
+        return []
+
+    def _look(self, credit: int, limits: Mapping[str, int], wait: int) -> list[Lease]:
+        """Divide the credit among the queues by weight; a queue that is empty leaves its part."""
+        room = {name: min(credit, limits.get(name, credit)) for name in self._weights}
+        active = [name for name in self._weights if room[name] > 0 and not self._is_off(name)]
+        leases: list[Lease] = []
+        while active and len(leases) < credit:
+            name = min(active, key=lambda each: max(self._passes[each], self._pass))
+            # What an empty queue did not use is not saved up for a burst.
+            self._pass = max(self._passes[name], self._pass)
+            weight = self._weights[name]
+            part = math.ceil((credit - len(leases)) * weight / sum(map(self._weights.get, active)))  # type: ignore[arg-type]
+            part = min(part, room[name])
+            try:
+                taken = self._take(name, part, wait)
+            except BackendError:
+                if leases:
+                    return leases  # they are ours already; the next fetch meets the error
+                raise
+            self._passes[name] = self._pass + len(taken) / weight
+            room[name] -= len(taken)
+            leases += [each.lease for each in taken]
+            if len(taken) < part or not room[name]:
+                active.remove(name)
+        return leases
+
+    def _take(self, name: str, part: int, wait: int) -> list[Held]:
+        """So many jobs of a queue at most, a sixteenth from the low end, else the highest first."""
+        lines = self._lines.by_queue[name]
+        low_end = self._low_ends[name]
+        taken: list[Held] = []
+        low = low_end.part(part)
+        if low:
+            upwards = BANDS[::-1]
+            for band in upwards[upwards.index(band_of(low_end.start())) :]:
+                taken += self._take_from(lines[band], low - len(taken), wait)
+        for band in BANDS:
+            taken += self._take_from(lines[band], part - len(taken), wait)
+        return taken
+
+    def _take_from(self, line: Line, count: int, wait: int) -> list[Held]:
+        if count <= 0:
+            return []
+        found = self._lines.take(line, count)
+        if found is None:
+            found = self._receive(line, count)
+            if len(found) < count and wait >= 1:
+                self._lines.park(line, wait, count)
+        return self._handed(line, found)
+
+    def _receive(self, line: Line, count: int) -> list[Held]:
+        """Ask at once; what there is behind the first ten by as many requests as it takes."""
+        found = self._ask(line, min(count, MOST), 0)
+        is_more = len(found) == MOST
+        while is_more and len(found) < count:
+            rest = min(count - len(found), ABREAST * MOST)
+            parts = [min(MOST, rest - at) for at in range(0, rest, MOST)]
+            works = [lambda part=part: self._ask(line, part, 0) for part in parts]
+            for part, result in zip(parts, self._crew.together(works), strict=True):
+                # What came is ours, whatever became of the rest: the next fetch asks again.
+                come = [] if isinstance(result, Exception) else result
+                found += come
+                is_more = is_more and len(come) == part
+        return found
+
+    def _handed(self, line: Line, held: list[Held]) -> list[Held]:
+        """Those of these that may be handed out; a queue that is paused gets its own back."""
+        if held and self._is_paused(line.queue):
+            self._give_back(held)
+            return []
+        self._hands.add(held)
+        return held
+
+    # Messages
+
+    def _ask(self, line: Line, count: int, wait: int) -> list[Held]:
+        """Receive; what is on its way to a later time is sent on."""
+        url = self._queues.url(line.queue, line.band)
+        kept = math.ceil(self._seconds)
+        asked = self._link.clock.monotonic()
+        try:
+            messages, date = receive(self._link, url, count, kept=kept, wait=wait, group=self)
+        except NoQueue:
+            self._queues.lost(line.queue)
+            raise
+        # A lease begins when its message leaves; a request may have waited long for one.
+        began = self._link.service.left_after(date, asked) if wait else asked
+        now = self._link.service.time()
+        held = [self._held(line, url, each, began, now) for each in messages]
+        early = [each for each in held if each.record.due is not None and each.record.due > now]
+        if early:
+            self._send_on(early, now)
+        return [each for each in held if each not in early]
+
+    def _held(
+        self, line: Line, url: str, message: dict[str, Any], began: float, now: float
+    ) -> Held:
+        record = read(message, line.band)
+        lost = receives(message) - 1
+        record = msgspec.structs.replace(record, redeliveries=record.redeliveries + lost)
+        lease = Lease(
+            id=record.id,
+            queue=line.queue,
+            token=self._hands.token(),
+            body=record.body,
+            priority=record.priority,
+            attempt=record.attempts + 1,
+            redeliveries=record.redeliveries,
+            note=record.note,
+            now=now,
+            until=now + self._seconds,
+            verdict=Verdict.RUN if record.is_ours else Verdict.UNDECODABLE,
+        )
+        return Held(lease, record, url, str(message["ReceiptHandle"]), began, self._seconds)
+
+    def _send_on(self, early: Sequence[Held], now: float) -> None:
+        moves = []
+        for each in early:
+            delay, due = leg(each.record.due or now, now)
+            moves.append((each, msgspec.structs.replace(each.record, due=due), delay))
+        self._settling.move(moves, time.monotonic() + COMMAND)
+
+    def _give_back(self, held: Sequence[Held]) -> None:
+        """Anew and as they were: what SQS counts are receipts, and these were no lost leases."""
+        now = self._link.clock.monotonic()
+        moves = [(each, _released(each.record), 0) for each in held if now < each.deadline]
+        self._settling.move(moves, time.monotonic() + COMMAND)
+
+    # The rest
+
+    def _forget_pauses(self) -> None:
+        """A queue that was resumed is served by the next fetch."""
+        self._pauses = {name: known for name, known in self._pauses.items() if not known[0]} | {
+            name: (True, -math.inf) for name, known in self._pauses.items() if known[0]
+        }
+
+    def _is_off(self, name: str) -> bool:
+        """Whether a queue is paused still; that it is paused now is found out when a job comes."""
+        paused, _ = self._pauses.get(name, (False, 0.0))
+        return paused and self._is_paused(name, _RESUMED)
+
+    def _is_paused(self, name: str, known: float = _PAUSED) -> bool:
+        now = self._link.clock.monotonic()
+        paused, read_at = self._pauses.get(name, (False, -math.inf))
+        if now - read_at >= known:
+            paused = self._queues.is_paused(name)
+            self._pauses[name] = paused, now
+        return paused
+
+    def _send(self, deadline: float) -> None:
+        """Send what is buffered; what becomes of it is told by the next flush."""
+        lot = self._desk.take()
+        if not lot:
+            return
+        answers = [Answer.UNKNOWN] * len(lot)
+        try:
+            answers = self._settling.settle(lot, deadline)
+        finally:
+            self._desk.answer(lot, answers)
+
+    def _give_back_all(self) -> None:
+        arrived = self._lines.take_all()
+        try:
+            self._send(time.monotonic() + COMMAND)
+            self._give_back([*arrived, *self._hands.take_all(self._link.clock.monotonic())])
+        except AnyjobError:
+            return  # what is out of reach now lapses by itself
+
+
+def _released(record: Record) -> Record:
+    return msgspec.structs.replace(record, due=None)

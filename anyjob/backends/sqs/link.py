@@ -1,0 +1,278 @@
+"""The way to the service: one client for a process, our errors, and a deadline for each call."""
+
+from __future__ import annotations
+
+import logging
+import os
+import random
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
+
+import botocore.exceptions
+from botocore.utils import get_environ_proxies
+
+from anyjob.backends.sqs.clock import ServiceClock
+from anyjob.backends.sqs.errors import (
+    PASSING,
+    Refused,
+    Uncertain,
+    Unfit,
+    code_of,
+    refusal,
+    undriven,
+)
+from anyjob.backends.sqs.transport import Broken, Transport
+from anyjob.backends.sqs.url import Location
+from anyjob.core.clock import Clock, SystemClock
+from anyjob.core.errors import BackendUnavailable, Misuse
+
+T = TypeVar("T")
+
+#: Seconds for a call that waits for nothing.
+COMMAND = 5.0
+#: Calls that are made at the same time for one that needs many.
+ABREAST = 8
+#: Between two tries after a refusal that passes by itself, at first and at most.
+_SOONEST, _LATEST = 0.05, 1.0
+
+
+class Link:
+    """Asks the service; any thread may."""
+
+    def __init__(self, location: Location, clock: Clock | None) -> None:
+        self.location = location
+        #: Ours, for deadlines of leases.
+        self.clock: Clock = clock or SystemClock()
+        self.service = ServiceClock(self.clock)
+        self._pid = 0
+        self._was_served = False
+        self._client: Any = None
+        self._transport: Transport | None = None
+
+    def open(self) -> None:
+        """Make the client; asks nobody. Raises ConfigurationError."""
+        import boto3
+        from botocore.config import Config
+
+        _hush()
+        place = self.location
+        try:
+            session = boto3.session.Session(
+                aws_access_key_id=place.key,
+                aws_secret_access_key=place.secret,
+                aws_session_token=place.session_token,
+                region_name=place.region or None,
+                profile_name=place.profile or None,
+            )
+            # A request is sent once: what may be sent again is decided here, and not below.
+            config = Config(retries={"total_max_attempts": 1}, tcp_keepalive=True)
+            client = session.client("sqs", endpoint_url=place.endpoint or None, config=config)
+            keys = session.get_credentials()
+        except botocore.exceptions.BotoCoreError as error:
+            raise undriven(place, error) from error
+        if keys is None:
+            raise undriven(place, botocore.exceptions.NoCredentialsError())
+        url = str(client.meta.endpoint_url)
+        if not place.region or not place.endpoint:
+            self.location = _found(place, str(client.meta.region_name))
+        bundle = place.ca or session._session.get_config_variable("ca_bundle") or True  # noqa: SLF001
+        proxy = get_environ_proxies(url).get(url.partition(":")[0])
+        transport = Transport(
+            ca=bundle, proxy=proxy, heard=self.service.heard, now=self.clock.monotonic
+        )
+        client.meta.events.register("before-send.sqs", transport.send)
+        self._client, self._transport, self._pid = client, transport, os.getpid()
+        self.is_emulated = not _is_amazon(url)
+
+    def close(self) -> None:
+        """Cut every call; idempotent."""
+        if self._pid == os.getpid() and self._transport is not None:
+            self._transport.close()
+            self._client.close()
+        self._pid = 0
+
+    @property
+    def is_open(self) -> bool:
+        return self._pid == os.getpid()
+
+    def check_open(self) -> None:
+        """Raise Misuse before `open()`, after `close()`, and in a forked child."""
+        if self._pid != os.getpid():
+            was = "was opened in another process" if self._pid else "is not open"
+            raise Misuse(
+                f"{self.location.shown} {was}; call open() first, and nothing after close()"
+            )
+
+    def call(
+        self, operation: str, *, deadline: float | None = None, group: object = None, **params: Any
+    ) -> dict[str, Any]:
+        """The reply to one request, by `deadline` on the monotonic clock.
+
+        What is refused for the moment is asked again until then. Raises NoQueue, Refused and
+        BackendUnavailable, of which nothing was done, Uncertain if nobody can know,
+        ConfigurationError for a caller whom the service does not serve, Misuse once it is closed.
+        """
+        self.check_open()
+        deadline = time.monotonic() + COMMAND if deadline is None else deadline
+        pause = _SOONEST
+        while True:
+            try:
+                reply = self._ask(operation, deadline, group, params)
+            except Refused as error:
+                pause = min(2 * pause, _LATEST)
+                nap = pause * random.uniform(0.5, 1.0)
+                if error.code not in PASSING or time.monotonic() + nap >= deadline:
+                    raise
+                time.sleep(nap)
+            else:
+                self._was_served = True
+                return reply
+
+    def cut(self, group: object) -> None:
+        """End the calls of a group, as if the connection had broken."""
+        if self.is_open and self._transport is not None:
+            self._transport.cut(group)
+
+    def _ask(
+        self, operation: str, deadline: float, group: object, params: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        transport = self._transport
+        if transport is None:
+            raise Misuse(f"{self.location.shown} is not open; call open() first")
+        try:
+            with transport.within(deadline, group=group):
+                reply: dict[str, Any] = getattr(self._client, _SNAKE[operation])(**params)
+        except Broken as error:
+            self.check_open()
+            raise self._broken(operation, error) from error
+        except botocore.exceptions.ClientError as error:
+            status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 400)
+            code = code_of(error.response.get("Error", {}))
+            raise self._by_now(refusal(self.location, operation, code, status)) from error
+        except botocore.exceptions.BotoCoreError as error:
+            if type(error).__name__ == "ResponseParserError":
+                raise Uncertain(f"{self.location.shown} answered {operation} with noise") from error
+            raise self._by_now(undriven(self.location, error)) from error
+        return reply
+
+    def _broken(self, operation: str, error: Broken) -> BackendUnavailable:
+        # What only looks has no effect that could be in doubt.
+        changes = not operation.startswith(("Get", "List", "Receive"))
+        kind = Uncertain if error.sent and changes else BackendUnavailable
+        return kind(f"{self.location.shown} {error.why} ({operation})")
+
+    def _by_now(self, error: Exception) -> Exception:
+        """Who was served before is served again, once the operator has mended what they changed."""
+        if isinstance(error, Unfit) and self._was_served:
+            return BackendUnavailable(str(error))
+        return error
+
+
+class Crew:
+    """Threads that make calls beside the one that asks for them; daemons, ended by `close`."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._condition = threading.Condition(threading.Lock())
+        self._waiting: list[Callable[[], object]] = []
+        self._threads: set[threading.Thread] = set()
+        self._idle = 0
+        self._closed = False
+
+    def submit(self, work: Callable[[], object]) -> None:
+        """Let somebody do it, at once."""
+        with self._condition:
+            if self._closed:
+                raise Misuse("this consumer or backend is closed")
+            self._waiting.append(work)
+            if self._idle >= len(self._waiting):
+                self._condition.notify()
+                return
+            thread = threading.Thread(target=self._run, name=self._name, daemon=True)
+            self._threads.add(thread)
+        thread.start()
+
+    def together(self, works: Sequence[Callable[[], T]]) -> list[T | Exception]:
+        """Do them all at the same time; what each returned or raised, in order."""
+        results: list[T | Exception] = [Misuse("not done")] * len(works)
+        left = iter(range(len(works)))
+        ended = threading.Semaphore(0)
+
+        def take_turns() -> None:
+            # A step of this iterator is one step of the interpreter, so no two get the same.
+            for index in left:
+                try:
+                    results[index] = works[index]()
+                except Exception as error:  # of whatever kind: handed to whoever asked
+                    results[index] = error
+            ended.release()
+
+        helpers = min(len(works), ABREAST) - 1
+        for _ in range(helpers):
+            self.submit(take_turns)
+        take_turns()
+        for _ in range(helpers + 1):
+            ended.acquire()
+        return results
+
+    def close(self, within: float) -> None:
+        """Take nothing more, and wait for those that work, so many seconds at most."""
+        deadline = time.monotonic() + within
+        with self._condition:
+            self._closed = True
+            self._condition.notify_all()
+            threads = self._threads - {threading.current_thread()}
+        for thread in threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
+
+    def _run(self) -> None:
+        while True:
+            with self._condition:
+                self._idle += 1
+                while not self._waiting and not self._closed:
+                    self._condition.wait()
+                self._idle -= 1
+                if not self._waiting:
+                    self._threads.discard(threading.current_thread())
+                    return
+                work = self._waiting.pop(0)
+            work()
+
+
+_SNAKE = {
+    "ChangeMessageVisibilityBatch": "change_message_visibility_batch",
+    "CreateQueue": "create_queue",
+    "DeleteMessageBatch": "delete_message_batch",
+    "GetQueueAttributes": "get_queue_attributes",
+    "GetQueueUrl": "get_queue_url",
+    "ListQueueTags": "list_queue_tags",
+    "ListQueues": "list_queues",
+    "ReceiveMessage": "receive_message",
+    "SendMessageBatch": "send_message_batch",
+    "TagQueue": "tag_queue",
+    "UntagQueue": "untag_queue",
+}
+
+
+def _found(place: Location, region: str) -> Location:
+    """The location with the region that AWS's configuration names."""
+    import msgspec
+
+    return msgspec.structs.replace(place, region=region)
+
+
+def _is_amazon(url: str) -> bool:
+    host = url.partition("://")[2].partition("/")[0].partition(":")[0]
+    return host.endswith((".amazonaws.com", ".amazonaws.com.cn", ".api.aws"))
+
+
+def _hush() -> None:
+    """Keep bodies and signatures out of logs: botocore writes whole requests into its own at the
+    level DEBUG. Who wants that says so, by giving its loggers a level.
+    """
+    for name in ("boto3", "botocore", "urllib3"):
+        logger = logging.getLogger(name)
+        if logger.level == logging.NOTSET:
+            logger.setLevel(logging.INFO)

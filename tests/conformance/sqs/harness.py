@@ -1,0 +1,74 @@
+"""SQS as its authors give it to the suite: an emulator, behind a front that is as strict as AWS."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+from anyjob.backends.sqs import SQSBackend
+from anyjob.backends.sqs.names import PLAIN, sqs_name
+from anyjob.conformance import Harness, OwnProcess, Site
+from tests.conformance.sqs.moved import MovedClock
+from tests.conformance.sqs.proxy import KEY
+
+SECRET = "hidden-word"
+REGION = "us-east-1"
+COMMAND = ["ministack-python", "-m", "tests.conformance.sqs.server", "{port}", "{dir}"]
+URL = f"sqs://{KEY}:{SECRET}@{REGION}?endpoint=http://{{host}}:{{port}}"
+_ID = "01890a5d-ac96-774b-bcce-b302099a8057"
+#: Messages that no client of ours would leave, by body and record: somebody else's, one without a
+#: body, and those of a damaged or a newer client.
+PLANTED = {
+    "of somebody else": "",
+    "of a job that was cut off": f"1 {_ID} 5 0",
+    "no base64": f"1 {_ID} 5 0 0 b -",
+    "newer": f"2 {_ID} 5 0 0 t - more",
+    '{"v":1}': f"1 {_ID} 5 0 0 t -",
+}
+
+
+class SQSHarness(Harness):
+    root = Path("/dev/shm") if Path("/dev/shm").is_dir() else None
+    server = OwnProcess(COMMAND, url=URL, patience=60.0)
+
+    def backend(self, site: Site) -> SQSBackend:
+        return SQSBackend(str(site.url), namespace=site.namespace, clock=self.time_of(site))
+
+    def advance(self, site: Site, seconds: float) -> None:
+        self.time_of(site).advance(seconds)
+
+    def plant(self, site: Site) -> list[str]:
+        with contextlib.closing(client(str(site.url).partition("endpoint=")[2])) as asked:
+            name = sqs_name(site.namespace, "line", PLAIN)
+            url = asked.get_queue_url(QueueName=name)["QueueUrl"]
+            for body, record in PLANTED.items():
+                said = {"anyjob": {"DataType": "String", "StringValue": record}} if record else {}
+                asked.send_message(QueueUrl=url, MessageBody=body, MessageAttributes=said)
+        return list(PLANTED)
+
+    def attest_durability(self, site: Site) -> str:
+        """Nobody can cut the power of a service; that it keeps messages in several data centers is
+        AWS's word (Developer Guide, "Amazon SQS standard queues", at-least-once delivery).
+        """
+        return "several servers"
+
+    def time_of(self, site: Site) -> MovedClock:
+        """The server's: deadlines of leases have to pass with it."""
+        assert site.server_folder is not None
+        return MovedClock(site.server_folder)
+
+
+def client(endpoint: str) -> Any:
+    """boto3's own, past the backend."""
+    return boto3.client(
+        "sqs",
+        region_name=REGION,
+        endpoint_url=endpoint,
+        aws_access_key_id=KEY,
+        aws_secret_access_key=SECRET,
+        config=Config(retries={"total_max_attempts": 1}),
+    )
