@@ -17,14 +17,30 @@ from anyjob.core.state import State
 if TYPE_CHECKING:
     from anyjob.conformance.scene import Scene
 
+#: Calls that need something, on a scene and with a lease there.
+Calls = Callable[["Scene", Any], list[Callable[[], object]]]
+
 
 def verify_absent(scene: Scene, capability: str) -> None:
     """Call what needs `capability`; fails unless it is refused by that name and without effect."""
+    _verify(scene, capability, CALLS[capability])
+
+
+def verify_unlisted(scene: Scene, state: State) -> None:
+    """Ask for the list of a state; fails unless that is refused by name and without effect."""
+    _verify(
+        scene,
+        "browse",
+        lambda here, lease: [lambda: here.backend.browse(lease.queue, state, None, 1)],
+    )
+
+
+def _verify(scene: Scene, capability: str, calls: Calls) -> None:
     kept = scene.put(2)
     consumer = scene.consumer()
     lease = scene.one(consumer)
 
-    for call in CALLS[capability](scene, lease):
+    for call in calls(scene, lease):
         with pytest.raises(UnsupportedCapability) as refusal:
             call()
         assert refusal.value.name == capability
@@ -77,7 +93,7 @@ def _results(scene: Scene, lease: Any) -> list[Callable[[], object]]:
 
 
 #: The calls that need a capability, by its field in `Capabilities`.
-CALLS: dict[str, Callable[[Scene, Any], list[Callable[[], object]]]] = {
+CALLS: dict[str, Calls] = {
     "delay": _delay,
     "unique": _unique,
     "transaction": _transaction,

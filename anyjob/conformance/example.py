@@ -14,6 +14,7 @@ import pytest
 from anyjob.conformance.harness import offers
 from anyjob.conformance.manifest import property_of
 from anyjob.conformance.stage import Stage
+from anyjob.core.state import State
 
 #: "suite": the clock that the suite moves, in milliseconds. "own": the backend's own, with short
 #: real times.
@@ -38,6 +39,8 @@ class Example(msgspec.Struct, frozen=True):
     needs: str | None
     #: The field of the capabilities whose level "none" leaves nothing to show.
     level: str | None
+    #: The state whose jobs a backend must list, or else refuse to.
+    lists: State | None
     #: The situations it exists for; one that was never reached makes it vacuous, and vacuous fails.
     marks: tuple[str, ...]
 
@@ -51,6 +54,7 @@ def shows(
     hook: str | None = None,
     needs: str | None = None,
     level: str | None = None,
+    lists: State | None = None,
     marks: tuple[str, ...] = (),
     moves_clock: bool = False,
 ) -> Callable[[Callable[[Any, StageT], None]], Callable[[Any, StageT], None]]:
@@ -58,9 +62,10 @@ def shows(
 
     With `hook`, it is untested where the author did not write that part of the harness.
     With `needs`, a backend that declares that capability absent is made to refuse, in place of the
-    example. With `level`, one that declares "none" there passes at that level: nobody could refuse
-    anything. With `moves_clock`, more time is to pass than a test can wait, and the example is
-    untested on a clock that cannot be moved. Raises KeyError for an unknown property.
+    example; with `lists`, one that does not list jobs of that state. With `level`, one that
+    declares "none" there passes at that level: nobody could refuse anything. With `moves_clock`,
+    more time is to pass than a test can wait, and the example is untested on a clock that cannot be
+    moved. Raises KeyError for an unknown property.
     """
     for each in (property_id, *also):
         property_of(each)
@@ -70,6 +75,9 @@ def shows(
         def example(self: Any, scene: StageT) -> None:
             if needs is not None and scene.lacks(needs):
                 scene.verify_absent(needs)
+                return
+            if lists is not None and scene.lists_not(lists):
+                scene.verify_unlisted(lists)
                 return
             if level is not None and scene.lacks(level):
                 scene.status = "PASS(none)"
@@ -89,6 +97,7 @@ def shows(
             hook=hook,
             needs=needs,
             level=level,
+            lists=lists,
             marks=marks,
         )
         if clocks == ("suite",):
@@ -119,6 +128,7 @@ def explores(
             hook=None,
             needs=None,
             level=None,
+            lists=None,
             marks=(),
         )
         return body

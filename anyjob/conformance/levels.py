@@ -70,6 +70,9 @@ def _redeliveries(scene: Scene) -> str:
     scene.one(consumer)
     scene.outlast()
     is_exact = scene.one(consumer).redeliveries == 1
+    if is_exact and not scene.capabilities.exclusive:
+        # Where a job may be given twice, no sequence of calls tells whether that is counted.
+        return scene.capabilities.redeliveries
     return "exact" if is_exact and not _counts_unseen(scene) else "upper"
 
 

@@ -10,7 +10,7 @@ from uuid import UUID
 
 import msgspec
 
-from anyjob.conformance.absences import verify_absent
+from anyjob.conformance.absences import verify_absent, verify_unlisted
 from anyjob.conformance.clock import FakeClock
 from anyjob.conformance.counted import Counted
 from anyjob.conformance.doubles import SeenOnce, Sightings
@@ -22,11 +22,14 @@ from anyjob.core.backend import Backend, Consumer, JobRecord, QueueShare, QueueS
 from anyjob.core.capabilities import Capabilities
 from anyjob.core.envelope import ACCEPTED, Envelope, Receipt
 from anyjob.core.settlement import Answer, Complete, Lease, Settlement
+from anyjob.core.state import State
 
 QUEUE = "line"
 #: A lease lasts so long unless an example says otherwise, and so long a short delay.
 LEASE = 30.0
 DELAY = 15.0
+#: So many looks, each as long as a job may take to be seen, end within a lease.
+LOOKS = 8
 #: Approximate counts have come to rest after so many seconds.
 SETTLES_IN = 2.0
 #: More jobs than any example puts in one queue.
@@ -55,9 +58,12 @@ class Scene(Stage):
         return self
 
     def _open(self) -> None:
+        self.backend = self.fresh()
+        # A lease must outlast the looks that are to find nothing.
+        self.scale = max(self.scale, LOOKS * self.capabilities.visibility_lag / LEASE)
+        self.looks = 2 * self.capabilities.visibility_lag
         self.lease = self.seconds(LEASE)
         self.delay = self.seconds(DELAY)
-        self.backend = self.fresh()
         self.declare(QUEUE)
 
     @property
@@ -71,6 +77,13 @@ class Scene(Stage):
 
     def verify_absent(self, capability: str) -> None:
         verify_absent(self, capability)
+        self.status = "ABSENT(verified)"
+
+    def lists_not(self, state: State) -> bool:
+        return not self.capabilities.lists(state)
+
+    def verify_unlisted(self, state: State) -> None:
+        verify_unlisted(self, state)
         self.status = "ABSENT(verified)"
 
     def round_trip(self) -> None:
@@ -107,6 +120,11 @@ class Scene(Stage):
             are_timed = backend.capabilities.lease == "timed"
             self._sightings[namespace] = Sightings(moment, self._count_doubles, are_timed=are_timed)
         return SeenOnce(backend, self._sightings[namespace])
+
+    def were_revived(self, queue: str = QUEUE) -> None:
+        """The dead of a queue were revived past this scene, so they come again."""
+        for sightings in self._sightings.values():
+            sightings.revived(queue, None)
 
     def _count_doubles(self, count: int) -> None:
         self.evidence["doubles"] = self.evidence.get("doubles", 0) + count

@@ -24,6 +24,7 @@ from anyjob.conformance.harness import Harness, Site, offers
 from anyjob.conformance.servers import Running
 from anyjob.conformance.wire import Proxy
 from anyjob.core.errors import ConfigurationError
+from anyjob.core.state import State
 
 #: How much later than declared something may be seen in real time, on a busy machine.
 SLACK = 2.0
@@ -31,7 +32,7 @@ SLACK = 2.0
 LONGEST_BACKLOG = 30.0
 #: A thread that was to wait has begun to.
 SETTLED_IN = 0.05
-#: On a clock that cannot be moved, a second of the examples lasts this long.
+#: On a clock that cannot be moved, a second of the examples lasts this long, if that is enough.
 SCALE = 1 / 30
 
 T = TypeVar("T")
@@ -44,6 +45,10 @@ class Stage:
 
     #: The server that this stage stands on; None where there is none.
     server: Running | None = None
+    #: How long a second of the example lasts, on a clock that cannot be moved.
+    scale = SCALE
+    #: How long two looks that find nothing take, in seconds.
+    looks = 0.0
 
     def __init__(
         self, harness: Harness, clock: FakeClock | None, *, server: Running | None = None
@@ -166,13 +171,13 @@ class Stage:
         """A span of the example's story in seconds: as it is, or scaled where nobody moves the
         clock.
         """
-        return span if self.clock is not None else span * SCALE
+        return span if self.clock is not None else span * self.scale
 
     def nearly(self, span: float) -> float:
-        """So much of a span that it is surely not over: nine tenths, or half in real time, where
-        the example itself may be late.
+        """So much of a span that it is surely not over, two looks at what is there included: nine
+        tenths, or half in real time, where the example itself may be late.
         """
-        return span * (0.9 if self.clock is not None else 0.5)
+        return span * (0.9 if self.clock is not None else 0.5) - self.looks
 
     def elapse(self, seconds: float) -> None:
         """Let so much time pass on the backend's clock."""
@@ -221,6 +226,14 @@ class Stage:
 
     def lacks(self, capability: str) -> bool:
         """Whether it is declared absent."""
+        raise NotImplementedError
+
+    def lists_not(self, state: State) -> bool:
+        """Whether jobs of this state are declared not to be listed."""
+        raise NotImplementedError
+
+    def verify_unlisted(self, state: State) -> None:
+        """Ask for a list that is declared not to be had; it must be refused and have no effect."""
         raise NotImplementedError
 
     def verify_absent(self, capability: str) -> None:

@@ -64,6 +64,7 @@ class AcrossProcesses(BackendProperties):
         found = raced(scene, _reach(scene), "revive", queue=QUEUE)
 
         assert sum(found) == len(jobs)
+        scene.were_revived()
         leases = scene.rest(consumer)
         assert sorted(lease.id for lease in leases) == sorted(job.id for job in jobs)
         assert {(lease.attempt, lease.redeliveries) for lease in leases} == {(1, 0)}

@@ -207,8 +207,10 @@ class Dead(BackendProperties):
         consumer = scene.consumer()
         lease = scene.one(consumer)
 
+        # A service that keeps nothing for ever is held to what it declares.
+        kept = scene.capabilities.retention
         for _ in range(4):
-            scene.pass_time(90 * 86_400.0)
+            scene.pass_time(90 * 86_400.0 if kept is None else 0.2 * kept)
         scene.outlast()
 
         assert scene.counted()[3] == 2
@@ -227,7 +229,8 @@ class Dead(BackendProperties):
         assert _dead(scene, job).note == b"history"
         assert scene.backend.revive(QUEUE, None) == 2
         leases = scene.rest(scene.consumer())
-        assert leases[0].id == waiting.id
+        assert leases[0].id == waiting.id or scene.capabilities.order == "loose"
+        assert waiting.id in {lease.id for lease in leases}
         assert len(leases) == 3
 
     @shows("DLQ-7")

@@ -131,7 +131,6 @@ class Faults(BackendProperties):
     def test_con_3_two_backends_in_one_process_do_not_meet(self, scene: Scene) -> None:
         other = scene.fresh(namespace="another")
         other.declare([QueueSpec(QUEUE)])
-        other.declare([QueueSpec(QUEUE)])
         job = scene.job()
 
         for backend in (scene.backend, other):

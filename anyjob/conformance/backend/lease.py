@@ -7,7 +7,7 @@ import time
 import pytest
 
 from anyjob.conformance.backend.properties import BackendProperties
-from anyjob.conformance.backend.widened import ended_together
+from anyjob.conformance.backend.widened import assert_shown, assert_unknown, ended_together
 from anyjob.conformance.example import shows
 from anyjob.conformance.levels import fence_of
 from anyjob.conformance.scene import Scene
@@ -57,7 +57,7 @@ class Leases(BackendProperties):
         scene.put()
         scene.one(scene.consumer())
 
-        scene.pass_time(0.99 * scene.lease)
+        scene.pass_time(0.99 * scene.lease - scene.looks)
 
         scene.assert_idle(scene.consumer())
 
@@ -95,11 +95,8 @@ class Leases(BackendProperties):
 
             assert scene.settle(first, late) == [Answer.LEASE_LOST]
 
-            if scene.capabilities.lists(State.LEASED):
-                record = scene.record(current)
-                assert record is not None
-                assert (record.state, record.note, record.attempts) == (State.LEASED, b"", 0)
-            assert scene.record(child) is None
+            assert_shown(scene, current, State.LEASED, note=b"", attempts=0)
+            assert_unknown(scene, child)
             assert scene.settle(owner, Retry(lease=current, note=b"mine")) == [Answer.DONE]
             again = scene.one(owner)
             assert (again.attempt, again.redeliveries, again.note) == (2, 1, b"mine")

@@ -7,6 +7,7 @@ import time
 from msgspec import structs
 
 from anyjob.conformance.backend.properties import BackendProperties
+from anyjob.conformance.backend.widened import assert_shown, in_turn, record_if_shown
 from anyjob.conformance.example import shows
 from anyjob.conformance.scene import QUEUE, Scene
 from anyjob.conformance.settlements import KINDS, settlement
@@ -74,10 +75,7 @@ class Settle(BackendProperties):
 
         assert answers == [Answer.LEASE_LOST] * 3
         for job in (here, there):
-            record = scene.record(job)
-            if scene.capabilities.lists(State.LEASED):
-                assert record is not None
-                assert record.state is State.LEASED
+            assert_shown(scene, job, State.LEASED)
         scene.complete(consumer, mine)
         scene.complete(other, foreign)
 
@@ -186,8 +184,11 @@ class Settle(BackendProperties):
             second = settlement(kind, lease, then=(unborn,))
 
             assert scene.settle(consumer, first, second) == [Answer.DONE, Answer.LEASE_LOST]
-            found = [(each.id, each.body, each.priority) for each in scene.rest(children)]
-            assert found == [(child.id, child.body, child.priority) for child in born]
+            found = scene.rest(children)
+            assert in_turn(scene, found) == in_turn(scene, born)
+            wanted = {child.id: (child.body, child.priority) for child in born}
+            assert {each.id: (each.body, each.priority) for each in found} == wanted
+            scene.complete(children, *found)
             scene.backend.purge(QUEUE, [State.READY])
 
     @shows("SET-8", needs="results")
@@ -266,7 +267,7 @@ class Settle(BackendProperties):
         assert answers == [Answer.DONE]
         assert time.monotonic() - began <= SLACK
         assert waiting.is_waiting()
-        record = scene.record(job)
+        record = record_if_shown(scene, job)
         assert record is None or record.state is State.SUCCEEDED
         consumer.wake()
         assert waiting.result(SLACK) == []
@@ -281,4 +282,5 @@ class Settle(BackendProperties):
         assert scene.settle(consumer, retry) == [Answer.LEASE_LOST]
 
         leases = scene.rest(consumer)
-        assert [(lease.attempt, lease.note) for lease in leases] == [(2, b"once"), (1, b"")]
+        found = sorted(((lease.attempt, lease.note) for lease in leases), reverse=True)
+        assert found == [(2, b"once"), (1, b"")]

@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from anyjob.conformance.backend.properties import BackendProperties
+from anyjob.conformance.backend.widened import assert_shown
 from anyjob.conformance.example import shows
 from anyjob.conformance.scene import Scene
 from anyjob.conformance.stage import SLACK, assert_same
@@ -210,10 +211,7 @@ class Time(BackendProperties):
 
         assert _verdict(lease) is Verdict.EXPIRED
         assert scene.settle(consumer, End(lease=lease, state="expired")) == [Answer.DONE]
-        if scene.capabilities.browse == "all":
-            record = scene.record(job)
-            assert record is not None
-            assert record.state is State.EXPIRED
+        assert_shown(scene, job, State.EXPIRED)
         scene.outlast()
         scene.assert_idle(consumer)
 

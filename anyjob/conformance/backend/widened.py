@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-import pytest
-
-from anyjob.conformance.scene import QUEUE, Scene
+from anyjob.conformance.scene import Scene
+from anyjob.core.backend import JobRecord
 from anyjob.core.envelope import Envelope
 from anyjob.core.errors import UnsupportedCapability
 from anyjob.core.settlement import Answer, Lease
@@ -28,18 +27,6 @@ def ended_together(scene: Scene, leases: Sequence[Lease], lost: Sequence[Lease])
     return [lease for lease in leases if lease not in lost]
 
 
-def shows_only_dead(scene: Scene) -> bool:
-    """Whether dead jobs alone are shown. Then a listing of others must be refused by name."""
-    if scene.capabilities.browse == "all":
-        return False
-    for state in (State.READY, State.SCHEDULED, State.LEASED):
-        with pytest.raises(UnsupportedCapability) as refusal:
-            scene.backend.browse(QUEUE, state, None, 1)
-        assert refusal.value.name == "browse"
-    scene.status = "PASS(dead)"
-    return True
-
-
 def hangs(scene: Scene) -> bool:
     """Whether leases hang on connections, so that a lost answer is a lost lease, and nothing has to
     be asked to extend one.
@@ -56,3 +43,31 @@ def in_doubt(scene: Scene) -> tuple[list[Answer], ...]:
     """What may be answered to one settlement whose answer is cut off."""
     lost = ([Answer.LEASE_LOST],) if hangs(scene) else ()
     return ([Answer.UNKNOWN], *lost)
+
+
+def assert_shown(scene: Scene, job: Envelope | Lease, state: State, **fields: object) -> None:
+    """`get` shows the job in this state, and so; or refuses, where jobs of it are not listed."""
+    if not is_refused(scene, job):
+        record = scene.record(job)
+        assert record is not None
+        assert record.state is state
+        assert {name: getattr(record, name) for name in fields} == fields
+
+
+def assert_unknown(scene: Scene, job: Envelope | Lease) -> None:
+    """`get` knows no such job; or refuses, where it could not find one that waits."""
+    assert is_refused(scene, job) or scene.record(job) is None
+
+
+def is_refused(scene: Scene, job: Envelope | Lease) -> bool:
+    """Whether `get` refuses to look for it, by the name of the level that is too weak for that."""
+    try:
+        scene.record(job)
+    except UnsupportedCapability as refusal:
+        return refusal.name == "browse" and scene.capabilities.browse != "all"
+    return False
+
+
+def record_if_shown(scene: Scene, job: Envelope | Lease) -> JobRecord | None:
+    """What `get` shows of it; None also where it refuses to look."""
+    return None if is_refused(scene, job) else scene.record(job)

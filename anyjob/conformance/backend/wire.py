@@ -50,7 +50,10 @@ class Wire(BackendProperties):
             scene.outlast()
             drain = scene.consumer()
             leases = scene.rest(drain)
-            assert [lease.id for lease in leases] in ([], [job.id])
+            # What follows a job is sent before it is removed, where that is no one step.
+            most = 1 if scene.capabilities.exclusive else 2
+            assert {lease.id for lease in leases} <= {job.id}
+            assert len(leases) <= most
             scene.complete(drain, *leases)
 
     @shows("CRS-4", layer="crash", also=("CAP-4",))

@@ -25,6 +25,7 @@ from anyjob.conformance.history.record import merge
 from anyjob.conformance.history.rules.presence import lost
 from anyjob.conformance.stage import SLACK
 from anyjob.core.backend import Backend, Consumer, QueueShare
+from anyjob.core.errors import UnsupportedCapability
 from anyjob.core.state import State
 
 _PAGE = 500
@@ -120,7 +121,10 @@ def _ended(who: str, backend: Backend, index: Index) -> Iterator[Event]:
     for queue, jobs in unrun.items():
         for at in range(0, len(jobs), _PAGE):
             lot = jobs[at : at + _PAGE]
-            records = backend.get(queue, [job.id for job in lot])
+            try:
+                records = backend.get(queue, [job.id for job in lot])
+            except UnsupportedCapability:
+                return  # it shows none that ended
             for job, record in zip(lot, records, strict=True):
                 if record is not None and record.state is State.CANCELLED:
                     yield Cancelled(process=who, job=job.id)
