@@ -19,6 +19,8 @@ from tests.docs.redis_server import SHOWN
 from tests.docs.snippets import Snippet, commands
 
 SECONDS = 60
+#: Where pages say that an emulator of SQS is.
+SQS_SHOWN = "localhost:4566"
 MARKER = "--- end of snippet ---"
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
@@ -32,6 +34,7 @@ PROVEN_ELSEWHERE = {
     "pip install anyjob": "tests/wheel",
     "pip install 'anyjob[redis]'": "tests/wheel",
     "pip install 'anyjob[rabbitmq]'": "tests/wheel",
+    "pip install 'anyjob[sqs]'": "tests/wheel",
 }
 # Pages that are followed in an environment of their own, each with what does.
 FOLLOWED_ELSEWHERE = {"docs/tutorial/write-a-backend.md": "tests/wheel/test_author.py"}
@@ -102,7 +105,8 @@ class Session:
 class Page:
     """Runs the snippets of one page in its folder; a context manager that ends what they start.
 
-    `server` is where the Redis is that the page calls `localhost:6379`.
+    `server` is where the Redis is that the page calls `localhost:6379`, `sqs` where the emulator is
+    that it calls `localhost:4566`.
     """
 
     def __init__(
@@ -113,10 +117,11 @@ class Page:
         seconds: float = SECONDS,
         server: str = SHOWN,
         broker: str = BROKER,
+        sqs: str = SQS_SHOWN,
         **variables: str,
     ) -> None:
         self._folder = folder
-        self._servers = {SHOWN: server, BROKER: broker}
+        self._servers = {SHOWN: server, BROKER: broker, SQS_SHOWN: sqs}
         environment = environment_for(folder, python) | variables
         driver = str(Path(__file__).with_name("python_session.py"))
         self._python = Session([str(python), driver, MARKER], folder, environment, seconds)

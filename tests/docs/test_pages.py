@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.docs.page import FOLLOWED_ELSEWHERE, Page
+from tests.conformance.sqs.service import own
+from tests.docs.page import FOLLOWED_ELSEWHERE, SQS_SHOWN, Page
 from tests.docs.rabbitmq_server import SHOWN as BROKER
 from tests.docs.rabbitmq_server import rabbitmq_server
 from tests.docs.redis_server import SHOWN, redis_server
@@ -31,6 +32,9 @@ def test_snippets_of_page_run(name: str, tmp_path: Path) -> None:
         broker = BROKER
         if any(BROKER in snippet.text for snippet in found):
             broker = stack.enter_context(rabbitmq_server())
-        page = stack.enter_context(Page(folder, server=server, broker=broker))
+        sqs = SQS_SHOWN
+        if any(SQS_SHOWN in snippet.text for snippet in found):
+            sqs = f"127.0.0.1:{stack.enter_context(own()).running.port}"
+        page = stack.enter_context(Page(folder, server=server, broker=broker, sqs=sqs))
         for snippet in found:
             page.run(snippet)

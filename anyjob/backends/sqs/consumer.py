@@ -86,9 +86,6 @@ class SQSConsumer(Consumer):
             lease=lease,
         )
         self._closed = False
-        for name in self._weights:
-            for band in BANDS:
-                queues.url(name, band)
 
     def fetch(
         self, credit: int, timeout: float, limits: Mapping[str, int] | None = None
@@ -218,12 +215,29 @@ class SQSConsumer(Consumer):
                 if leases:
                     return leases  # they are ours already; the next fetch meets the error
                 raise
+            taken = self._distinct(taken, leases)
             self._passes[name] = self._pass + len(taken) / weight
             room[name] -= len(taken)
             leases += [each.lease for each in taken]
             if len(taken) < part or not room[name]:
                 active.remove(name)
         return leases
+
+    def _distinct(self, taken: list[Held], others: Sequence[Lease]) -> list[Held]:
+        """Those of these that no other lease of this fetch has a copy of; a second copy of a job
+        waits for another one.
+        """
+        found = {(lease.queue, lease.id) for lease in others}
+        kept, again = list[Held](), list[Held]()
+        for each in taken:
+            key = each.lease.queue, each.lease.id
+            (again if key in found else kept).append(each)
+            found.add(key)
+        for each in again:
+            self._hands.drop(each.lease)
+        if again:
+            self._give_back(again)
+        return kept
 
     def _take(self, name: str, part: int, wait: int) -> list[Held]:
         """So many jobs of a queue at most, a sixteenth from the low end, else the highest first."""
@@ -232,8 +246,11 @@ class SQSConsumer(Consumer):
         taken: list[Held] = []
         low = low_end.part(part)
         if low:
-            upwards = BANDS[::-1]
-            for band in upwards[upwards.index(band_of(low_end.start())) :]:
+            # The highest band that may have something is asked all the same.
+            known = [band for band in BANDS if not self._lines.is_empty(lines[band])]
+            first = BANDS.index(known[0]) if known else 0
+            start = BANDS.index(band_of(low_end.start()))
+            for band in BANDS[start:first:-1]:
                 taken += self._take_from(lines[band], low - len(taken), wait)
         for band in BANDS:
             taken += self._take_from(lines[band], part - len(taken), wait)
@@ -251,6 +268,8 @@ class SQSConsumer(Consumer):
 
     def _receive(self, line: Line, count: int) -> list[Held]:
         """Ask at once; what there is behind the first ten by as many requests as it takes."""
+        # A request costs the same whatever it brings, so none is made for the odd rest.
+        count = count if count < MOST else count - count % MOST
         found = self._ask(line, min(count, MOST), 0)
         is_more = len(found) == MOST
         while is_more and len(found) < count:

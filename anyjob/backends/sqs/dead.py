@@ -116,8 +116,9 @@ def sweep(link: Link, crew: Crew, url: str, kept: int = _KEPT) -> list[dict[str,
     found: dict[str, dict[str, Any]] = {}
     wide = 1
     while True:
-        # Waiting a second asks every server of SQS, and not a few (AWS, short and long polling).
-        works = [lambda: receive(link, url, MOST, kept=kept, wait=1)[0] for _ in range(wide)]
+        works = [
+            lambda: receive(link, url, MOST, kept=kept, wait=link.whole)[0] for _ in range(wide)
+        ]
         replies = crew.together(works)
         for reply in replies:
             if isinstance(reply, Exception):

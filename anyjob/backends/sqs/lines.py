@@ -69,6 +69,9 @@ class Lines:
     def begin_fetch(self) -> None:
         with self._condition:
             self._fetches = True
+            # What went wrong while nobody fetched may be well again.
+            for line in self._all:
+                line.error = None
 
     def end_fetch(self) -> None:
         with self._condition:
@@ -127,6 +130,11 @@ class Lines:
         if error is not None:
             raise error
         return None
+
+    def is_empty(self, line: Line) -> bool:
+        """Whether a request waits there, and has brought nothing."""
+        with self._condition:
+            return line.is_parked and not line.arrived
 
     def park(self, line: Line, seconds: int, credit: int) -> None:
         """Let a request wait there, unless one does, or as many jobs might come as may."""

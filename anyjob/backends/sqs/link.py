@@ -50,6 +50,7 @@ class Link:
         self._was_served = False
         self._client: Any = None
         self._transport: Transport | None = None
+        self.is_emulated = False
 
     def open(self) -> None:
         """Make the client; asks nobody. Raises ConfigurationError."""
@@ -104,6 +105,13 @@ class Link:
             raise Misuse(
                 f"{self.location.shown} {was}; call open() first, and nothing after close()"
             )
+
+    @property
+    def whole(self) -> int:
+        """For how many seconds a request has to wait that is to ask every server, and not a few of
+        them (AWS, "Amazon SQS short and long polling").
+        """
+        return 0 if self.is_emulated else 1
 
     def call(
         self, operation: str, *, deadline: float | None = None, group: object = None, **params: Any
@@ -270,9 +278,9 @@ def _is_amazon(url: str) -> bool:
 
 def _hush() -> None:
     """Keep bodies and signatures out of logs: botocore writes whole requests into its own at the
-    level DEBUG. Who wants that says so, by giving its loggers a level.
+    level DEBUG, and at INFO where it found credentials. Who wants that gives its loggers a level.
     """
     for name in ("boto3", "botocore", "urllib3"):
         logger = logging.getLogger(name)
         if logger.level == logging.NOTSET:
-            logger.setLevel(logging.INFO)
+            logger.setLevel(logging.WARNING)

@@ -271,10 +271,10 @@ class _Read:
 
 
 def _reason(error: BaseException) -> str:
+    if isinstance(error, urllib3.exceptions.NewConnectionError):
+        return "cannot be reached"
     if isinstance(error, TimeoutError | urllib3.exceptions.TimeoutError):
         return "did not answer in time"
     if isinstance(error, urllib3.exceptions.SSLError):
         return "shows a certificate that proves nothing, or speaks no TLS"
-    if isinstance(error, urllib3.exceptions.NewConnectionError):
-        return "cannot be reached"
     return "closed the connection"

@@ -26,7 +26,7 @@ class Fault:
     #: double: "it is possible to receive a message even after you delete it. This might happen on
     #:   rare occasions if one of the servers which stores a copy of the message is unavailable when
     #:   you send the request to delete the message." (DeleteMessage)
-    #: crowd: as many messages are in flight as may be.
+    #: crowd: as many messages are in flight as may be, to who receives and to who counts.
     #: unheard: the request is carried out, and its answer lost.
     #: unsent: the connection breaks before the request is carried out.
     kind: Literal[

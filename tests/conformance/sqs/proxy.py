@@ -122,6 +122,9 @@ class _Handler(BaseHTTPRequestHandler):
         if failed and not data["Entries"]:
             return {"Successful": [], "Failed": failed}
         reply = self._judged(action, data)
+        if action == "GetQueueAttributes" and self._strikes("crowd", action):
+            said = {"ApproximateNumberOfMessagesNotVisible": str(MOST_IN_FLIGHT)}
+            reply = {"Attributes": {**reply.get("Attributes", {}), **said}}
         if self._strikes("unheard", action):
             raise _Lost
         if failed:
