@@ -62,6 +62,8 @@ class Scene(Stage):
         # A lease must outlast the looks that are to find nothing.
         self.scale = max(self.scale, LOOKS * self.capabilities.visibility_lag / LEASE)
         self.looks = 2 * self.capabilities.visibility_lag
+        if self.clock is not None and self.clock.remote is not None:
+            self.looks += SLACK  # a server's clock goes on by itself
         self.lease = self.seconds(LEASE)
         self.delay = self.seconds(DELAY)
         self.declare(QUEUE)

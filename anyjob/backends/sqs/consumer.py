@@ -33,9 +33,7 @@ from anyjob.core.settlement import Answer, Lease, Settled, Settlement, Verdict
 #: Seconds that SQS lets a request wait at most (AWS, ReceiveMessage).
 _LONGEST_WAIT = 20
 #: A fetch that waits so long is a worker's, and comes again: its requests may outlast it.
-_COMES_AGAIN = 4.0
-#: Seconds that a fetch waits beyond its time for requests that end then.
-_LINGER = 0.2
+_COMES_AGAIN = 0.4
 #: Seconds after which the tag that pauses a queue is read again: before jobs are handed out, and
 #: before a paused queue is left out once more.
 _PAUSED, _RESUMED = 4.0, 0.5
@@ -170,7 +168,7 @@ class SQSConsumer(Consumer):
             self._give_back_all()
             # SQS answers a request that is cut as well, and what it gives then has to lapse
             # (kombu#1835); so those that wait are let end.
-            self._lines.await_parked(_LONGEST_WAIT + _LINGER)
+            self._lines.await_parked(_LONGEST_WAIT + 1.0)
         self._link.cut(self)
         self._lines.await_parked(_CUT)
 
@@ -191,9 +189,8 @@ class SQSConsumer(Consumer):
         while not self._lines.is_stopped:
             self._link.check_open()
             left = deadline - time.monotonic()
-            wait = _LONGEST_WAIT if comes_again else int(left + _LINGER)
-            leases = self._look(credit, limits, wait)
-            if leases or left <= 0 or self._lines.wait(deadline, 0.0 if comes_again else _LINGER):
+            leases = self._look(credit, limits, _LONGEST_WAIT if comes_again else 0)
+            if leases or left <= 0 or self._lines.wait(deadline):
                 return leases
         return []
 

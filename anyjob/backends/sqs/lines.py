@@ -15,7 +15,7 @@ from anyjob.core.errors import AnyjobError, Misuse
 
 #: Seconds for which what such a request brings waits for the next fetch.
 _HELD_BACK = 0.5
-#: Between two looks where there is less than a second left, for which no request can wait.
+#: Between two looks of a fetch that is too short for a request to wait.
 _LOOK_AGAIN = 0.2
 
 #: Receives so many jobs of a line, waiting so many seconds for the first.
@@ -93,17 +93,12 @@ class Lines:
         with self._condition:
             self._condition.notify_all()
 
-    def wait(self, deadline: float, linger: float) -> bool:
-        """Wait for what makes a new look worth while; True if the fetch is over instead.
-
-        `linger` is how many seconds beyond its time it waits for requests that end then: they would
-        bring what nobody fetches.
-        """
+    def wait(self, deadline: float) -> bool:
+        """Wait for what makes a new look worth while; True if the fetch is over instead."""
         with self._condition:
             while not (self._woken or self.is_stopped):
                 left = deadline - time.monotonic()
                 if left <= 0:
-                    self._condition.wait_for(self._is_quiet, linger)
                     return not any(line.arrived for line in self._all)
                 if any(line.arrived or line.error for line in self._all):
                     return False
@@ -161,9 +156,6 @@ class Lines:
         """Wait until no request waits any more."""
         with self._condition:
             self._condition.wait_for(lambda: not self._parked, within)
-
-    def _is_quiet(self) -> bool:
-        return not self._parked or any(line.arrived for line in self._all)
 
     def _stand_by(self, line: Line, seconds: int, count: int) -> None:
         held: list[Held] = []

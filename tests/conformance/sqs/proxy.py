@@ -11,6 +11,7 @@ import contextlib
 import http.client
 import json
 import re
+import select
 import socket
 import threading
 from email.utils import formatdate
@@ -142,6 +143,8 @@ class _Handler(BaseHTTPRequestHandler):
                 self._kept_copies(data)
                 if action == "DeleteMessageBatch" and self._strikes("double", action)
                 else self._ask(action, data)
+                if action != "ReceiveMessage"
+                else self._receive(data)
             )
         except Refusal as refusal:
             is_late = action == "DeleteMessage" and rules.is_stale(str(data.get("ReceiptHandle")))
@@ -161,6 +164,29 @@ class _Handler(BaseHTTPRequestHandler):
         return [
             failure(each, fault.code, "It failed.", by_sender=fault.by_sender) for each in failing
         ]
+
+    def _receive(self, data: dict[str, Any]) -> dict[str, Any]:
+        """Wait a second at a time: whoever has gone away takes nothing any more after that. Of this
+        AWS says nothing.
+        """
+        left = int(data.get("WaitTimeSeconds", 0))
+        while True:
+            part = {**data, "WaitTimeSeconds": min(left, 1)}
+            reply = self._ask("ReceiveMessage", part)
+            left -= 1
+            if reply.get("Messages") or left <= 0:
+                return reply
+            if self._is_alone():
+                raise _Lost
+
+    def _is_alone(self) -> bool:
+        """Whether the client has closed its connection."""
+        if not select.select([self.connection], [], [], 0.0)[0]:
+            return False
+        try:
+            return not self.connection.recv(1, socket.MSG_PEEK)
+        except OSError:
+            return True
 
     def _kept_copies(self, data: dict[str, Any]) -> dict[str, Any]:
         """Say that they are deleted, and let them be received again."""
