@@ -32,10 +32,16 @@ class ServiceClock:
         """A reply with this Date has just come to what was asked then, on the monotonic clock."""
         now = self._clock.monotonic()
         sent = _seconds(date)
-        if sent is None:
-            return
+        if sent is not None:
+            self._learn(sent - now, sent + 1.0 - asked, now)
+
+    def showed(self, instant: float, asked: float) -> None:
+        """It was this time there at some moment between then and now."""
+        now = self._clock.monotonic()
+        self._learn(instant - now, instant - asked, now)
+
+    def _learn(self, least: float, most: float, now: float) -> None:
         with self._lock:
-            least, most = sent - now, sent + 1.0 - asked
             if self._leads and now - self._leads[-1][0] < _SLOT:
                 since, lower, upper = self._leads[-1]
                 self._leads[-1] = since, max(lower, least), min(upper, most)
@@ -46,7 +52,7 @@ class ServiceClock:
 
     def time(self) -> float:
         """Seconds since the epoch, never ahead of the service's own clock and about a second behind
-        it at most; by this machine before any reply.
+        it at most, or a reply's way where messages came lately; by this machine before any reply.
         """
         with self._lock:
             if not self._leads:

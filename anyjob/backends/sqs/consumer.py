@@ -19,7 +19,7 @@ from anyjob.backends.sqs.errors import NoQueue
 from anyjob.backends.sqs.held import Hands, Held, leg
 from anyjob.backends.sqs.lines import Line, Lines
 from anyjob.backends.sqs.link import ABREAST, COMMAND, Crew, Link
-from anyjob.backends.sqs.messages import MOST, Record, read, receives
+from anyjob.backends.sqs.messages import MOST, Record, read, received_at, receives
 from anyjob.backends.sqs.names import BANDS, band_of
 from anyjob.backends.sqs.queues import Queues
 from anyjob.backends.sqs.sending import Batches, Fate
@@ -300,6 +300,8 @@ class SQSConsumer(Consumer):
         except NoQueue:
             self._queues.lost(line.queue)
             raise
+        for instant in filter(None, map(received_at, messages)):
+            self._link.service.showed(instant, asked)
         # A lease begins when its message leaves; a request may have waited long for one.
         began = self._link.service.left_after(date, asked) if wait else asked
         now = self._link.service.time()

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from anyjob.backends.sqs.link import Crew, Link
-from anyjob.backends.sqs.messages import ATTRIBUTES, MOST, Record, read, sent_at
+from anyjob.backends.sqs.messages import ATTRIBUTES, MOST, SYSTEM_ATTRIBUTES, Record, read, sent_at
 from anyjob.backends.sqs.names import BANDS, DEAD, band_of
 from anyjob.backends.sqs.queues import Queues
 from anyjob.backends.sqs.sending import Batches, Fate, Send
@@ -146,7 +146,7 @@ def receive(
         MaxNumberOfMessages=min(count, MOST),
         VisibilityTimeout=kept,
         WaitTimeSeconds=wait,
-        MessageSystemAttributeNames=["ApproximateReceiveCount", "SentTimestamp"],
+        MessageSystemAttributeNames=SYSTEM_ATTRIBUTES,
         MessageAttributeNames=ATTRIBUTES,
     )
     headers = reply.get("ResponseMetadata", {}).get("HTTPHeaders", {})

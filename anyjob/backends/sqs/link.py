@@ -89,10 +89,11 @@ class Link:
 
     def close(self) -> None:
         """Cut every call; idempotent."""
-        if self._pid == os.getpid() and self._transport is not None:
+        was_open, self._pid = self._pid == os.getpid(), 0
+        # Closed already for those whose calls are cut now.
+        if was_open and self._transport is not None:
             self._transport.close()
             self._client.close()
-        self._pid = 0
 
     @property
     def is_open(self) -> bool:
@@ -200,7 +201,8 @@ class Crew:
                 return
             thread = threading.Thread(target=self._run, name=self._name, daemon=True)
             self._threads.add(thread)
-        thread.start()
+            # Within, or close() might find one that has not begun.
+            thread.start()
 
     def together(self, works: Sequence[Callable[[], T]]) -> list[T | Exception]:
         """Do them all at the same time; what each returned or raised, in order."""

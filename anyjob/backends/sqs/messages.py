@@ -30,6 +30,11 @@ MAX_PAYLOAD = (LARGEST - _BESIDE) // 4 * 3
 MAX_REASON = 2048
 
 _RECORD, _NOTE, _DEAD, _REASON = "anyjob", "anyjob.note", "anyjob.dead", "anyjob.reason"
+SYSTEM_ATTRIBUTES = [
+    "ApproximateFirstReceiveTimestamp",
+    "ApproximateReceiveCount",
+    "SentTimestamp",
+]
 ATTRIBUTES = [_RECORD, _NOTE, _DEAD, _REASON]
 # All that AWS lets pass: #x9, #xA, #xD, #x20 to #xD7FF, #xE000 to #xFFFD, #x10000 to #x10FFFF.
 _UNSENDABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
@@ -115,6 +120,12 @@ def read(message: dict[str, Any], band: str) -> Record:
 def receives(message: dict[str, Any]) -> int:
     """How often it was received, this time counted; the service promises no more than about."""
     return max(1, int(message.get("Attributes", {}).get("ApproximateReceiveCount", "1")))
+
+
+def received_at(message: dict[str, Any]) -> float | None:
+    """When the service gave it out now, in seconds since the epoch; it tells of the first time."""
+    first = int(message.get("Attributes", {}).get("ApproximateFirstReceiveTimestamp", "0"))
+    return first / 1000 if first and receives(message) == 1 else None
 
 
 def sent_at(message: dict[str, Any]) -> float:

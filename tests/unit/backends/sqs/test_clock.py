@@ -62,6 +62,21 @@ def test_request_that_waited_long_left_shortly_before_its_reply_came() -> None:
     assert left - 1.5 <= heard.known.left_after(date, asked) <= left
 
 
+def test_instant_of_a_message_makes_it_exact() -> None:
+    heard = Heard()
+    heard.ask(0.005, 0.005)
+    asked = heard.clock.monotonic()
+    heard.clock.advance(0.01)
+    instant = heard.now
+    heard.clock.advance(0.01)
+
+    heard.known.showed(instant, asked)
+
+    assert heard.now - 0.011 <= heard.known.time() <= heard.now
+    date, asked, left = heard.ask(20.0, 0.005)
+    assert left - 1.02 <= heard.known.left_after(date, asked) <= left
+
+
 def test_before_any_reply_the_machine_tells_the_time() -> None:
     heard = Heard()
 
