@@ -29,7 +29,7 @@ QUEUE = "line"
 LEASE = 30.0
 DELAY = 15.0
 #: So many looks, each as long as a job may take to be seen, end within a lease.
-LOOKS = 8
+LOOKS = 20
 #: Approximate counts have come to rest after so many seconds.
 SETTLES_IN = 2.0
 #: More jobs than any example puts in one queue.

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from anyjob.conformance.history.index import Delivery, Index
 from anyjob.conformance.history.rules.causes import cause, is_comparable
 from anyjob.conformance.history.rules.finding import Finding
-from anyjob.conformance.history.rules.repeats import stored
+from anyjob.conformance.history.rules.repeats import copies
 
 #: Attempts and redeliveries that a lease adds to the one before.
 Step = tuple[int, int]
@@ -20,7 +20,7 @@ def step(index: Index) -> Iterator[Finding]:
     redelivery, a release nothing.
     """
     for job in index.jobs.values():
-        if not job.deliveries or not is_comparable(index, stored(job)):
+        if not job.deliveries or not is_comparable(index, copies(job)):
             continue
         first = job.deliveries[0]
         sent = min((each.begin for each in job.sendings), default=first.begin)
@@ -50,7 +50,7 @@ def over_limit(index: Index) -> Iterator[Finding]:
     """
     header = index.header
     for job in index.jobs.values():
-        if not is_comparable(index, stored(job)):
+        if not is_comparable(index, copies(job)):
             continue
         failures = lost = 0
         for before, after in job.pairs:

@@ -8,7 +8,7 @@ from anyjob.conformance.history.events import Dead, Settle
 from anyjob.conformance.history.index import Delivery, Index, Job, Settling
 from anyjob.conformance.history.rules.causes import is_comparable
 from anyjob.conformance.history.rules.finding import Finding
-from anyjob.conformance.history.rules.repeats import stored
+from anyjob.conformance.history.rules.repeats import copies
 
 
 def dead_unequal(index: Index) -> Iterator[Finding]:
@@ -21,7 +21,7 @@ def dead_unequal(index: Index) -> Iterator[Finding]:
         burials = list(_burials(job))
         sure = [each for each in burials if each[1].answer == "ok"]
         # Where a job may be stored or given twice, each copy may be buried.
-        alone = index.levels.exclusive and is_comparable(index, stored(job))
+        alone = index.levels.exclusive and is_comparable(index, copies(job))
         if sure and not (len(job.dead) == 1 or (job.dead and not alone)):
             yield Finding(job.id, f"buried, and {len(job.dead)} dead letters show it")
         for record in job.dead:

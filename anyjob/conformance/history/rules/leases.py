@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from anyjob.conformance.history.index import Index
 from anyjob.conformance.history.rules.causes import has_lapsed, is_comparable, was_struck
 from anyjob.conformance.history.rules.finding import Finding
-from anyjob.conformance.history.rules.repeats import stored
+from anyjob.conformance.history.rules.repeats import copies
 
 
 def overlap(index: Index) -> Iterator[Finding]:
@@ -16,7 +16,7 @@ def overlap(index: Index) -> Iterator[Finding]:
     That its holder was killed ends a lease only where it hangs on a connection.
     """
     for job in index.jobs.values():
-        if not is_comparable(index, stored(job)):
+        if not is_comparable(index, copies(job)):
             continue
         for before, after in job.pairs:
             if before.was_given_up(after.event.mono) or has_lapsed(before, after, index):
@@ -33,7 +33,7 @@ def overlap(index: Index) -> Iterator[Finding]:
 def fence(index: Index) -> Iterator[Finding]:
     """Once somebody else has the job, no settlement of an older lease is done."""
     for job in index.jobs.values():
-        if not is_comparable(index, stored(job)):
+        if not is_comparable(index, copies(job)):
             continue
         for before, after in job.pairs:
             done = before.done

@@ -12,7 +12,7 @@ from anyjob.conformance.history.rules.finding import Finding
 def resurrected(index: Index) -> Iterator[Finding]:
     """What has ended is not delivered again."""
     for job in index.jobs.values():
-        if not is_comparable(index, stored(job)):
+        if not is_comparable(index, copies(job)):
             continue
         for before, after in job.pairs:
             done = before.done
@@ -41,7 +41,7 @@ def duplicate(index: Index) -> Iterator[Finding]:
 
 def _unexplained(index: Index) -> Iterator[Finding]:
     for job in index.jobs.values():
-        if not is_comparable(index, stored(job)):
+        if not is_comparable(index, copies(job)):
             continue
         for before, after in job.pairs:
             if not cause(before, after, index):
@@ -55,6 +55,11 @@ def _unexplained(index: Index) -> Iterator[Finding]:
 def stored(job: Job) -> int:
     """How often it was surely stored."""
     return sum(each.fate == "accepted" for each in job.sendings)
+
+
+def copies(job: Job) -> int:
+    """How often it may have been stored."""
+    return sum(each.fate in ("accepted", "doubt") for each in job.sendings)
 
 
 def deliveries(index: Index) -> int:
