@@ -15,6 +15,8 @@ from anyjob.core.names import suggestion
 from anyjob.core.state import State
 
 Level = Literal["native", "emulated", "none"]
+#: What a store gives to a backend that lacks it.
+FROM_STORE = frozenset({"dedup", "delay", "results", "cancel", "unique", "pause"})
 
 
 class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
@@ -95,10 +97,13 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
                 f"{suggestion(need.capability, self.__struct_fields__)}"
             )
         if self.lacks(need.capability):
+            remedy = "or use a backend that declares it"
+            if need.capability in FROM_STORE:
+                remedy = f"add store=... that gives it, {remedy}"
             raise UnsupportedCapability(
                 need.capability,
                 f"{need.asked_by} needs {need.what}, which {self.product} cannot do; leave it out,"
-                " or use a backend that declares it",
+                f" {remedy}",
             )
         if (
             need.capability == "delay"
@@ -109,7 +114,8 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
                 "max_delay",
                 f"{need.asked_by} needs {need.what} of {need.amount:g} s, longer than the"
                 f" {self.max_delay:g} s of {self.product}; delay it by"
-                f" {self.max_delay:g} s at most, or use another backend",
+                f" {self.max_delay:g} s at most, add store=... that gives it, or use another"
+                " backend",
             )
         return "emulated" if getattr(self, need.capability) == "emulated" else "native"
 

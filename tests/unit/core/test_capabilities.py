@@ -69,8 +69,9 @@ def test_need_that_nobody_meets_is_refused_by_name(fields: dict[str, Any], name:
         capabilities(**fields).require(need(name))
 
     assert refused.value.name == name
+    remedy = "" if name == "transaction" else " add store=... that gives it,"
     assert str(refused.value) == (
-        "task 'a' needs a thing, which toy cannot do; leave it out,"
+        f"task 'a' needs a thing, which toy cannot do; leave it out,{remedy}"
         " or use a backend that declares it"
     )
 
