@@ -1,0 +1,256 @@
+"""A worker's hand on the queues of a pair."""
+
+from __future__ import annotations
+
+import os
+import queue as queues_of
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+
+from anyjob.backends.declared import check_ends, check_lease
+from anyjob.backends.desk import Desk
+from anyjob.backends.paired.agenda import LOOK, Agenda
+from anyjob.backends.paired.ending import Ending
+from anyjob.backends.paired.held import Held
+from anyjob.backends.paired.holders import Holders
+from anyjob.backends.paired.intake import Intake
+from anyjob.backends.paired.ledger import Ledger
+from anyjob.backends.paired.session import Session, Told
+from anyjob.backends.paired.words import Words
+from anyjob.core.backend import Consumer
+from anyjob.core.capabilities import Capabilities
+from anyjob.core.clock import Clock
+from anyjob.core.envelope import Envelope, Receipt
+from anyjob.core.errors import BackendError, Misuse
+from anyjob.core.seam import check_count
+from anyjob.core.settlement import Lease, Release, Settled, Settlement
+
+#: How long the backend has for the settlements that leave with a fetch.
+_PATIENCE = 5.0
+
+
+class PairedConsumer(Consumer):
+    """Fetches from the backend, and lets the store decide.
+
+    `_sending` is held while settlements are carried out or leases looked at, and never while
+    anybody waits for jobs. A thread of its own carries out what a flush waits for, because the
+    flush ends in time whatever the store does.
+    """
+
+    def __init__(
+        self,
+        inner: Consumer,
+        queues: Sequence[str],
+        *,
+        lease: float,
+        ledger: Ledger,
+        words: Words,
+        agenda: Agenda,
+        session: Session,
+        holders: Holders,
+        enqueue: Callable[[Sequence[Envelope]], list[Receipt]],
+        capabilities: Capabilities,
+        clock: Clock,
+        native_pause: bool,
+    ) -> None:
+        self.queues = list(queues)
+        self._inner = inner
+        self._words = words
+        self._agenda = agenda
+        self._session = session
+        self._levels = capabilities
+        self._clock = clock
+        self._native_pause = native_pause
+        self._held = Held()
+        self._desk = Desk()
+        self._sending = threading.RLock()
+        self._intake = Intake(self._held, ledger, words, agenda)
+        self._ending = Ending(
+            inner,
+            self._held,
+            self._intake,
+            ledger,
+            words,
+            agenda,
+            holders,
+            enqueue,
+            capabilities,
+            clock,
+            lease,
+        )
+        self._lots: queues_of.SimpleQueue[tuple[list[Settlement], float] | None] = (
+            queues_of.SimpleQueue()
+        )
+        self._thread: threading.Thread | None = None
+        self._pid = os.getpid()
+        self._woken = False
+        self._stopped = False
+        self._closed = False
+        session.join(self)
+
+    # Consumer
+
+    def fetch(
+        self, credit: int, timeout: float, limits: Mapping[str, int] | None = None
+    ) -> list[Lease]:
+        self._require()
+        check_count(credit, "credit", sys.maxsize)
+        deadline = time.monotonic() + timeout
+        while True:
+            lot = self._desk.take()
+            if lot:
+                self._carry_out(lot, _PATIENCE)
+            if self._stopped or self._woken:
+                self._woken = False
+                return []
+            left = max(0.0, deadline - time.monotonic())
+            allowed = self._allowed(limits or {})
+            came, leases = self._take(credit, left, allowed)
+            # What came and was removed may stand before a job.
+            if leases or (left <= 0 and not came):
+                self._woken = False
+                return leases
+
+    def settle(self, settlements: Sequence[Settlement]) -> None:
+        self._require()
+        check_ends(settlements, self._levels, now=self._clock.time())
+        self._desk.add(settlements)
+
+    def flush(self, deadline: float) -> list[Settled]:
+        self._require()
+        lot = self._desk.take()
+        if lot:
+            self._begin_thread()
+            self._lots.put((lot, deadline))
+        return self._desk.collect(time.monotonic() + deadline)
+
+    def extend(self, leases: Sequence[Lease], lease: float) -> list[Lease]:
+        self._require()
+        check_lease(lease, self._levels)
+        holds = [(each, self._held.find(each)) for each in leases]
+        known = [hold for _, hold in holds if hold is not None]
+        asked = self._clock.monotonic()
+        lost = {id(each) for each in self._inner.extend([hold.inner for hold in known], lease)}
+        for hold in known:
+            if id(hold.inner) not in lost:
+                hold.until, hold.ends = self._clock.time() + lease, asked + lease
+        self._held.drop(hold for hold in known if id(hold.inner) in lost)
+        return [each for each, hold in holds if hold is None or id(hold.inner) in lost]
+
+    def wake(self) -> None:
+        self._require()
+        self._woken = True
+        self._inner.wake()
+
+    def stop(self) -> None:
+        self._require()
+        self._stopped = True
+        self._inner.stop()
+
+    def close(self, *, release: bool) -> None:
+        if self._closed:
+            return
+        self._closed = self._stopped = True
+        if self._pid != os.getpid():
+            return
+        lot = self._desk.take()
+        if lot and release:
+            self._begin_thread()
+            self._lots.put((lot, _PATIENCE))
+        self._lots.put(None)
+        if self._thread is not None:
+            self._thread.join(2 * _PATIENCE)
+        # A lease that hangs on a connection is over with it.
+        runs_on = self._levels.lease == "timed" and not release
+        self._session.leave(self, self._held.left() if runs_on else [])
+        with suppress(BackendError, Misuse):
+            self._inner.close(release=release)
+
+    def abandon(self) -> None:
+        """The backend is closed: end what waits here, and let leases run out."""
+        self.close(release=False)
+
+    # Holder
+
+    def told(self) -> list[Told]:
+        return self._held.told(self._clock.monotonic())
+
+    def on_word(self) -> None:
+        if not self._closed:
+            with suppress(BackendError, Misuse):
+                self._inner.wake()
+
+    # Steps
+
+    def _require(self) -> None:
+        if self._closed:
+            raise Misuse("this consumer is closed; open another with consume()")
+        if self._pid != os.getpid():
+            raise Misuse("this consumer belongs to the process that opened it; open another")
+
+    def _allowed(self, limits: Mapping[str, int]) -> dict[str, int]:
+        """The limits, and none of a paused queue; raises BackendError where nobody knows."""
+        words = self._words.recent(self.queues)
+        for name, word in words.items():
+            if word.has_agenda:
+                self._agenda.look(name)
+        allowed = dict(limits)
+        if not self._native_pause:
+            allowed |= {name: 0 for name, word in words.items() if word.is_paused}
+        return allowed
+
+    def _take(self, credit: int, timeout: float, limits: dict[str, int]) -> tuple[int, list[Lease]]:
+        """How many messages came, and those of them that are jobs to be run."""
+        if any(self._words.last(name).has_agenda for name in self.queues):
+            timeout = min(timeout, LOOK)
+        leases = self._inner.fetch(credit, timeout, limits)
+        if not leases:
+            return 0, []
+        try:
+            words = self._words.recent(self.queues)
+            paused = {
+                name for name, word in words.items() if word.is_paused and not self._native_pause
+            }
+            wanted = [lease for lease in leases if lease.queue not in paused]
+            back = [lease for lease in leases if lease.queue in paused]
+            with self._sending:
+                shown, ends = self._intake.take(wanted, self._clock.monotonic())
+        except BackendError:
+            self._give_back(leases)
+            raise
+        self._end_inner([*ends, *(Release(lease=lease) for lease in back)])
+        return len(leases) - len(back), shown
+
+    def _give_back(self, leases: Sequence[Lease]) -> None:
+        """Nobody may run what nobody can look up."""
+        self._end_inner([Release(lease=lease) for lease in leases])
+
+    def _end_inner(self, ends: Sequence[Settlement]) -> None:
+        """End leases that nobody sees; those that cannot be ended run out."""
+        if ends:
+            with self._sending, suppress(BackendError):
+                self._inner.settle(ends)
+                self._inner.flush(_PATIENCE)
+
+    def _begin_thread(self) -> None:
+        if self._thread is None:
+            self._thread = threading.Thread(
+                target=self._run, name="anyjob-pair-settle", daemon=True
+            )
+            self._thread.start()
+
+    def _run(self) -> None:
+        while (given := self._lots.get()) is not None:
+            self._carry_out(*given)
+
+    def _carry_out(self, lot: list[Settlement], deadline: float) -> None:
+        try:
+            with self._sending:
+                answers = self._ending.end(lot, deadline)
+        except BaseException:
+            self._desk.give_up(lot)
+            raise
+        self._desk.answer(lot, answers)
