@@ -77,6 +77,10 @@ def open_all(
                 _refuse_absent(store.place(), "store")
             undo.callback(store.close)
             store.open()
+            backend = _with(store, backend, config, clock)
+            undo.callback(backend.close)
+            backend.subscribe(report)
+            backend.open()
         if check:
             plan(backend.capabilities, needs_of(middleware))
         backend.declare(queues)
@@ -98,6 +102,18 @@ def _store_of(config: Config, backend: Backend, clock: Clock | None) -> Store | 
     if config.store is None:
         return backend.store()
     return store_for(config.store.reveal(), namespace=config.namespace, clock=clock)
+
+
+def _with(store: Store, backend: Backend, config: Config, clock: Clock | None) -> Backend:
+    """The backend and the store as one, if the store was asked for and adds something."""
+    if config.store is None:
+        return backend
+    # Only now, because most apps need nothing of it.
+    from anyjob.backends.paired import PairedBackend, gains
+
+    if not gains(backend.capabilities):
+        return backend
+    return PairedBackend(backend, store, clock=clock)
 
 
 def _refuse_absent(place: Place | None, what: str) -> None:
