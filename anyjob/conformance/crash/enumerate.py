@@ -17,7 +17,7 @@ import msgspec
 from anyjob.conformance.clock import FakeClock
 from anyjob.conformance.crash.points import Point
 from anyjob.conformance.crash.scenarios import KEY, Scenario
-from anyjob.conformance.crash.sight import JobLooker, Looker, Sight
+from anyjob.conformance.crash.sight import HOLDS_KEY, JobLooker, Looker, Sight
 from anyjob.conformance.crash.store_sight import EntryLooker
 from anyjob.conformance.crash.ways import Ran, Way, way_of
 from anyjob.conformance.effort import effort
@@ -54,6 +54,9 @@ class Rules(msgspec.Struct, frozen=True):
     atomic_children: bool = True
     #: A dead letter may be in both places for a while.
     may_double: bool = False
+    #: Whether keys are kept apart from the jobs: a client that died while it stored one may have
+    #: stored it, and nobody can tell, so that its key is free.
+    may_lose_key: bool = False
 
 
 #: What each enumeration came to, by the harness and the name of the scenario.
@@ -226,7 +229,10 @@ class _Enumeration:
         )
 
     def _judge(self, crash: Crash, before: Sight, after: Sight) -> None:
-        sight, told = crash.sight, crash.ran.told
+        told = crash.ran.told
+        if self._rules.may_lose_key and told == "unknown":
+            crash.sight = _with_lost_keys(crash.sight, before, after)
+        sight = crash.sight
         if told == "done":
             self._must_be(crash, "it was told done", after)
         elif told == "refused" and not self._scenario.lenient:
@@ -302,7 +308,20 @@ def rules_of(stage: Stage) -> Rules:
         later=2 * stage.lease + lag if stage.clock is not None else 0.0,
         atomic_children=declared.atomic_children,
         may_double=declared.dead == "emulated",
+        may_lose_key=declared.unique == "emulated",
     )
+
+
+def _with_lost_keys(sight: Sight, before: Sight, after: Sight) -> Sight:
+    """What is seen, and the keys of jobs that are new and have lost theirs."""
+    lost = {
+        about: after[about]
+        for about, seen in sight.items()
+        if about not in before
+        and HOLDS_KEY in after.get(about, ())
+        and sorted((*seen, HOLDS_KEY)) == sorted(after[about])
+    }
+    return sight | lost
 
 
 def _pass_for_all(crashes: Sequence[Crash]) -> None:

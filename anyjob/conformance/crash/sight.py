@@ -34,6 +34,8 @@ class Seen(msgspec.Struct, frozen=True, order=True):
     outcome: bytes = b""
 
 
+#: What is seen of a job whose unique key nobody else gets.
+HOLDS_KEY = Seen("holds the key")
 #: All that is seen of a site, by what it is about: "job ...", "queues", "paused". Times
 #: are left out, because a death is at no particular time. What is nowhere has no entry.
 Sight = dict[str, tuple[Any, ...]]
@@ -92,7 +94,7 @@ class JobLooker:
             [receipt] = self._scene.backend.enqueue([probe])
             if isinstance(receipt, Duplicate):
                 # Part of what is seen of the job: it has its key as long as it is there.
-                self._add(receipt.id, Seen("holds the key"))
+                self._add(receipt.id, HOLDS_KEY)
 
     def _see_records(self) -> None:
         ids = [self._scene.nth(number).id for number in _JOBS]

@@ -14,10 +14,14 @@ from anyjob.conformance.scene import Scene
 from anyjob.conformance.stage import Stage
 from anyjob.conformance.store_scene import StoreScene
 from anyjob.conformance.wire import Cut, Proxy
+from anyjob.core.envelope import Envelope
+from anyjob.core.errors import BackendUnavailable, EnqueueUncertain
 
 S = TypeVar("S", bound=Stage)
 #: The level at which a property of the wire holds where nothing can be lost on one.
 NO_WIRE = "PASS(no wire)"
+#: No call that stores a job makes more requests before it has.
+MOST_REQUESTS = 10
 
 
 def over_wire(body: Callable[[Any, S, Proxy], None]) -> Callable[[Any, S], None]:
@@ -43,9 +47,33 @@ def over_wire(body: Callable[[Any, S, Proxy], None]) -> Callable[[Any, S], None]
     return example
 
 
-def lose_answer(proxy: Proxy) -> None:
-    """Let the next request pass, and its answer not; the wire holds after that."""
-    proxy.cut, proxy.was_cut = Cut(len(proxy.requests) + 1, "after", for_good=False), False
+def lose_answer(proxy: Proxy, skipped: int = 0) -> None:
+    """Let the next request pass, after so many others, and its answer not; the wire holds after
+    that.
+    """
+    at = len(proxy.requests) + 1 + skipped
+    proxy.cut, proxy.was_cut = Cut(at, "after", for_good=False), False
+
+
+def stored_in_doubt(
+    proxy: Proxy, job: Callable[[], Envelope], store: Callable[[Envelope], object]
+) -> tuple[Envelope, EnqueueUncertain]:
+    """A job whose answer was lost, and what was told of it.
+
+    Of the requests of a call, that is the one that stores; what is refused before it, with a job of
+    its own each time, must not be stored. Fails if no call is ever in doubt.
+    """
+    for skipped in range(MOST_REQUESTS):
+        doubtful = job()
+        lose_answer(proxy, skipped)
+        try:
+            store(doubtful)
+        except EnqueueUncertain as doubt:
+            return doubtful, doubt
+        except BackendUnavailable:
+            continue
+        break
+    raise AssertionError("a call whose answer was lost raised no EnqueueUncertain")
 
 
 def assert_wireless(stage: Stage) -> int:
