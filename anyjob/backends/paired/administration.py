@@ -181,7 +181,7 @@ class Administration:
     # Purge
 
     def purge(self, queue: str, states: Collection[State]) -> int:
-        removed = self._agenda.purge(queue) if State.SCHEDULED in states else 0
+        removed = self._purge_agenda(queue) if State.SCHEDULED in states else 0
         try:
             if State.READY in states:
                 removed += self._purge_ready(queue, states)
@@ -192,6 +192,14 @@ class Administration:
                 raise
             raise HalfDone(f"{removed} jobs are purged, and then: {error}") from error
         return removed
+
+    def _purge_agenda(self, queue: str) -> int:
+        if not self._words.read([queue])[queue].has_agenda:
+            return 0
+        try:
+            return self._agenda.purge(queue)
+        except BackendUnavailable as error:
+            raise HalfDone(f"delayed jobs may be purged and were not counted: {error}") from error
 
     def _purge_ready(self, queue: str, states: Collection[State]) -> int:
         delays = self._backend.capabilities.delay != "none"
