@@ -472,13 +472,6 @@ class App:
         """Do the work of `Job.status`."""
         record = self.backend.get(job.queue, [job.id])[0]
         if record is None:
-            if self.backend.capabilities.browse != "all":
-                # It may wait, run or be over, and nobody can tell which.
-                raise UnsupportedCapability(
-                    "browse",
-                    f"{self.backend.capabilities.product} shows dead jobs alone, and {job.id} is"
-                    " none of them; ask a backend that shows all",
-                )
             raise _not_found(job.id, job.queue)
         return record.state
 

@@ -210,7 +210,10 @@ class RabbitBackend(Backend):
                             found[record.id] = record
                     if len(found) == len(wanted):
                         break
-        return [found.get(each) for each in ids]
+        if len(found) < len(wanted):
+            # None would say that there is no such job.
+            raise self._blind(f"look up jobs of queue {queue!r} that are not dead")
+        return [found[each] for each in ids]
 
     cancel = refusing("cancel")
 
