@@ -273,14 +273,14 @@ class LostAnswers(BackendProperties):
             assert {each.id for each in leases} == {job.id}
             assert len({each.attempt for each in leases}) == len(leases)
             scene.status = "PASS(connection)"
-            return
-        fetching = scene.consumer()
-        lease = scene.one(fetching)
-        assert lease.attempt == 2
-        scene.complete(fetching, lease)
-        assert [each.id for each in scene.rest(scene.consumer("child"))] == [child.id]
-        scene.outlast()
-        scene.assert_idle(scene.consumer())
+        else:
+            fetching = scene.consumer()
+            lease = scene.one(fetching)
+            assert lease.attempt == 2
+            scene.complete(fetching, lease)
+            assert [each.id for each in scene.rest(scene.consumer("child"))] == [child.id]
+            scene.outlast()
+            scene.assert_idle(scene.consumer())
 
     @shows("LIF-2", layer="crash")
     @over_wire
