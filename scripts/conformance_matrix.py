@@ -27,6 +27,7 @@ HARNESSES = {
     "memory": "tests.conformance.test_memory:MemoryHarness",
     "sqlite": "tests.conformance.test_sqlite:SQLiteHarness",
     "redis": "tests.conformance.redis.harness:RedisHarness",
+    "rabbitmq": "tests.conformance.rabbitmq.harness:RabbitHarness",
 }
 #: Those that only the longer tier certifies; their reports are shown where they are fresh.
 MORE = {

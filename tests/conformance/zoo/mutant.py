@@ -15,6 +15,7 @@ from anyjob.conformance import Harness, Site
 from anyjob.core.backend import Backend
 from anyjob.core.clock import SystemClock
 from anyjob.core.store import Store
+from tests.conformance.rabbitmq.harness import RabbitHarness
 from tests.conformance.redis.harness import RedisHarness
 from tests.conformance.test_sqlite import SQLiteHarness
 from tests.conformance.wire.harness import WiredHarness
@@ -22,7 +23,7 @@ from tests.conformance.zoo.planting import Edit, planted
 from tests.conformance.zoo.wrapped import Memory, WrappedBackend, WrappedConsumer
 from tests.conformance.zoo.wraps.stores import WrappedStore
 
-Kind = Literal["memory", "redis", "sqlite", "wired"]
+Kind = Literal["memory", "rabbitmq", "redis", "sqlite", "wired"]
 #: Files in memory where the system has such a folder: nobody asks here how long a disk takes.
 FAST = Path("/dev/shm") if Path("/dev/shm").is_dir() else None
 
@@ -182,6 +183,30 @@ class RedisMutantHarness(MutantHarness):
     tidy = RedisHarness.tidy
 
 
+class RabbitMutantHarness(MutantHarness):
+    """A client with a defect, of a broker that has none."""
+
+    kind = "rabbitmq"
+    server = RabbitHarness.server
+
+    def __init__(self, edits: Iterable[Edit] = (), wrap: type | None = None) -> None:
+        super().__init__(edits, wrap)
+        self._sound = RabbitHarness()
+
+    def inner(self, site: Site) -> Backend:
+        backend: Backend = self._sound.known(
+            site,
+            self.package.RabbitBackend(str(site.url), namespace=site.namespace, clock=site.clock),
+        )
+        return backend
+
+    def sever(self, site: Site) -> None:
+        self._sound.sever(site)
+
+    def tidy(self, site: Site) -> None:
+        self._sound.tidy(site)
+
+
 class WiredMutantHarness(MutantHarness):
     """A client with a defect, of a server that has none."""
 
@@ -209,6 +234,7 @@ def harness_of(mutant: Mutant) -> MutantHarness:
     """The harness that makes it."""
     kinds = {
         "memory": MemoryMutantHarness,
+        "rabbitmq": RabbitMutantHarness,
         "redis": RedisMutantHarness,
         "sqlite": SQLiteMutantHarness,
         "wired": WiredMutantHarness,
