@@ -76,10 +76,4 @@ RABBITMQ = [
         fails="ORD-1",
         says="priority_counts_for_what_waited",
     ),
-    rabbitmq(
-        "a job for a queue that is not there is taken for stored",
-        ("publisher.py", "                fate = Fate.UNROUTABLE\n", "                pass\n"),
-        fails="LIF-3",
-        says="undeclared",
-    ),
 ]
