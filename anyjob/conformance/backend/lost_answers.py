@@ -195,16 +195,16 @@ class LostAnswers(BackendProperties):
             assert consumer.extend(leases, scene.lease) == []
             assert len(proxy.requests) == asked
             scene.status = "PASS(connection)"
-            return
-        scene.elapse(0.6 * scene.lease)
-        lose_answer(proxy)
-        with pytest.raises(BackendError) as doubt:
-            consumer.extend(leases, scene.lease)
-        assert doubt.value.retryable
+        else:
+            scene.elapse(0.6 * scene.lease)
+            lose_answer(proxy)
+            with pytest.raises(BackendError) as doubt:
+                consumer.extend(leases, scene.lease)
+            assert doubt.value.retryable
 
-        assert consumer.extend(leases, scene.lease) == []
+            assert consumer.extend(leases, scene.lease) == []
+            scene.pass_time(0.6 * scene.lease)
 
-        scene.pass_time(0.6 * scene.lease)
         scene.assert_idle(scene.consumer())
         scene.complete(consumer, *leases)
 
@@ -267,14 +267,14 @@ class LostAnswers(BackendProperties):
             assert {each.id for each in leases} == {job.id}
             assert len({each.attempt for each in leases}) == len(leases)
             scene.status = "PASS(connection)"
-            return
-        fetching = scene.consumer()
-        lease = scene.one(fetching)
-        assert lease.attempt == 2
-        scene.complete(fetching, lease)
-        assert [each.id for each in scene.rest(scene.consumer("child"))] == [child.id]
-        scene.outlast()
-        scene.assert_idle(scene.consumer())
+        else:
+            fetching = scene.consumer()
+            lease = scene.one(fetching)
+            assert lease.attempt == 2
+            scene.complete(fetching, lease)
+            assert [each.id for each in scene.rest(scene.consumer("child"))] == [child.id]
+            scene.outlast()
+            scene.assert_idle(scene.consumer())
 
     @shows("LIF-2", layer="crash")
     @over_wire
