@@ -72,6 +72,13 @@ class Harness:
         """Move the server's clock forward, where the clock of the site is not obeyed."""
         raise NotImplementedError
 
+    def is_aside(self, request: bytes) -> bool:
+        """Whether a request on the wire is one that a client makes by itself and not for a call,
+        such as a heartbeat, by its first bytes. It is no point of a crash, and is not cut in place
+        of the request that is meant.
+        """
+        return False
+
     def sever(self, site: Site) -> None:
         """Cut every connection to what holds the site's jobs, where leases hang on connections and
         the suite starts no server that it could cut off itself.

@@ -17,7 +17,7 @@ import msgspec
 from anyjob.conformance.crash.files import Fingerprints
 from anyjob.conformance.crash.points import Point, Watch
 from anyjob.conformance.stage import Stage
-from anyjob.conformance.wire import Cut, Proxy
+from anyjob.conformance.wire import Cut
 from anyjob.core.errors import (
     AnyjobError,
     BackendCorrupt,
@@ -75,7 +75,7 @@ class ByWire:
     name = "cuts"
 
     def run(self, stage: S, act: Act[S], death: Point | None) -> Ran:
-        with Proxy(cast("Any", stage.server).port) as proxy:
+        with stage.wire() as proxy:
             client = stage.client(proxy)
             stage.use(client)
             first: list[int] = []
