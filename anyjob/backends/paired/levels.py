@@ -45,7 +45,7 @@ def paired(backend: Capabilities, store: StoreCapabilities) -> Capabilities:
         resolution=max(backend.resolution, store.resolution),
         schedule_lag=max(backend.schedule_lag, _SCHEDULE_LAG) if delays else backend.schedule_lag,
         # What was cancelled stays with the backend until it comes up.
-        counts="approximate",
+        counts="ready" if backend.counts == "ready" else "approximate",
         results="emulated",
         cancel="emulated",
         unique="emulated",

@@ -229,7 +229,11 @@ class Session:
         with self._lock:
             holders, queues = list(self._holders), set(self._queues)
         before = {queue: self._words.last(queue) for queue in queues}
-        words = self._words.read(queues)
+        # Its own entry is read along, which tells at once that the store has lost what it held;
+        # and on the wire, a look of the thread's from a look for a call.
+        is_shown, words = self._words.read_beside(session_key(self._number), queues)
+        if not is_shown:
+            self._written_at = -math.inf
         if words != before:
             self._alert_until = time.monotonic() + _ALERT
             for holder in holders:
