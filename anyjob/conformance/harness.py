@@ -43,6 +43,9 @@ class Harness:
     #: The server to be started, killed, frozen and started again. One is shared by most tests; a
     #: test that ends it has one of its own.
     server: ClassVar[OwnProcess | None] = None
+    #: Names of threads that reach outside by themselves, at any time: what they do is no point of
+    #: a crash. On a wire, `is_aside` tells.
+    asides: ClassVar[frozenset[str]] = frozenset()
 
     def backend(self, site: Site) -> Backend:
         """A new, unopened backend on `site`; several of them are several connections."""

@@ -33,6 +33,7 @@ class MemoryPair(Harness):
 class SQLitePair(Harness):
     """Each in a file of its own."""
 
+    asides = frozenset({"anyjob-pair"})
     root: ClassVar[Path | None] = _MEMORY if _MEMORY.is_dir() else None
 
     def backend(self, site: Site) -> PairedBackend:
