@@ -24,7 +24,7 @@ from anyjob.core.store import Delete, Put
 
 #: Seconds between two looks at the words; shorter for a while after somebody asked, because who
 #: asks once asks again. And between two signs of life.
-_BEAT, _SHORT_BEAT = 0.1, 0.004
+_BEAT, _SHORT_BEAT = 0.1, 0.01
 _ALERT = 1.0
 _SIGN = 5.0
 #: A session that gave no sign for so long is over.
