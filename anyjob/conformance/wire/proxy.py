@@ -266,10 +266,11 @@ class _Link:
             self._proxy.sever()
 
     def _to_server(self, data: bytes) -> bytes | None:
-        if self._answered:
+        # What is not counted comes in one piece, and nobody may answer it.
+        if self._answered or not self._number:
             self._answered = False
             self._number = self._proxy.begun(data)
-        elif self._number:
+        else:
             self._proxy.requests[self._number - 1] += data
         return self._proxy.passing(self._number, "before", data)
 

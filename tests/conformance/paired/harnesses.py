@@ -60,14 +60,14 @@ class SQLitePair(Harness):
 
 
 #: In every request that a pair makes by itself, and in none that a call would miss as a point.
-_BEAT = b"pair/s/"
+BEAT = b"pair/s/"
 
 
 class RedisPair(RedisHarness):
     """Both on one server, so that the wires of both can be cut."""
 
     def is_aside(self, request: bytes) -> bool:
-        return _BEAT in request
+        return BEAT in request
 
     def backend(self, site: Site) -> PairedBackend:  # type: ignore[override]
         inner = RedisBackend(self.address(site), namespace=site.namespace, clock=site.clock)
