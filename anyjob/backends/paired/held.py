@@ -13,7 +13,7 @@ from anyjob.core.settlement import Lease, Settlement
 
 
 class Hold:
-    """One lease. Its consumer's sending lock is held around every change."""
+    """One lease. Its consumer's sending lock is held around every change, once a caller has it."""
 
     __slots__ = (
         "ends",

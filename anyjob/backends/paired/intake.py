@@ -23,7 +23,7 @@ _ROUNDS = 5
 
 
 class Intake:
-    """Turns messages into leases of jobs, for one consumer; under its sending lock."""
+    """Turns messages into leases of jobs, for the thread in which one consumer fetches."""
 
     def __init__(self, held: Held, ledger: Ledger, words: Words, agenda: Agenda) -> None:
         self._held = held

@@ -35,6 +35,8 @@ def paired(backend: Capabilities, store: StoreCapabilities) -> Capabilities:
         emulator=backend.emulator or store.emulator,
         reach=min(backend.reach, store.reach, key=_REACHES.index),
         durability=min(backend.durability, store.durability, key=_DURABILITIES.index),
+        # A store says nothing of replicas.
+        failover=min(backend.failover, "none", key=_FAILOVERS.index),
         dedup="window",
         dedup_window=max(DEDUP_WINDOW, backend.dedup_window),
         atomic_batch=False,
