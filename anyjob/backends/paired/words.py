@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 
 import msgspec
 from msgspec.structs import replace
@@ -13,6 +14,7 @@ from msgspec.structs import replace
 from anyjob.backends.paired.ledger import Ledger
 from anyjob.backends.paired.records import Phase, Record, word_key
 from anyjob.core.clock import Clock
+from anyjob.core.errors import BackendError
 from anyjob.core.store import Entry
 
 #: Nothing is handed out by a word that is older, in seconds.
@@ -133,7 +135,9 @@ class Words:
             self._ledger.change(_PAUSED, lambda value: _listed(value, queue))
         word = self.announce(queue, is_paused=is_paused)
         if not is_paused:
-            self._ledger.change(_PAUSED, lambda value: _unlisted(value, queue))
+            # It goes on already; one that is listed for nothing is told from the others.
+            with suppress(BackendError):
+                self._ledger.change(_PAUSED, lambda value: _unlisted(value, queue))
         return word
 
     def paused(self) -> set[str]:
