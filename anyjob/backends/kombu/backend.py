@@ -14,9 +14,8 @@ from anyjob.backends.checks import check_edit
 from anyjob.backends.declared import check_jobs, refusing
 from anyjob.backends.kombu import messages
 from anyjob.backends.kombu.consumer import KombuConsumer
-from anyjob.backends.kombu.errors import Lost
+from anyjob.backends.kombu.errors import Lost, Uncertain
 from anyjob.backends.kombu.facts import (
-    MAX_PAYLOAD,
     capabilities_of,
     check_installed,
     facts_of,
@@ -142,18 +141,19 @@ class KombuBackend(Backend):
         way = way_of(
             self._facts, self._location, self._names, once=self._once, transport=self._transport
         )
+        way.on_emptied = self._was_emptied
         return Link(self._location, way)
 
     def declare(self, queues: Collection[QueueSpec]) -> None:
         names = sorted({checked_name(spec.name, "a queue's name") for spec in queues})
         self.check_open()
         if names:
-            self._do(lambda way, channel: way.declare(channel, names))
+            self._change(lambda way, channel: way.declare(channel, names))
 
     def mend(self, queues: Sequence[str]) -> None:
         """Declare queues that a consumer misses, and say so of those that were there before."""
         known = self.queues()
-        self._do(lambda way, channel: way.declare(channel, sorted(queues)))
+        self._change(lambda way, channel: way.declare(channel, sorted(queues)))
         lost = sorted(known & set(queues))
         if lost and self._report is not None:
             self._report("backend.replaced", {"queues": lost, "how": "deleted"})
@@ -248,7 +248,7 @@ class KombuBackend(Backend):
         if State.READY not in states:
             return 0
         return sum(
-            int(self._do(lambda way, channel, at=name: way.purge(channel, at)))
+            int(self._change(lambda way, channel, at=name: way.purge(channel, at)))
             for name in self._names.bands(queue)
         )
 
@@ -259,7 +259,7 @@ class KombuBackend(Backend):
         *,
         edit: Mapping[str, bytes] | None = None,
     ) -> int:
-        check_edit(edit or {}, MAX_PAYLOAD)
+        check_edit(edit or {}, self._facts.max_payload)
         self._check(queue)
         bodies = edit or {}
 
@@ -304,6 +304,17 @@ class KombuBackend(Backend):
         way = self.publishing.way
         return self.publishing.call(lambda channel: do(way, channel))
 
+    def _change(self, do: Callable[..., Any]) -> Any:
+        """As `_do`, where something is done: what is lost on the way may have been."""
+        try:
+            return self._do(do)
+        except Lost as error:
+            raise Uncertain(str(error)) from error
+
+    def _was_emptied(self) -> None:
+        if self._report is not None:
+            self._report("store.reset_detected", {"at": self._location.shown})
+
     def _size(self, name: str) -> int:
         return int(self._do(lambda way, channel: way.size(channel, name)))
 
@@ -331,17 +342,26 @@ class KombuBackend(Backend):
         letters: list[Letter] = self._do(lambda way, channel: way.letters(channel, name))
         chosen = [each for each in letters if wanted is None or each.record.id in wanted]
         left = [each for each in letters if each not in chosen]
+        told: list[bool] = []
         done = False
         try:
             if chosen and again is not None:
-                publish(self.publishing, [again(each.record) for each in chosen], lambda _: None)
-            told: list[bool] = []
-            if chosen:
-                told = self._do(lambda way, channel: way.drop(channel, name, chosen))
+                told = self._move(name, chosen, [again(each.record) for each in chosen])
+            elif chosen:
+                told = self._change(lambda way, channel: way.drop(channel, name, chosen))
             done = True
         finally:
             self._finish(name, left if done else letters, letters)
         return sum(told)
+
+    def _move(self, name: str, chosen: list[Letter], to: list[tuple[str, Record]]) -> list[bool]:
+        told: list[bool] | None = self._change(
+            lambda way, channel: way.move(channel, name, chosen, to)
+        )
+        if told is None:
+            self._change(lambda way, channel: way.publish(channel, to, lambda _: None))
+            told = self._change(lambda way, channel: way.drop(channel, name, chosen))
+        return told
 
     def _finish(self, name: str, rest: Sequence[Letter], letters: Sequence[Letter]) -> None:
         if letters:

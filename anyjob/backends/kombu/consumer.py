@@ -179,6 +179,8 @@ class KombuConsumer(Consumer):
             taken += self._taken(queue, bands[start::-1], low)
         if len(taken) < part:
             taken += self._taken(queue, bands, part - len(taken))
+        # What was chosen from the low end is handed out in its turn.
+        taken.sort(key=lambda each: bands.index(names.ready(queue, each.lease.priority)))
         return taken
 
     def _taken(self, queue: str, bands: Sequence[str], count: int) -> list[Held]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from anyjob.backends.kombu.url import Location
 from anyjob.core.errors import (
     AnyjobError,
+    BackendError,
     BackendFull,
     BackendUnavailable,
     ConfigurationError,
@@ -15,12 +16,27 @@ from anyjob.core.errors import (
 #: What redis-py raises where user or password are wrong, and how Redis begins what it says then.
 _NOT_ME = ("AuthenticationError", "AuthenticationWrongNumberOfArgsError", "AccessRefused")
 _NOT_ME_WORDS = ("NOAUTH", "WRONGPASS", "invalid username-password", "invalid password")
+#: Of redis-py, which keeps the first word of what Redis says to itself: nothing was done.
+_REFUSALS = (
+    "BusyLoadingError",
+    "ClusterDownError",
+    "MasterDownError",
+    "ReadOnlyError",
+    "ResponseError",
+    "TryAgainError",
+)
 #: Mistakes of a program's own; whatever else comes from below is the driver's.
 OWN = (TypeError, AssertionError, NameError, UnboundLocalError, NotImplementedError)
 
 
 class Lost(BackendUnavailable):
     """The connection broke: what was asked in this moment may have been done."""
+
+
+class Uncertain(BackendError):
+    """Nobody knows whether what was asked was done, in whole or in part; it may be asked again."""
+
+    retryable = True
 
 
 class NoQueue(BackendUnavailable):
@@ -44,30 +60,27 @@ def unconnected(location: Location, error: BaseException) -> AnyjobError:
                 f"{location.shown} has no such virtual host or database, or this user may not use"
                 " it; correct the URL's path"
             )
-        if text.startswith("NOPERM"):
+        if kind == "NoPermissionError":
             return _no_right(location)
     return BackendUnavailable(f"{location.shown} cannot be reached ({type(error).__name__})")
 
 
 def failed(location: Location, error: BaseException) -> AnyjobError:
     """The error of ours for what a driver raises in the middle of its work."""
-    text = str(error)
     kind = type(error).__name__
     if kind == "NotFound":
         return NoQueue(
             f"{location.shown} has no queue of the name that was asked; declare it with declare()"
         )
-    if text.startswith("OOM "):
+    if kind == "OutOfMemoryError":
         return BackendFull(
             f"{location.shown} has no memory left for more jobs; let workers drain it, or raise"
             " maxmemory"
         )
-    if text.startswith("NOPERM") or kind == "AccessRefused":
+    if kind in ("NoPermissionError", "AccessRefused"):
         return _no_right(location)
-    if text.startswith(("READONLY", "LOADING", "BUSY ", "MISCONF", "CLUSTERDOWN", "TRYAGAIN")):
-        return Refused(
-            f"{location.shown} refuses for the moment ({text.split(' ', maxsplit=1)[0]})"
-        )
+    if kind in _REFUSALS:
+        return Refused(f"{location.shown} refuses for the moment ({kind})")
     return Lost(f"{location.shown} was lost ({kind})")
 
 

@@ -20,7 +20,8 @@ from anyjob.core.capabilities import Capabilities
 from anyjob.core.errors import ConfigurationError
 
 MAX_BATCH = 100
-MAX_PAYLOAD = 16 * 1024 * 1024
+#: What is written as JSON with the body in base64, and what AMQP carries as it is.
+_MAX_AS_TEXT, _MAX_AS_BYTES = 4 * 1024 * 1024, 16 * 1024 * 1024
 #: Seconds between two looks at queues that were empty.
 POLL = 0.1
 
@@ -38,10 +39,17 @@ class Facts(msgspec.Struct, frozen=True):
     order: Literal["fifo", "loose"] = "loose"
     #: The scheme of our own backend for the same product.
     native: str = ""
+    max_payload: int = _MAX_AS_TEXT
 
 
 _AMQP = Facts(
-    AmqpWay, "amqp", "", durability="os", failover="lossless", order="fifo", native="amqp://"
+    AmqpWay,
+    "amqp",
+    durability="os",
+    failover="lossless",
+    order="fifo",
+    native="amqp://",
+    max_payload=_MAX_AS_BYTES,
 )
 _REDIS = Facts(RedisWay, "redis", "redis", failover="lossy", order="fifo", native="redis://")
 #: By the URL's scheme behind the '+'. What is not here, or has no way of its own, is taken for one
@@ -175,9 +183,9 @@ def capabilities_of(
         wait="poll",
         wakeup_lag=POLL + 0.05,
         visibility_lag=0.05,
-        redelivery_lag=1.0,
+        redelivery_lag=0.3,
         prefetch=0,
-        max_payload=MAX_PAYLOAD,
+        max_payload=facts.max_payload,
         clock="backend" if lease == "timed" else "client",
     )
 

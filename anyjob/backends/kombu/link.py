@@ -191,7 +191,7 @@ class _Hand:
                 self._link.way.prepare(self._channel)
             except Exception as error:
                 self._drop(is_broken=True)
-                if isinstance(error, AnyjobError | OWN):
+                if isinstance(error, (AnyjobError, *OWN)):
                     raise
                 raise unconnected(self._location, error) from error
         return self._channel
@@ -226,12 +226,20 @@ class _Hand:
 def make_connection(location: Location, seconds: float, **options: Any) -> Any:
     """A connected kombu Connection; raises what its transport raises.
 
-    kombu sleeps 2 s after a failed attempt, unless it is told not to.
+    Each of its hosts is tried once: kombu would try for ever, with 2 s and more in between.
     """
     connection = _kombu.Connection(location.url, connect_timeout=seconds, **options)
+    left = max(1, len(connection.alt))
+
+    def on_failure(error: BaseException, _: float) -> None:
+        nonlocal left
+        left -= 1
+        if not left:
+            raise error
+
     try:
         connection.ensure_connection(
-            max_retries=max(1, len(connection.alt)),
+            errback=on_failure,
             interval_start=0,
             interval_step=0,
             interval_max=0,

@@ -10,6 +10,7 @@ by scripts of ours, of which each is one step. The time is the server's.
 from __future__ import annotations
 
 import json
+import secrets
 import ssl
 from collections.abc import Sequence
 from contextlib import suppress
@@ -69,12 +70,17 @@ return out
 _TEND = (
     _HEAD
     + """
+local mark = call('GET', KEYS[4])
+if not mark then
+  mark = ARGV[2]
+  call('SET', KEYS[4], mark)
+end
 local over = call('ZRANGE', lease, '-inf', now, 'BYSCORE', 'LIMIT', 0, ARGV[1])
 for i = #over, 1, -1 do
   local value = call('HGET', kept, over[i])
   if value then back(over[i], value) else call('ZREM', lease, over[i]) end
 end
-return #over
+return {#over, mark}
 """
 )
 _EACH = """
@@ -93,7 +99,20 @@ _REMOVE = _HEAD + _EACH % (1, """
     call('HDEL', lost, redis.sha1hex(raw))""")  # fmt: skip
 _GIVE_UP = _HEAD + _EACH % (1, "back(ARGV[i], value)")
 _RENEW = _HEAD + _EACH % (2, "call('ZADD', lease, now + ARGV[1], ARGV[i])")
+_MOVE = """#!lua flags=allow-oom
+local out = {}
+for i = 1, #KEYS - 1 do
+  local found = redis.call('LPOS', KEYS[#KEYS], ARGV[2 * i - 1], 'RANK', -1)
+  out[i] = found and 1 or 0
+  if found then
+    redis.call('LPUSH', KEYS[i], ARGV[2 * i])
+    redis.call('LREM', KEYS[#KEYS], -1, ARGV[2 * i - 1])
+  end
+end
+return out
+"""
 _SCRIPTS = {
+    "move": _MOVE,
     "take": _TAKE,
     "tend": _TEND,
     "remove": _REMOVE,
@@ -111,6 +130,9 @@ class RedisWay(VirtualWay):
         super().__init__(*args, **more)
         stem = f"{self.names.namespace}:kombu:"
         self._keys = [f"{stem}kept", f"{stem}lease", f"{stem}lost"]
+        self._mark_key = f"{stem}mark"
+        #: By which the server is known again, unless it was emptied.
+        self._mark: object = None
         self._client: Any = None
         self._scripts: dict[str, Any] = {}
 
@@ -185,8 +207,12 @@ class RedisWay(VirtualWay):
         return self._each("renew", [_ms(lease), *tags])
 
     def tend(self, channel: Any) -> None:
-        while self._run("tend", [], [_SLICE]) == _SLICE:
-            pass
+        taken, mark = _SLICE, self._mark
+        while taken == _SLICE:
+            taken, mark = self._run("tend", [self._mark_key], [_SLICE, secrets.token_hex(8)])
+        if self._mark not in (None, mark):
+            self.on_emptied()
+        self._mark = mark
 
     def letters(self, channel: Any, name: str) -> list[Letter]:
         """Left where they are; the oldest stands last in the list."""
@@ -206,6 +232,18 @@ class RedisWay(VirtualWay):
                 # From the end where the old ones stand.
                 pipe.lrem(name, -1, each.tag)
             return [bool(count) for count in pipe.execute()]
+
+    def move(
+        self, channel: Any, name: str, letters: Sequence[Letter], to: Sequence[tuple[str, Record]]
+    ) -> list[bool] | None:
+        arguments: list[object] = []
+        for each, (target, record) in zip(letters, to, strict=True):
+            message = self.message(channel, record)
+            # As in basic_publish, which sends it, too.
+            channel._inplace_augment_message(message, "", target)  # noqa: SLF001
+            arguments += [each.tag, json.dumps(message)]
+        keys = [*(target for target, _ in to), name]
+        return [bool(each) for each in self._scripts["move"](keys=keys, args=arguments)]
 
     # Steps
 

@@ -52,6 +52,8 @@ class Way(ABC):
         #: Whether a job is removed before it is handed out.
         self.once = once
         self._tended = float("-inf")
+        #: Asked by whoever has the connection when all that the server had is gone.
+        self.on_emptied: Callable[[], None] = lambda: None
 
     @property
     def holds(self) -> Ending:
@@ -169,6 +171,14 @@ class Way(ABC):
     def drop(self, channel: Any, name: str, letters: Sequence[Letter]) -> list[bool]:
         """Remove these; whether each was there."""
         return [True] * len(letters)
+
+    def move(
+        self, channel: Any, name: str, letters: Sequence[Letter], to: Sequence[tuple[str, Record]]
+    ) -> list[bool] | None:
+        """Put these elsewhere in one step, each if it is there still; None: that cannot be done,
+        and they have to be published and dropped.
+        """
+        return None
 
     def version(self, channel: Any) -> str:
         """Of what is behind the transport; raises ConfigurationError if that is too old."""
