@@ -49,6 +49,8 @@ class KombuConsumer(Consumer):
         self._hands = Hands()
         self._settling = Settling(self._link, backend.publishing, self._hands, lease=lease)
         self._desk = Desk()
+        #: What the last fetch met behind what it returned.
+        self._trouble: BackendError | None = None
         self._woken = threading.Event()
         self._stopped = False
         self._closed = False
@@ -63,6 +65,9 @@ class KombuConsumer(Consumer):
         check_count(credit, "credit", sys.maxsize)
         deadline = time.monotonic() + timeout
         self._send(time.monotonic() + COMMAND)
+        trouble, self._trouble = self._trouble, None
+        if trouble is not None:
+            raise trouble
         while not self._stopped:
             self._require()
             leases = self._look(credit, limits or {})
@@ -160,10 +165,11 @@ class KombuConsumer(Consumer):
         except NoQueue:
             # Deleted under our hands, or never declared.
             self._backend.mend(self._queues)
-        except BackendError:
+        except BackendError as error:
             if not leases:
                 raise
             # They are ours already; the next fetch meets the error.
+            self._trouble = error
         return leases
 
     def _take(self, queue: str, part: int) -> list[Held]:
@@ -186,13 +192,14 @@ class KombuConsumer(Consumer):
     def _taken(self, queue: str, bands: Sequence[str], count: int) -> list[Held]:
         tokens = self._hands.tokens(count)
         way = self._link.way
-        began = time.monotonic()
 
-        def work(channel: object) -> tuple[list[Taken], int]:
+        def work(channel: object) -> tuple[list[Taken], int, float]:
             way.tend_now_and_then(channel)
-            return way.take(channel, bands, tokens, self._seconds), self._link.epoch
+            # Behind the connecting, and before the request: a slow reply makes no lease longer.
+            began = time.monotonic()
+            return way.take(channel, bands, tokens, self._seconds), self._link.epoch, began
 
-        found, epoch = self._link.call(work)
+        found, epoch, began = self._link.call(work)
         deadline = began + SAFE * self._seconds if way.holds == "timed" else math.inf
         held = [
             self._held(queue, token, each, epoch, deadline)

@@ -188,7 +188,7 @@ class _Hand:
             try:
                 self._connection = self._link.way.connect(self._location)
                 self._channel = self._connection.channel()
-                self._link.way.prepare(self._channel)
+                self._link.way.begin(self._channel)
             except Exception as error:
                 self._drop(is_broken=True)
                 if isinstance(error, (AnyjobError, *OWN)):

@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import secrets
 import ssl
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -233,19 +233,35 @@ class RedisWay(VirtualWay):
                 pipe.lrem(name, -1, each.tag)
             return [bool(count) for count in pipe.execute()]
 
+    def publish(
+        self, channel: Any, messages: Sequence[tuple[str, Record]], stored: Callable[[int], None]
+    ) -> list[bool]:
+        """All in one transaction: a lot costs one round trip."""
+        with self._client.pipeline(transaction=True) as pipe:
+            for name, record in messages:
+                pipe.lpush(name, self._written(channel, name, record))
+            pipe.execute()
+        for at in range(len(messages)):
+            stored(at)
+        return [True] * len(messages)
+
     def move(
         self, channel: Any, name: str, letters: Sequence[Letter], to: Sequence[tuple[str, Record]]
     ) -> list[bool] | None:
         arguments: list[object] = []
         for each, (target, record) in zip(letters, to, strict=True):
-            message = self.message(channel, record)
-            # As in basic_publish, which sends it, too.
-            channel._inplace_augment_message(message, "", target)  # noqa: SLF001
-            arguments += [each.tag, json.dumps(message)]
+            arguments += [each.tag, self._written(channel, target, record)]
         keys = [*(target for target, _ in to), name]
         return [bool(each) for each in self._scripts["move"](keys=keys, args=arguments)]
 
     # Steps
+
+    def _written(self, channel: Any, name: str, record: Record) -> str:
+        """A message as kombu writes it."""
+        message = self.message(channel, record)
+        # As in basic_publish, which sends it, too.
+        channel._inplace_augment_message(message, "", name)  # noqa: SLF001
+        return json.dumps(message)
 
     def _run(self, script: str, keys: Sequence[str], arguments: Sequence[object]) -> Any:
         return self._scripts[script](keys=[*self._keys, *keys], args=arguments)

@@ -109,7 +109,12 @@ class Settling:
         self, gone: dict[int, Held], lot: Sequence[Settlement], deadline: float
     ) -> dict[int, Answer]:
         answers: dict[int, Answer] = {}
-        given_up = {i: held for i, held in gone.items() if isinstance(lot[i], Abandon)}
+        # What was published anew in its place, with its note, has only to be removed.
+        given_up = {
+            i: held
+            for i, held in gone.items()
+            if isinstance(lot[i], Abandon) and lot[i].note is None
+        }
         ended = {i: held for i, held in gone.items() if i not in given_up}
         for some, step in ((ended, _remove), (given_up, _give_up)):
             live = {i: each for i, each in some.items() if self._is_live(each)}
@@ -162,7 +167,7 @@ class Settling:
             case Retry():
                 record = msgspec.structs.replace(record, attempts=record.attempts + 1)
             case Abandon():
-                if not self._consuming.way.once:
+                if not self._consuming.way.once and settlement.note is None:
                     return copies
                 record = msgspec.structs.replace(record, redeliveries=record.redeliveries + 1)
             case Release():

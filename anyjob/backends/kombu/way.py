@@ -64,6 +64,11 @@ class Way(ABC):
     def connect(self, location: Location) -> Any:
         """A connection that is made; raises what the transport raises."""
 
+    def begin(self, channel: Any) -> None:
+        """On a new connection, whose server may be another."""
+        self._tended = float("-inf")
+        self.prepare(channel)
+
     def prepare(self, channel: Any) -> None:
         """Make a new channel ready."""
 
