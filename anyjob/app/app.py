@@ -362,7 +362,7 @@ class App:
     def known_queues(self) -> set[str]:
         """Name the queues that tasks or configuration know; asks no backend."""
         known = {DEFAULT_QUEUE, *self.config.queues, *self.tasks.queues()}
-        return {queue for queue in known if self._routed(queue)}
+        return {queue for queue in known if self._routed(queue) and self.has_route(queue)}
 
     def pause(self, queue: str) -> None:
         """Stop deliveries of a queue within 5 s, on every worker, until `resume`."""
@@ -604,6 +604,11 @@ class App:
     def has(self, queue: str) -> bool:
         """Whether jobs of this queue go here."""
         return self._routed(queue)
+
+    def has_route(self, queue: str) -> bool:
+        """Whether this app knows which backend has the queue."""
+        config = self.config
+        return not config.backends or config.route_of(queue) is not None
 
     def _of(self, queue: str) -> App:
         """This app, or of several parts the one that has the queue."""

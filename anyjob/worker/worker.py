@@ -124,6 +124,11 @@ class Worker:
         return self.exit_code
 
     @property
+    def grounds(self) -> list[Ground]:
+        """The backends that are worked on by now, each with its queues."""
+        return [post.ground for post in self._posts]
+
+    @property
     def exit_code(self) -> int:
         """0 if every job that was begun has finished, 1 if some were cut or the worker failed."""
         has_cut = any(post.judgement.has_cut for post in self._posts)
