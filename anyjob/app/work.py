@@ -38,10 +38,12 @@ def worker_for(
     """Return a worker on an opened backend; raises ConfigurationError.
 
     Every task is compiled first, so that a signature that cannot work is told at start, not at its
-    first job.
+    first job; and so is one whose jobs the backend would take back while they run.
     """
     for task in registry:
         task.signature  # noqa: B018 - compiles it, which is what may fail
+        if not config.allow_long_jobs:
+            backend.capabilities.check_length(task.options.timeout, f"task {task.name!r}")
     return Worker(
         backend=backend,
         store=store,
