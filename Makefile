@@ -26,7 +26,7 @@ WAITING = -n 3
 CERTIFIED = $(addprefix tests/conformance/,wire/test_certified.py test_filebox.py)
 ZOO = tests/conformance/zoo
 ENGINE = $(addprefix tests/conformance/,engine history machines wire test_filebox_deaths.py test_filebox_trouble.py)
-NIGHTLY = $(wildcard tests/acceptance/test_redis_nightly_*.py)
+NIGHTLY = $(wildcard tests/acceptance/test_*_nightly_*.py)
 
 .PHONY: demo test check docs bench venv servers certify format clean \
 	test-unit test-conformance test-certified test-zoo test-engine test-programs test-typing test-acceptance \
@@ -112,7 +112,7 @@ clean:
 	rm -rf build dist docs/_build out
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.servers/.complete: scripts/servers.sh | .venv/.complete
+.servers/.complete: scripts/servers.sh scripts/newest_rabbitmq.sh | .venv/.complete
 	@scripts/servers.sh .servers $(PYTHON)
 
 .venv/.complete: pyproject.toml scripts/venv.sh

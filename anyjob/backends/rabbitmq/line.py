@@ -115,7 +115,12 @@ class Line:
         if window:
             channel.queue_declare(self.name, passive=True, callback=self._on_count)
             channel.basic_qos(prefetch_count=window)
-            channel.basic_consume(self.name, _never, consumer_tag=str(self._generation))
+            channel.basic_consume(
+                self.name,
+                _never,
+                consumer_tag=str(self._generation),
+                arguments=self._lines.link.consumer_arguments,
+            )
 
     def ack(self, tags: Iterable[int]) -> None:
         """Settle messages: the longest prefix of what is unsettled in one frame."""
