@@ -28,6 +28,8 @@ HARNESSES = {
     "sqlite": "tests.conformance.test_sqlite:SQLiteHarness",
     "redis": "tests.conformance.redis.harness:RedisHarness",
     "rabbitmq": "tests.conformance.rabbitmq.harness:RabbitHarness",
+    # On an emulator: that is stamped on its row, and certifies nothing.
+    "sqs": "tests.conformance.sqs.harness:SQSHarness",
 }
 #: Those that only the longer tier certifies; their reports are shown where they are fresh.
 MORE = {

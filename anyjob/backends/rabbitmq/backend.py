@@ -237,7 +237,7 @@ class RabbitBackend(Backend):
 
     def weaknesses(self) -> list[Finding]:
         self.check_open()
-        return findings(self._location)
+        return findings(self.capabilities.version, self._location)
 
     def subscribe(self, report: Callable[[str, Mapping[str, Any]], None]) -> None:
         self._report = report

@@ -34,6 +34,13 @@ def hangs(scene: Scene) -> bool:
     return scene.capabilities.lease == "connection"
 
 
+def remembers_apart(scene: Scene) -> bool:
+    """Whether ids and keys are kept apart from the jobs, so that a call that stores one is several
+    requests.
+    """
+    return scene.capabilities.unique == "emulated"
+
+
 def settles_by_copy(scene: Scene) -> bool:
     """Whether a job that goes elsewhere is stored anew for it, for which there has to be room."""
     return scene.capabilities.release != "place" and scene.capabilities.dead == "emulated"
