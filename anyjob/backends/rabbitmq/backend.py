@@ -14,7 +14,14 @@ from anyjob.backends.declared import check_jobs, refusing
 from anyjob.backends.rabbitmq import control, dead, ladder, messages, topology
 from anyjob.backends.rabbitmq.consumer import RabbitConsumer
 from anyjob.backends.rabbitmq.control import Follower
-from anyjob.backends.rabbitmq.errors import Uncertain, full, unreachable
+from anyjob.backends.rabbitmq.errors import (
+    Uncertain,
+    closed,
+    full,
+    is_forbidden,
+    too_large,
+    unreachable,
+)
 from anyjob.backends.rabbitmq.facts import MAX_PAYLOAD, capabilities_of, check_fit, findings
 from anyjob.backends.rabbitmq.line import Delivery
 from anyjob.backends.rabbitmq.link import COMMAND, Link
@@ -39,6 +46,7 @@ from anyjob.core.envelope import ACCEPTED, Envelope, Receipt, Rejected
 from anyjob.core.errors import (
     BackendError,
     BackendUnavailable,
+    ConfigurationError,
     EnqueueUncertain,
     InvalidOption,
     Misuse,
@@ -50,6 +58,8 @@ from anyjob.core.state import WAITING, State
 
 #: Seconds after which maintenance wants to be called again: there is nothing to maintain.
 _IDLE = 15.0
+#: What became of a job, where the broker said so.
+_CERTAIN = (Fate.STORED, Fate.UNROUTABLE, Fate.TOO_LARGE)
 _BROWSABLE = frozenset({State.READY, State.SCHEDULED, State.LEASED, State.DEAD})
 
 
@@ -80,6 +90,7 @@ class RabbitBackend(Backend):
         self.loop = Loop()
         self.publishing = Link(self.loop, self._location, "anyjob publishes")
         self.consuming = Link(self.loop, self._location, "anyjob consumes")
+        self.publishing.alarm.report = self._was_blocked
         self.publisher = Publisher(self.loop, self.publishing, self.names.exchange)
         try:
             self.loop.call(self.publishing.begin)
@@ -116,11 +127,16 @@ class RabbitBackend(Backend):
 
     def _declare(self, queues: Sequence[str]) -> None:
         has_ladder = self._has_ladder()
-        with self._talk() as asked:
-            if not has_ladder:
-                topology.declare_ladder(asked)
-            topology.declare_namespace(asked, self.names)
-            topology.declare_queues(asked, self.names, queues)
+        try:
+            with self._talk() as asked:
+                if not has_ladder:
+                    topology.declare_ladder(asked)
+                topology.declare_namespace(asked, self.names)
+                topology.declare_queues(asked, self.names, queues)
+        except ConfigurationError as error:
+            # Who may not declare may use what others did.
+            if not is_forbidden(error.__cause__) or not self._is_declared(queues):
+                raise
         known = self._control().declared
         if new := [queue for queue in queues if queue not in known]:
             self._note("declared", new)
@@ -323,6 +339,10 @@ class RabbitBackend(Backend):
         if self._report is not None:
             self._report("store.reset_detected", {"at": self._location.shown})
 
+    def _was_blocked(self, reason: str) -> None:
+        if self._report is not None:
+            self._report("backend.blocked", {"reason": reason})
+
     def _talk(self, seconds: float = COMMAND) -> Any:
         self.check_open()
         return talk(self.loop, self.publishing, seconds)
@@ -334,31 +354,44 @@ class RabbitBackend(Backend):
 
     def _stored(self, jobs: Sequence[Envelope], fates: Sequence[Fate]) -> list[Receipt]:
         """What to say of the jobs; raises if none was stored, or nobody knows."""
+        self._check_allowed(fates)
         if all(fate is Fate.UNSENT for fate in fates):
             raise unreachable(
                 self._location, "was lost before anything was sent"
             ) from ConnectionError("no connection")
         if all(fate in (Fate.BLOCKED, Fate.REFUSED) for fate in fates):
             raise full(self._location)
-        if not all(fate in (Fate.STORED, Fate.UNROUTABLE) for fate in fates):
+        if all(fate is Fate.TOO_LARGE for fate in fates):
+            raise too_large(self._location, max(len(job.body) for job in jobs))
+        if not all(fate in _CERTAIN for fate in fates):
             raise EnqueueUncertain(
                 f"{self._location.shown} did not confirm all {len(jobs)} jobs; each of them may be"
                 " stored or not, and sending one again may run it twice",
                 jobs,
             ) from TimeoutError("no confirm came")
-        return [
-            ACCEPTED
-            if fate is Fate.STORED
-            else Rejected(f"queue {job.queue!r} is not declared; declare it with declare()")
-            for job, fate in zip(jobs, fates, strict=True)
-        ]
+        return [self._receipt(job, fate) for job, fate in zip(jobs, fates, strict=True)]
+
+    def _check_allowed(self, fates: Sequence[Fate]) -> None:
+        refusal = self.publisher.refusal
+        if refusal is not None and all(fate is Fate.FORBIDDEN for fate in fates):
+            raise closed(self._location, refusal) from refusal
+
+    def _receipt(self, job: Envelope, fate: Fate) -> Receipt:
+        if fate is Fate.TOO_LARGE:
+            return Rejected(str(too_large(self._location, len(job.body))))
+        if fate is Fate.UNROUTABLE:
+            return Rejected(f"queue {job.queue!r} is not declared; declare it with declare()")
+        return ACCEPTED
 
     def _must_store(self, sent: Sequence[Message]) -> None:
         fates = self._publish(sent) if sent else []
         if all(fate is Fate.STORED for fate in fates):
             return
+        self._check_allowed(fates)
         if any(fate in (Fate.BLOCKED, Fate.REFUSED) for fate in fates):
             raise full(self._location)
+        if any(fate is Fate.TOO_LARGE for fate in fates):
+            raise too_large(self._location, max(len(each.body) for each in sent))
         if any(fate is Fate.UNROUTABLE for fate in fates):
             raise BackendError(
                 f"{self._location.shown} has no queue for what was sent; declare it with declare()"
@@ -382,6 +415,9 @@ class RabbitBackend(Backend):
     def _control(self) -> control.State:
         with self._talk() as asked:
             return control.read(asked, self.names, COMMAND)
+
+    def _is_declared(self, queues: Sequence[str]) -> bool:
+        return bool(self._with_talk(lambda asked: topology.is_declared(asked, self.names, queues)))
 
     def _has_ladder(self) -> bool:
         return bool(self._with_talk(topology.has_ladder))

@@ -13,6 +13,7 @@ from pika import BasicProperties
 from pika.channel import Channel
 from pika.spec import Basic
 
+from anyjob.backends.rabbitmq.alarm import Alarm
 from anyjob.backends.rabbitmq.errors import plain, unconnected, unreachable
 from anyjob.backends.rabbitmq.loop import Loop, fail, settle
 from anyjob.backends.rabbitmq.url import Location
@@ -85,6 +86,7 @@ class Link:
         self.is_blocked = False
         #: What stood in the way of the last try; read from any thread.
         self.trouble: AnyjobError | None = None
+        self.alarm = Alarm()
         self.on_up: list[Callable[[], None]] = []
         self.on_down: list[Callable[[BaseException], None]] = []
 
@@ -243,8 +245,9 @@ class Link:
         self._pause = min(2 * self._pause, _SELDOM)
         self._timer = self._loop.later(pause, self.begin)
 
-    def _on_blocked(self, *_: object) -> None:
+    def _on_blocked(self, _: object, frame: object) -> None:
         self.is_blocked = True
+        self.alarm.begin(frame)
 
     def _on_unblocked(self, *_: object) -> None:
         self.is_blocked = False
