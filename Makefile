@@ -32,7 +32,7 @@ NIGHTLY = $(wildcard tests/acceptance/test_*_nightly_*.py)
 	test-unit test-conformance test-certified test-zoo test-engine test-programs test-typing test-acceptance \
 	test-docs test-wheel test-pythons
 
-demo: .venv/.complete $(if $(filter redis,$(BACKEND)),.servers/.complete)
+demo: .venv/.complete $(if $(filter redis rabbitmq sqs,$(BACKEND)),.servers/.complete)
 	@$(PYTHON) -m examples.shop
 
 test: test-unit test-conformance test-certified test-zoo test-programs

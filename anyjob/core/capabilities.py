@@ -31,7 +31,9 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
 
     #: Who shares the jobs: one process, the processes of one host, or any host.
     reach: Literal["process", "host", "network"] = "network"
-    lease: Literal["timed", "connection"]
+    #: How a lease ends by itself: at its time, with its connection, or never: "none" is at most
+    #: once, as a job is gone when it is handed out, and whoever dies takes it along.
+    lease: Literal["timed", "connection", "none"]
     max_lease: float | None = None
     fencing: Literal["token", "local"]
     #: Whether a job has one live lease at most and never comes again once it is over; False where

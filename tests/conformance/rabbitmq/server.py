@@ -20,6 +20,11 @@ from anyjob.conformance.servers.own_process import Running
 
 USER, PASSWORD = "anyjob", "hidden-word"
 URL = f"amqp://{USER}:{PASSWORD}@{{host}}:{{port}}/"
+#: What docs/how-to/rabbitmq.md recommends where thousands of jobs come due in one second.
+_SETTINGS = "[{rabbit, [{dead_letter_worker_consumer_prefetch, 1000}]}]."
+_START = (
+    f"[ -f '{{dir}}/advanced.config' ] || printf '%s\\n' '{_SETTINGS}' >'{{dir}}/advanced.config'"
+)
 #: In memory, where there is a file system for that: it has nothing to do with what is tested.
 ROOT = Path("/dev/shm") if Path("/dev/shm").is_dir() else None
 PROGRAM = "rabbitmq-server"
@@ -44,7 +49,8 @@ def rabbitmq(program: str = PROGRAM) -> OwnProcess:
     A quorum queue that was declared within a second of a kill comes back without a leader
     (rabbitmq-server#10070).
     """
-    return OwnProcess([program, "{port}", "{dir}"], url=URL, patience=180.0, calm=3.0)
+    start = f"{_START}; exec {program} '{{port}}' '{{dir}}'"
+    return OwnProcess(["sh", "-c", start], url=URL, patience=180.0, calm=3.0)
 
 
 def configured(settings: str = "", advanced: str = "", program: str = PROGRAM) -> Running:
