@@ -10,7 +10,7 @@ import traceback
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 from pika.adapters.blocking_connection import BlockingChannel
@@ -191,6 +191,42 @@ def test_all_hosts_are_tried_within_one_deadline() -> None:
         error = refusal_of(f"amqp://u:{PASSWORD}@{hosts}")
 
     assert type(error) is BackendUnavailable
+
+
+def test_host_that_nobody_knows_is_told() -> None:
+    error = refusal_of(f"amqp://u:{PASSWORD}@nowhere.invalid")
+
+    assert type(error) is BackendUnavailable
+    assert "nowhere.invalid" in str(error)
+
+
+def test_name_is_looked_up_for_each_connection(
+    server: Running, opened: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """F19: it leads to the broker, to nobody, and to the broker again."""
+    look_up, address = socket.getaddrinfo, ["127.0.0.1"]
+
+    def lead(host: str, *rest: Any, **named: Any) -> Any:
+        return look_up(address[0] if host == "moving.test" else host, *rest, **named)
+
+    monkeypatch.setattr(socket, "getaddrinfo", lead)
+    backend = opened(server.url.replace("127.0.0.1", "moving.test"))
+    backend.declare([QueueSpec("line")])
+
+    # The broker listens on one address of the loopback alone.
+    address[0] = "127.0.0.9"
+    backend.sever()
+    with pytest.raises(BackendUnavailable):
+        backend.counts("line")
+    address[0] = "127.0.0.1"
+    until(lambda: _accepts(backend))
+
+
+def _accepts(backend: RabbitBackend) -> bool:
+    try:
+        return backend.enqueue([job()]) == [ACCEPTED]
+    except BackendUnavailable:
+        return False
 
 
 # Rights
