@@ -300,7 +300,9 @@ class Publisher:
     def _on_confirm(self, frame: object) -> None:
         method = frame.method  # type: ignore[attr-defined]
         self._confirmed = time.monotonic()
-        self._link.alarm.end()
+        # A probe is small enough to be taken in by a broker that has just said that it is blocked.
+        if not self._link.is_blocked:
+            self._link.alarm.end()
         fate = Fate.STORED if isinstance(method, Basic.Ack) else Fate.REFUSED
         last = method.delivery_tag
         if self._probe and (last == self._probe or (method.multiple and last > self._probe)):
