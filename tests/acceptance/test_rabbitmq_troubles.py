@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from pika.adapters.blocking_connection import BlockingChannel
@@ -100,22 +101,63 @@ def test_queue_that_is_purged_under_a_worker_costs_its_jobs_alone(
     assert purged > 0
 
 
+class Trouble(NamedTuple):
+    """What an administrator takes from the user "worker" and gives back, in Erlang; `said` is in
+    the log meanwhile.
+    """
+
+    take: str
+    give: str
+    said: str
+
+
+def _rights(read: str) -> str:
+    return (
+        'rabbit_auth_backend_internal:set_permissions(<<"worker">>, <<"/">>, <<"^$">>, <<".*">>,'
+        f' <<"{read}">>, <<"t">>)'
+    )
+
+
+def _password(password: str) -> str:
+    return f'rabbit_auth_backend_internal:change_password(<<"worker">>, <<"{password}">>, <<"t">>)'
+
+
+#: What a channel may, and who its connection is, are remembered until that ends.
+_CUT = (
+    '[rabbit_networking:close_connection(Pid, "rights") || Pid <- rabbit_networking:connections(),'
+    ' [{user, <<"worker">>}] == rabbit_networking:connection_info(Pid, [user])]'
+)
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        pytest.param(
+            Trouble(_rights("^$"), _rights(".*"), "does not let this user"),
+            id="right",
+        ),
+        pytest.param(
+            Trouble(_password("another"), _password(PASSWORD), "refuses the user or the password"),
+            id="password",
+        ),
+    ],
+)
 def test_right_that_is_lost_is_told_calmly_and_used_again_when_it_is_back(
-    site: RabbitSite, server: Running
+    site: RabbitSite, server: Running, trouble: Trouble
 ) -> None:
-    # One that can be told from the administrator, who made the queues.
+    # The administrator makes the queues.
     site.enqueue("work")
     url = server.url.replace(f"{USER}:{PASSWORD}", f"worker:{PASSWORD}")
     worker = site.worker("-c", "4", ANYJOB_BACKEND=url)
     site.wait(site.settled, "it works")
 
-    ctl(server.folder, "eval", _rights("worker", "^$") + _cut("worker"))
+    ctl(server.folder, "eval", f"{trouble.take}, {_CUT}, ok.")
     computed, began = seconds_computed(worker), time.monotonic()
-    site.wait(lambda: "does not let this user" in site.log_of(worker), "it says so", RESUMED)
+    site.wait(lambda: trouble.said in site.log_of(worker), "it says so", RESUMED)
     site.wait(lambda: time.monotonic() - began > LASTS, "some seconds pass")
     lasted, computed = time.monotonic() - began, seconds_computed(worker) - computed
     reported = troubles(site, worker)
-    ctl(server.folder, "eval", _rights("worker", ".*") + " ok.")
+    ctl(server.folder, "eval", f"{trouble.give}, ok.")
     jobs = site.enqueue("work", 5)
     site.wait(lambda: set(jobs) <= site.diary.ended(), "it works again", RESUMED)
 
@@ -124,22 +166,6 @@ def test_right_that_is_lost_is_told_calmly_and_used_again_when_it_is_back(
     assert PASSWORD not in site.log_of(worker)
     assert len(reported) <= lasted + 1
     assert computed < lasted / 4
-
-
-def _rights(name: str, read: str) -> str:
-    return (
-        f'rabbit_auth_backend_internal:set_permissions(<<"{name}">>, <<"/">>, <<"^$">>, <<".*">>,'
-        f' <<"{read}">>, <<"t">>),'
-    )
-
-
-def _cut(name: str) -> str:
-    """What a channel may is remembered, until its connection ends."""
-    return (
-        ' [rabbit_networking:close_connection(Pid, "rights") || Pid <-'
-        " rabbit_networking:connections(),"
-        f' [{{user, <<"{name}">>}}] == rabbit_networking:connection_info(Pid, [user])], ok.'
-    )
 
 
 def test_foreign_message_is_buried_with_its_bytes(site: RabbitSite, admin: BlockingChannel) -> None:

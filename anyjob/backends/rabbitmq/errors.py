@@ -95,6 +95,13 @@ def full(location: Location) -> BackendFull:
     )
 
 
+def passing(error: AnyjobError) -> BackendUnavailable:
+    """What stands in the way of somebody who worked already: whoever took a right away may give it
+    back, so it is tried again.
+    """
+    return BackendUnavailable(str(error))
+
+
 def too_large(location: Location, size: int) -> PayloadTooLarge:
     """The error for a job of so many bytes, more than the broker takes."""
     return PayloadTooLarge(

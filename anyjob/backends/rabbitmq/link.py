@@ -14,7 +14,7 @@ from pika.channel import Channel
 from pika.spec import Basic
 
 from anyjob.backends.rabbitmq.alarm import Alarm
-from anyjob.backends.rabbitmq.errors import plain, unconnected, unreachable
+from anyjob.backends.rabbitmq.errors import passing, plain, unconnected, unreachable
 from anyjob.backends.rabbitmq.loop import Loop, fail, settle
 from anyjob.backends.rabbitmq.url import Location
 from anyjob.backends.rabbitmq.versions import consumer_arguments
@@ -208,7 +208,9 @@ class Link:
 
     def _not_opened(self, _: pika.connection.Connection, error: BaseException) -> None:
         self._connection = None
-        self._refused(unconnected(self.location, error), error)
+        trouble = unconnected(self.location, error)
+        # What was let in once was right in the URL.
+        self._refused(passing(trouble) if self.epoch else trouble, error)
 
     def _refused(self, trouble: AnyjobError, cause: BaseException) -> None:
         self.trouble = trouble
