@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from anyjob.backends.checks import check_shares
-from anyjob.backends.declared import check_ends, check_lease
+from anyjob.backends.declared import check_ends, check_jobs, check_lease
 from anyjob.backends.desk import Desk
 from anyjob.backends.shares import LowEnd
 from anyjob.backends.sqs.dead import receive
@@ -109,7 +109,7 @@ class SQSConsumer(Consumer):
 
     def settle(self, settlements: Sequence[Settlement]) -> None:
         self._require()
-        check_ends(settlements, self._capabilities, now=self._link.service.time())
+        self._check_ends(settlements)
         self._desk.add(settlements)
 
     def flush(self, deadline: float) -> list[Settled]:
@@ -175,6 +175,20 @@ class SQSConsumer(Consumer):
     def interrupt(self) -> None:
         """The backend is closed: whoever waits here ends."""
         self._lines.interrupt()
+
+    # Steps
+
+    def _check_ends(self, settlements: Sequence[Settlement]) -> None:
+        now = self._link.service.time()
+        if not self._link.location.fifo:
+            check_ends(settlements, self._capabilities, now=now)
+            return
+        # Jobs that run may be put off, since whoever gets them first hides them; new ones may not.
+        check_ends(
+            settlements, msgspec.structs.replace(self._capabilities, delay="emulated"), now=now
+        )
+        for each in settlements:
+            check_jobs(each.then, self._capabilities, now=now)
 
     # Steps of a fetch
 
@@ -315,7 +329,7 @@ class SQSConsumer(Consumer):
         self, line: Line, url: str, message: dict[str, Any], began: float, now: float
     ) -> Held:
         record = read(message, line.band)
-        lost = receives(message) - 1
+        lost = max(0, receives(message) - 1 - self._looks(record))
         record = msgspec.structs.replace(record, redeliveries=record.redeliveries + lost)
         lease = Lease(
             id=record.id,
@@ -332,12 +346,29 @@ class SQSConsumer(Consumer):
         )
         return Held(lease, record, url, str(message["ReceiptHandle"]), began, self._seconds)
 
+    def _looks(self, record: Record) -> int:
+        """How often it was received before only to be hidden until it is due."""
+        return int(self._link.location.fifo and record.due is not None)
+
     def _send_on(self, early: Sequence[Held], now: float) -> None:
+        if self._link.location.fifo:
+            self._hide(early, now)
+            return
         moves = []
         for each in early:
             delay, due = leg(each.record.due or now, now)
             moves.append((each, msgspec.structs.replace(each.record, due=due), delay))
         self._settling.move(moves, time.monotonic() + COMMAND)
+
+    def _hide(self, early: Sequence[Held], now: float) -> None:
+        """Let nobody receive what is due later before it is; 12 h are the most at once."""
+        seconds = [
+            each.longest((each.record.due or now) - now, self._link.clock.monotonic())
+            for each in early
+        ]
+        self._batches.postpone(
+            [(each.url, each.receipt) for each in early], seconds, time.monotonic() + COMMAND
+        )
 
     def _give_back(self, held: Sequence[Held]) -> None:
         """Anew and as they were: what SQS counts are receipts, and these were no lost leases."""

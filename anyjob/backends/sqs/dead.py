@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from hashlib import blake2b
 from typing import Any
 
 import msgspec
@@ -90,7 +91,9 @@ class DeadLetters:
             priority=record.priority,
             note=record.note,
         )
-        return Send(self._queues.url(queue, band_of(record.priority)), fresh)
+        url = self._queues.url(queue, band_of(record.priority))
+        # Not the id: a job that is revived minutes after it was stored is no copy.
+        return Send(url, fresh, once=blake2b(letter.receipt.encode(), digest_size=16).hexdigest())
 
     def _look(self, queue: str) -> list[Letter]:
         """Receive every dead letter there is, and keep it from others for a minute."""

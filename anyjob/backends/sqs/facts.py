@@ -18,8 +18,8 @@ CROWDED = 110_000
 PREFETCH = 30
 
 
-def capabilities_of(*, is_emulated: bool) -> Capabilities:
-    """What standard queues can do."""
+def capabilities_of(*, is_emulated: bool, fifo: bool) -> Capabilities:
+    """What standard queues can do, or FIFO queues in which each job is a group of its own."""
     return Capabilities(
         product="sqs",
         # Of the service there is one, so this is the version of its interface.
@@ -38,7 +38,8 @@ def capabilities_of(*, is_emulated: bool) -> Capabilities:
         max_batch=MOST,
         atomic_children=False,
         transaction=False,
-        delay="native",
+        # AWS, SendMessage: a FIFO queue takes no DelaySeconds for one message.
+        delay="none" if fifo else "native",
         resolution=1.0,
         schedule_lag=2.0,
         priorities=3,

@@ -30,13 +30,16 @@ Told = Fate | AnyjobError
 
 class Send:
     """A message to be sent: where, or why nowhere; what, and in how many seconds it can be
-    received.
+    received. On a FIFO queue another one with the same word `once` stores nothing for five minutes.
     """
 
-    __slots__ = ("delay", "record", "url")
+    __slots__ = ("delay", "once", "record", "url")
 
-    def __init__(self, url: str | AnyjobError, record: Record, delay: int = 0) -> None:
+    def __init__(
+        self, url: str | AnyjobError, record: Record, delay: int = 0, *, once: str = ""
+    ) -> None:
         self.url, self.record, self.delay = url, record, delay
+        self.once = once or record.id
 
 
 class Batches:
@@ -56,6 +59,8 @@ class Batches:
                 nowhere[index] = each.url
                 continue
             entry, size = entry_of(each.record, each.delay)
+            if self._link.location.fifo:
+                entry |= {"MessageGroupId": each.record.id, "MessageDeduplicationId": each.once}
             indexes, entries, total = open_lots.get(each.url, ([], [], 0))
             if len(entries) == MOST or total + size > LARGEST:
                 lots.append((each.url, indexes, entries))

@@ -2,6 +2,7 @@
 
 sqs:// asks the usual configuration of AWS (environment, ~/.aws, the machine's role) for everything;
 sqs://eu-central-1 names the region; sqs://KEY:SECRET@eu-central-1 brings credentials along.
+sqs+fifo:// is the same for FIFO queues.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ class Location(msgspec.Struct, frozen=True):
     """Where the queues are, and as whom to ask; None and "" leave it to AWS's configuration."""
 
     region: str = ""
+    #: Whether the queues are FIFO queues.
+    fifo: bool = False
     #: In place of the region's own, as http://localhost:4566.
     endpoint: str = ""
     key: str | None = None
@@ -44,13 +47,14 @@ class Location(msgspec.Struct, frozen=True):
     @property
     def shown(self) -> str:
         """The service, without anything that is secret."""
-        return f"sqs://{self.region}" + (f" at {self.endpoint}" if self.endpoint else "")
+        scheme = "sqs+fifo" if self.fifo else "sqs"
+        return f"{scheme}://{self.region}" + (f" at {self.endpoint}" if self.endpoint else "")
 
 
 def parse_url(url: str) -> Location:
     """Read a URL. Raises ConfigurationError, which shows no value of it: one may be a secret."""
     parts = _split(url)
-    if parts.scheme != "sqs":
+    if parts.scheme not in ("sqs", "sqs+fifo"):
         raise ConfigurationError(f"expected a URL like sqs://eu-central-1, got {parts.scheme!r}")
     if parts.fragment or parts.path.strip("/"):
         raise ConfigurationError(
@@ -76,6 +80,7 @@ def parse_url(url: str) -> Location:
         raise ConfigurationError("the sqs:// URL has a session_token and no keys it belongs to")
     return Location(
         region=region,
+        fifo=parts.scheme == "sqs+fifo",
         endpoint=_endpoint_of(options),
         key=unquote(key) if key else None,
         secret=unquote(secret) if secret else None,
