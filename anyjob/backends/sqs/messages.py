@@ -124,8 +124,13 @@ def receives(message: dict[str, Any]) -> int:
 
 def received_at(message: dict[str, Any]) -> float | None:
     """When the service gave it out now, in seconds since the epoch; it tells of the first time."""
-    first = int(message.get("Attributes", {}).get("ApproximateFirstReceiveTimestamp", "0"))
-    return first / 1000 if first and receives(message) == 1 else None
+    return (first_received_at(message) or None) if receives(message) == 1 else None
+
+
+def first_received_at(message: dict[str, Any]) -> float:
+    """When the service gave it out for the first time, in seconds since the epoch; 0.0 unsaid."""
+    said = message.get("Attributes", {}).get("ApproximateFirstReceiveTimestamp", "0")
+    return int(said) / 1000
 
 
 def sent_at(message: dict[str, Any]) -> float:

@@ -67,8 +67,8 @@ def test_mutant_fails_no_property_but_those_it_names(at: int) -> None:
     mutant = MUTANTS[at]
     part = directed()[(at + SEED) % PARTS :: PARTS]
     if mutant.of == "sqs":
-        # Each of its requests passes three programs.
-        part = [each for each in part if not each[1].startswith(LONG)][:: pick(4, 1)]
+        # Each of its requests passes three programs, so a quarter has to do; another at each seed.
+        part = [each for each in part if not each[1].startswith(LONG)][(at + SEED) % 4 :: 4]
     if CERTIFYING:
         # In a quick run it takes as long to find out as it saves.
         part = touching(mutant, part)
