@@ -23,7 +23,7 @@ class Forgetful(MemoryBackend):
     def get(self, queue: str, ids: Sequence[str], wait: float = 0.0) -> list[JobRecord | None]:
         found = super().get(queue, ids)
         if any(each is None or each.state is not State.DEAD for each in found):
-            raise UnsupportedCapability("browse", "nobody sees a job that is not dead")
+            raise UnsupportedCapability("browse", "dead jobs alone are shown")
         return found
 
 
