@@ -10,6 +10,7 @@ from typing import Any
 
 from anyjob.backends.checks import check_edit
 from anyjob.backends.declared import check_jobs, refusing
+from anyjob.backends.sqs.claims import LARGEST_CLAIM
 from anyjob.backends.sqs.consumer import SQSConsumer
 from anyjob.backends.sqs.dead import DeadLetters, purge_ready
 from anyjob.backends.sqs.errors import NoQueue, Uncertain
@@ -49,8 +50,8 @@ class SQSBackend(Backend):
 
     URLs are `sqs://` and `sqs://eu-central-1`, with keys `sqs://KEY:SECRET@eu-central-1`, and
     `sqs+fifo://` for FIFO queues, which take no job with a delay; options are
-    `?endpoint=http://localhost:4566`, `?profile=`, `?session_token=` and `?ca=`. What is not in the
-    URL comes from the usual configuration of AWS.
+    `?endpoint=http://localhost:4566`, `?profile=`, `?session_token=`, `?ca=`, and `?bucket=` for
+    bodies of up to 16 MiB. What is not in the URL comes from the usual configuration of AWS.
     """
 
     cancel = refusing("cancel")
@@ -77,7 +78,9 @@ class SQSBackend(Backend):
             self._settling = Settling(self._link, self._queues, self._batches, Hands())
             self._dead = DeadLetters(self._link, self._queues, self._batches, self._crew)
             self.capabilities = capabilities_of(
-                is_emulated=self._link.is_emulated, fifo=self._link.location.fifo
+                is_emulated=self._link.is_emulated,
+                fifo=self._link.location.fifo,
+                max_payload=MAX_PAYLOAD if self._link.claims is None else LARGEST_CLAIM,
             )
             try:
                 # Says who we are, and what time it is there.
@@ -194,8 +197,8 @@ class SQSBackend(Backend):
         *,
         edit: Mapping[str, bytes] | None = None,
     ) -> int:
-        check_edit(edit or {}, MAX_PAYLOAD)
         self._check(queue)
+        check_edit(edit or {}, self.capabilities.max_payload)
         return self._dead.revive(queue, ids, edit or {})
 
     def discard(self, queue: str, ids: Sequence[str] | None) -> int:

@@ -18,7 +18,9 @@ CROWDED = 110_000
 PREFETCH = 30
 
 
-def capabilities_of(*, is_emulated: bool, fifo: bool) -> Capabilities:
+def capabilities_of(
+    *, is_emulated: bool, fifo: bool, max_payload: int = MAX_PAYLOAD
+) -> Capabilities:
     """What standard queues can do, or FIFO queues in which each job is a group of its own."""
     return Capabilities(
         product="sqs",
@@ -60,5 +62,5 @@ def capabilities_of(*, is_emulated: bool, fifo: bool) -> Capabilities:
         visibility_lag=0.2 if is_emulated else 2.0,
         redelivery_lag=5.0,
         prefetch=PREFETCH,
-        max_payload=MAX_PAYLOAD,
+        max_payload=max_payload,
     )

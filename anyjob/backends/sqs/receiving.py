@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from anyjob.backends.sqs.dead import receive
+from anyjob.backends.sqs.dead import receive, whole
 from anyjob.backends.sqs.errors import NoQueue
 from anyjob.backends.sqs.held import Hands, Held, leg
 from anyjob.backends.sqs.lines import Line
@@ -18,6 +18,7 @@ from anyjob.backends.sqs.messages import Record, first_received_at, read, receiv
 from anyjob.backends.sqs.queues import Queues
 from anyjob.backends.sqs.sending import Batches
 from anyjob.backends.sqs.settling import Settling
+from anyjob.core.errors import BackendUnavailable
 from anyjob.core.settlement import Lease, Verdict
 
 
@@ -60,7 +61,14 @@ class Receiving:
         # A lease begins when its message leaves; a request may have waited long for one.
         began = self._link.service.left_after(date, asked) if wait else asked
         now = self._link.service.time()
-        held = [self._held(line, url, each, began, now) for each in messages]
+        held: list[Held] = []
+        for each in messages:
+            try:
+                held.append(self._held(line, url, each, began, now))
+            except BackendUnavailable:
+                # Its body is out of reach, and it lapses by itself; others came whole.
+                if not held and each is messages[-1]:
+                    raise
         early = [each for each in held if each.record.due is not None and each.record.due > now]
         if early:
             self._send_on(early, now)
@@ -69,7 +77,7 @@ class Receiving:
     def _held(
         self, line: Line, url: str, message: dict[str, Any], began: float, now: float
     ) -> Held:
-        record = read(message, line.band)
+        record = whole(self._link, read(message, line.band), time.monotonic() + COMMAND)
         lost = receives(message) - 1 - self._looks(record, message)
         record = msgspec.structs.replace(record, redeliveries=record.redeliveries + lost)
         lease = Lease(

@@ -8,9 +8,11 @@ from collections.abc import Callable, Sequence
 from enum import Enum
 from typing import Any, TypeVar
 
+import msgspec
+
 from anyjob.backends.sqs.errors import PASSING, STALE, Refused, Uncertain, code_of
 from anyjob.backends.sqs.link import Crew, Link
-from anyjob.backends.sqs.messages import LARGEST, MOST, Record, entry_of
+from anyjob.backends.sqs.messages import LARGEST, MAX_PAYLOAD, MOST, Record, entry_of
 from anyjob.core.errors import AnyjobError, BackendUnavailable
 
 T = TypeVar("T")
@@ -58,7 +60,12 @@ class Batches:
             if isinstance(each.url, AnyjobError):
                 nowhere[index] = each.url
                 continue
-            entry, size = entry_of(each.record, each.delay)
+            try:
+                record = self._claimed(each.record, deadline)
+            except AnyjobError as error:
+                nowhere[index] = error
+                continue
+            entry, size = entry_of(record, each.delay)
             if self._link.location.fifo:
                 entry |= {"MessageGroupId": each.record.id, "MessageDeduplicationId": each.once}
             indexes, entries, total = open_lots.get(each.url, ([], [], 0))
@@ -71,6 +78,13 @@ class Batches:
         lots += [(url, indexes, entries) for url, (indexes, entries, _) in open_lots.items()]
         told = self._each("SendMessageBatch", lots, len(sends), deadline)
         return [nowhere.get(index, fate) for index, fate in enumerate(told)]
+
+    def _claimed(self, record: Record, deadline: float) -> Record:
+        """With its body in S3, where no message can hold it and it is not there yet."""
+        if self._link.claims is None or record.claim or len(record.body) <= MAX_PAYLOAD:
+            return record
+        key = self._link.claims.put(record.id, record.body, deadline)
+        return msgspec.structs.replace(record, claim=key)
 
     def delete(self, receipts: Sequence[tuple[str, str]], deadline: float) -> list[Told]:
         """Delete messages, each by the URL of its queue and its receipt."""

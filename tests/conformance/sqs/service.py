@@ -35,6 +35,11 @@ class Service:
     def endpoint(self) -> str:
         return f"http://{HOST}:{self.running.port}"
 
+    @property
+    def objects(self) -> str:
+        """The endpoint of S3, with no front."""
+        return f"http://{HOST}:{(self.running.folder / 'emulator').read_text()}"
+
     def client(self) -> Any:
         """boto3's own."""
         return client(self.endpoint)
