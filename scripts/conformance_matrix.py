@@ -5,7 +5,7 @@ run of that backend makes it, so that the page is never empty and never old: a q
 docs`, a full one for `make certify`, which calls this with `--tier full`. There a run that is not
 clean fails, and more is certified: the filebox and the pair of a line server and its client in
 full; Valkey, a Redis that a sentinel names and a Cluster by a quick run, as they differ from Redis
-in little.
+in little, and each pair of a backend and a store, whose parts have runs of their own.
 """
 
 import argparse
@@ -38,6 +38,9 @@ QUICKLY = {
     "valkey": "tests.conformance.redis.harness:ValkeyHarness",
     "redis-sentinel": "tests.conformance.redis.harness:SentinelHarness",
     "redis-cluster": "tests.conformance.redis.cluster_harness:ClusterHarness",
+    "rabbitmq-with-redis": "tests.conformance.paired.rabbit:RabbitRedisPair",
+    "rabbitmq-with-sqlite": "tests.conformance.paired.rabbit:RabbitSQLitePair",
+    "sqs-with-redis": "tests.conformance.paired.sqs:SQSRedisPair",
 }
 HEAD = """\
 # Certified backends
