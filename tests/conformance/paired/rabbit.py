@@ -13,7 +13,7 @@ from msgspec import structs
 from anyjob.backends.paired import PairedBackend
 from anyjob.backends.sqlite import SQLiteStore
 from anyjob.conformance import OwnProcess, Site
-from tests.conformance.paired.harnesses import BEAT
+from tests.conformance.paired.harnesses import is_aside_of_store
 from tests.conformance.paired.stores import administrator, store_at, tidy
 from tests.conformance.paired.switch import words
 from tests.conformance.rabbitmq.harness import RabbitHarness
@@ -51,7 +51,7 @@ class RabbitRedisPair(RabbitPair):
         return PairedBackend(rabbit, store, clock=site.clock)
 
     def is_aside(self, request: bytes) -> bool:
-        return super().is_aside(request) or BEAT in request
+        return super().is_aside(request) or is_aside_of_store(request)
 
     @contextlib.contextmanager
     def fill(self, site: Site) -> Iterator[None]:

@@ -10,7 +10,7 @@ from msgspec import structs
 from anyjob.backends.paired import PairedBackend
 from anyjob.backends.redis import RedisStore
 from anyjob.conformance import OwnProcess, Site
-from tests.conformance.paired.harnesses import BEAT
+from tests.conformance.paired.harnesses import is_aside_of_store
 from tests.conformance.paired.stores import administrator, store_at, tidy
 from tests.conformance.paired.switch import words
 from tests.conformance.redis.harness import COMMAND as REDIS
@@ -39,7 +39,7 @@ class SQSRedisPair(SQSHarness):
         return PairedBackend(super().backend(site), store, clock=clock)
 
     def is_aside(self, request: bytes) -> bool:
-        return BEAT in request
+        return is_aside_of_store(request)
 
     def attest_durability(self, site: Site) -> str:
         with administrator(_port(site)) as server:
