@@ -38,6 +38,7 @@ MEASUREMENTS = (
     "redis_memory",
     "redis_kills",
     "redis_profile",
+    "sqs_cycle",
 )
 
 

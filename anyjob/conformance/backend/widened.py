@@ -52,6 +52,15 @@ def in_doubt(scene: Scene) -> tuple[list[Answer], ...]:
     return ([Answer.UNKNOWN], *lost)
 
 
+def was_lost(scene: Scene, lease: Lease, times: int) -> bool:
+    """Whether the job counts as lost so often; where what was on its way to others counts as well,
+    so often at least.
+    """
+    return lease.redeliveries == times or (
+        scene.capabilities.redeliveries == "upper" and lease.redeliveries > times
+    )
+
+
 def assert_shown(scene: Scene, job: Envelope | Lease, state: State, **fields: object) -> None:
     """`get` shows the job in this state, and so; or refuses, where jobs of it are not listed."""
     if not is_refused(scene, job):
