@@ -8,20 +8,16 @@ from urllib.parse import urlsplit
 from msgspec import structs
 
 from anyjob.backends.paired import PairedBackend
-from anyjob.backends.redis import RedisStore
 from anyjob.conformance import OwnProcess, Site
 from tests.conformance.paired.harnesses import is_aside_of_store
 from tests.conformance.paired.stores import administrator, store_at, tidy
 from tests.conformance.paired.switch import words
 from tests.conformance.redis.harness import COMMAND as REDIS
 from tests.conformance.sqs.harness import COMMAND, URL, SQSHarness
-from tests.conformance.sqs.moved import MovedClock
 
 
 class SQSRedisPair(SQSHarness):
-    """Both behind one port, so that the wires of both are cut; the store goes by the clock of the
-    queues.
-    """
+    """Both behind one port, so that the wires of both are cut."""
 
     server = OwnProcess(
         [
@@ -34,9 +30,9 @@ class SQSRedisPair(SQSHarness):
     )
 
     def backend(self, site: Site) -> PairedBackend:  # type: ignore[override]
-        clock = self.time_of(site)
-        store: RedisStore = store_at(_port(site), site.namespace, clock)
-        return PairedBackend(super().backend(site), store, clock=clock)
+        queues = super().backend(_of_queues(site))
+        store = store_at(_port(site), site.namespace, site.clock)
+        return PairedBackend(queues, store, clock=site.clock)
 
     def is_aside(self, request: bytes) -> bool:
         return is_aside_of_store(request)
@@ -48,12 +44,14 @@ class SQSRedisPair(SQSHarness):
         return f"{super().attest_durability(site)}; appendfsync {said['appendfsync']}"
 
     def tidy(self, site: Site) -> None:
-        super().tidy(site)
+        super().tidy(_of_queues(site))
         tidy(_port(site), site.namespace)
 
-    def time_of(self, site: Site) -> MovedClock:
-        assert site.server_folder is not None
-        return super().time_of(structs.replace(site, server_folder=site.server_folder / "queues"))
+
+def _of_queues(site: Site) -> Site:
+    """The site as the emulator's own harness knows it."""
+    assert site.server_folder is not None
+    return structs.replace(site, server_folder=site.server_folder / "queues")
 
 
 def _port(site: Site) -> int:
