@@ -118,6 +118,9 @@ def test_store_that_was_killed_is_used_again_and_knows_what_it_knew(server: Runn
         consumer.settle([complete])
         assert [each.answer for each in consumer.flush(1.0)] == [Answer.UNKNOWN]
         assert time.monotonic() - began < BOUND
+        late = pair.consumer()
+        with pytest.raises(BackendError):
+            late.fetch(1, 0.0)
         server.run()
 
         until(pair.is_back, "for the store")
@@ -126,8 +129,9 @@ def test_store_that_was_killed_is_used_again_and_knows_what_it_knew(server: Runn
         assert pair.enqueue(IDS[0]) == [Duplicate(IDS[0])]
         assert pair.enqueue(IDS[4], key="key") == [Duplicate(IDS[0])]
         assert pair.enqueue(IDS[3]) == [ACCEPTED]
-        assert [lease.id for lease in consumer.fetch(10, 1.0)] == [IDS[3]]
-        consumer.close(release=True)
+        assert [lease.id for lease in late.fetch(10, 1.0)] == [IDS[3]]
+        for each in (consumer, late):
+            each.close(release=True)
         pair.backend.close()
 
 
