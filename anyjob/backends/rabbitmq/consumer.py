@@ -76,7 +76,8 @@ class RabbitConsumer(Consumer):
         self._require()
         check_count(credit, "credit", sys.maxsize)
         deadline = time.monotonic() + timeout
-        self._is_fetching = True
+        with self._lock:
+            self._is_fetching = True
         try:
             self._send()
             leases = self._fetched(credit, deadline, limits or {})
@@ -84,7 +85,8 @@ class RabbitConsumer(Consumer):
             self._is_fetching = False
         if not leases:
             # Who asks no more takes nothing away from others.
-            self._lines.shut(self._lines.every)
+            with self._lock:
+                self._lines.shut(self._lines.every)
         return leases
 
     def settle(self, settlements: Sequence[Settlement]) -> None:
@@ -250,9 +252,9 @@ class RabbitConsumer(Consumer):
             return
         with self._lock:
             holds = [self._held.take(settlement.lease) for settlement in lot]
-        if not self._is_fetching:
-            # Or what is settled makes room for jobs that nobody asks for.
-            self._lines.shut([hold.line for hold in holds if hold is not None])
+            if not self._is_fetching:
+                # Or what is settled makes room for jobs that nobody asks for.
+                self._lines.shut([hold.line for hold in holds if hold is not None])
         self._start(lot, holds, lambda answers: self._desk.answer(lot, answers))
 
     def _start(

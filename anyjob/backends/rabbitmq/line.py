@@ -60,6 +60,8 @@ class Line:
         #: Of each unsettled message, in the order of delivery: with which consumer tag it came.
         self._unsettled: dict[int, int] = {}
         self._generation = 0
+        #: Whether the loop has a consumer in the broker; `window` may be ahead of it.
+        self._is_consuming = False
         self._channel: Channel | None = None
         self._barriers: deque[Callable[[bool], None]] = deque()
         self._opening = False
@@ -107,9 +109,10 @@ class Line:
         channel = self._channel
         if channel is None or not channel.is_open:
             return
-        if self.window:
+        if self._is_consuming:
             channel.basic_cancel(str(self._generation), callback=_ignore)
         self._generation += 1
+        self._is_consuming = window > 0
         with self._lines.lock:
             self.window, self.used, self.promised = window, 0, 0
         if window:
@@ -224,6 +227,7 @@ class Line:
     def _lose(self, error: BaseException) -> None:
         """What was delivered is the broker's again."""
         self._channel = None
+        self._is_consuming = False
         self._unsettled.clear()
         with self._lines.lock:
             self.epoch += 1

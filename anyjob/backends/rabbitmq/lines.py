@@ -159,8 +159,14 @@ class Lines:
             line.barrier(answered)
 
     def shut(self, lines: Sequence[Line]) -> None:
-        """Have nothing more delivered to these until the next fetch."""
-        open_ones = [line for line in lines if line.window]
+        """With the lock held: have nothing more delivered to these until the next fetch.
+
+        They count as shut from now on, so that a fetch which begins before the loop has come to it
+        has them opened anew, behind this.
+        """
+        open_ones = [line for line in dict.fromkeys(lines) if line.window]
+        for line in open_ones:
+            line.window = 0
 
         def shut() -> None:
             for line in open_ones:
