@@ -39,6 +39,12 @@ local function parts(value)
   local cut = string.find(value, '\\n', 1, true)
   return string.sub(value, 1, cut - 1), string.sub(value, cut + 1)
 end
+local function marked(new)
+  local mark = call('GET', KEYS[4])
+  if mark then return mark end
+  call('SET', KEYS[4], new)
+  return new
+end
 local function back(token, value)
   local queue, raw = parts(value)
   call('HINCRBY', lost, redis.sha1hex(raw), 1)
@@ -51,8 +57,8 @@ end
 _TAKE = (
     _HEAD
     + """
-local out, i = {tostring(now)}, 2
-for k = 4, #KEYS do
+local out, i = {tostring(now), marked(ARGV[2])}, 3
+for k = 5, #KEYS do
   while ARGV[i] do
     local raw = call('LINDEX', KEYS[k], -1)
     if not raw then break end
@@ -70,17 +76,12 @@ return out
 _TEND = (
     _HEAD
     + """
-local mark = call('GET', KEYS[4])
-if not mark then
-  mark = ARGV[2]
-  call('SET', KEYS[4], mark)
-end
 local over = call('ZRANGE', lease, '-inf', now, 'BYSCORE', 'LIMIT', 0, ARGV[1])
 for i = #over, 1, -1 do
   local value = call('HGET', kept, over[i])
   if value then back(over[i], value) else call('ZREM', lease, over[i]) end
 end
-return {#over, mark}
+return {#over, marked(ARGV[2])}
 """
 )
 _EACH = """
@@ -189,7 +190,10 @@ class RedisWay(VirtualWay):
     ) -> list[Taken]:
         if self.once:
             return super().take(channel, names, tokens, lease)
-        now, *found = self._run("take", [*names], [_ms(lease), *tokens])
+        now, mark, *found = self._run(
+            "take", [self._mark_key, *names], [_ms(lease), secrets.token_hex(8), *tokens]
+        )
+        self._look_at(mark)
         return [
             self._taken(channel, token, raw, int(lost), int(now) / 1000)
             for token, raw, lost in zip(tokens, found[::2], found[1::2], strict=False)
@@ -210,9 +214,7 @@ class RedisWay(VirtualWay):
         taken, mark = _SLICE, self._mark
         while taken == _SLICE:
             taken, mark = self._run("tend", [self._mark_key], [_SLICE, secrets.token_hex(8)])
-        if self._mark not in (None, mark):
-            self.on_emptied()
-        self._mark = mark
+        self._look_at(mark)
 
     def letters(self, channel: Any, name: str) -> list[Letter]:
         """Left where they are; the oldest stands last in the list."""
@@ -255,6 +257,11 @@ class RedisWay(VirtualWay):
         return [bool(each) for each in self._scripts["move"](keys=keys, args=arguments)]
 
     # Steps
+
+    def _look_at(self, mark: object) -> None:
+        if self._mark not in (None, mark):
+            self.on_emptied()
+        self._mark = mark
 
     def _written(self, channel: Any, name: str, record: Record) -> str:
         """A message as kombu writes it."""
