@@ -30,6 +30,8 @@ _LOOKS = 10**9
 _PREFETCH = 500
 #: A stream whose last entry does not come in so many seconds has none.
 _EMPTY = 0.5
+#: Seconds without a message after which no more of them come.
+_QUIET = 0.5
 _COUNTED = "x-delivery-count"
 
 
@@ -69,9 +71,12 @@ class AmqpWay(Way):
             connection.release()
 
     def sever(self, connection: Any) -> None:
-        sock = connection.connection.transport.sock
-        with suppress(OSError):
-            sock.shutdown(socket.SHUT_RDWR)
+        # Not by `connection.connection`, which makes another one where there is none.
+        made = connection._connection  # noqa: SLF001
+        sock = made and made._transport and made._transport.sock  # noqa: SLF001
+        if sock:
+            with suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)
 
     def barrier(self, channel: Any) -> None:
         # Gets are not bound by it; its answer comes after all that was asked before.
@@ -234,13 +239,17 @@ class AmqpWay(Way):
         looking = channel.connection.channel()
         found: list[Letter] = []
         try:
-            while (message := looking.basic_get(name)) is not None:
-                record = read(message.properties.get("application_headers"), message.body)
-                if record.died is None:
-                    record = msgspec.structs.replace(
-                        record, redeliveries=record.redeliveries + _lost(message)
-                    )
-                found.append(Letter((looking, message.delivery_info["delivery_tag"]), record))
+            first = looking.basic_get(name)
+            if first is not None:
+                came = [first]
+                left = int(first.delivery_info["message_count"])
+                # Pushed, as thousands would take too long one by one.
+                looking.basic_consume(name, callback=came.append)
+                # Somebody else may hold some of what was counted.
+                with suppress(TimeoutError):
+                    while len(came) <= left:
+                        channel.connection.drain_events(timeout=_QUIET)
+                found = [self._letter(looking, message) for message in came]
         except Exception as error:
             if type(error).__name__ != "NotFound":
                 raise
@@ -264,6 +273,14 @@ class AmqpWay(Way):
         return [True] * len(letters)
 
     # Steps
+
+    def _letter(self, looking: Any, message: Any) -> Letter:
+        record = read(message.properties.get("application_headers"), message.body)
+        if record.died is None:
+            record = msgspec.structs.replace(
+                record, redeliveries=record.redeliveries + _lost(message)
+            )
+        return Letter((looking, message.delivery_info["delivery_tag"]), record)
 
     def _tls(self, location: Location) -> dict[str, Any] | None:
         if location.transport != "amqps":

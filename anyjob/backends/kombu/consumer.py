@@ -28,6 +28,9 @@ from anyjob.core.settlement import Answer, Lease, Release, Settled, Settlement, 
 if TYPE_CHECKING:
     from anyjob.backends.kombu.backend import KombuBackend
 
+#: Jobs that are taken by one call of the thread that has the connection.
+_MOST = 500
+
 
 class KombuConsumer(Consumer):
     """Takes what it is asked for and no more, so nothing lies here that another could run.
@@ -182,9 +185,14 @@ class KombuConsumer(Consumer):
         if low and len(bands) > 1:
             start = bands.index(names.ready(queue, low_end.start()))
             # The first that has something at or above it.
-            taken += self._taken(queue, bands[start::-1], low)
-        if len(taken) < part:
-            taken += self._taken(queue, bands, part - len(taken))
+            taken += self._taken(queue, bands[start::-1], min(low, _MOST))
+        while len(taken) < part:
+            # A call ends in time, however much is asked for.
+            asked = min(_MOST, part - len(taken))
+            found = self._taken(queue, bands, asked)
+            taken += found
+            if len(found) < asked:
+                break
         # What was chosen from the low end is handed out in its turn.
         taken.sort(key=lambda each: bands.index(names.ready(queue, each.lease.priority)))
         return taken

@@ -171,7 +171,7 @@ def capabilities_of(
         priorities=location.bands,
         low_share="emulated",
         order=facts.order,
-        redeliveries="upper" if lease == "connection" else "exact",
+        redeliveries="exact",
         release="count",
         dead="emulated",
         counts="ready",
