@@ -150,13 +150,11 @@ class KombuBackend(Backend):
         if names:
             self._change(lambda way, channel: way.declare(channel, names))
 
-    def mend(self, queues: Sequence[str]) -> None:
-        """Declare queues that a consumer misses, and say so of those that were there before."""
-        known = self.queues()
+    def mend(self, queues: Sequence[str], *, was_there: bool) -> None:
+        """Declare queues of which a consumer misses one, and say so if they were there before."""
         self._change(lambda way, channel: way.declare(channel, sorted(queues)))
-        lost = sorted(known & set(queues))
-        if lost and self._report is not None:
-            self._report("backend.replaced", {"queues": lost, "how": "deleted"})
+        if was_there and self._report is not None:
+            self._report("backend.replaced", {"queues": sorted(queues), "how": "deleted"})
 
     def enqueue(self, jobs: Sequence[Envelope], *, transaction: Any = None) -> list[Receipt]:
         self.check_open()

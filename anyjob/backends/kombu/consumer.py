@@ -21,7 +21,7 @@ from anyjob.backends.kombu.settling import Settling
 from anyjob.backends.kombu.way import Taken
 from anyjob.backends.shares import LowEnd, Turns
 from anyjob.core.backend import Consumer, QueueShare
-from anyjob.core.errors import AnyjobError, BackendError, BackendUnavailable, Misuse
+from anyjob.core.errors import AnyjobError, BackendError, Misuse
 from anyjob.core.seam import check_count
 from anyjob.core.settlement import Answer, Lease, Release, Settled, Settlement, Verdict
 
@@ -55,6 +55,8 @@ class KombuConsumer(Consumer):
         #: What the last fetch met behind what it returned.
         self._trouble: BackendError | None = None
         self._woken = threading.Event()
+        #: Whether the queues were seen.
+        self._was_there = False
         self._stopped = False
         self._closed = False
 
@@ -165,9 +167,10 @@ class KombuConsumer(Consumer):
 
         try:
             self._turns.serve(credit, limits, take)
+            self._was_there = True
         except NoQueue:
             # Deleted under our hands, or never declared.
-            self._backend.mend(self._queues)
+            self._backend.mend(self._queues, was_there=self._was_there)
         except BackendError as error:
             if not leases:
                 raise
@@ -249,19 +252,12 @@ class KombuConsumer(Consumer):
 
     def _renewed(self, held: Sequence[Held], lease: float) -> list[bool]:
         """Whether each is ours still."""
-        if not held or self._link.way.holds == "none":
-            return [True] * len(held)
-        tags = [each.tag for each in held]
-        try:
-            told = self._link.call(lambda channel: self._link.way.renew(channel, tags, lease))
-        except BackendUnavailable:
-            if self._link.way.holds == "timed":
-                raise
-            # With the connection they hung on.
-            told = [True] * len(held)
-        if self._link.way.holds == "timed":
-            return told
-        return [each.epoch == self._link.epoch for each in held]
+        way = self._link.way
+        if held and way.holds == "timed":
+            tags = [each.tag for each in held]
+            return self._link.call(lambda channel: way.renew(channel, tags, lease))
+        # With a connection they are lost when it is, and nothing has to be asked.
+        return [way.holds == "none" or each.epoch == self._link.epoch for each in held]
 
     def _send(self, deadline: float) -> None:
         """Send what is buffered; what becomes of it is told by the next flush."""
