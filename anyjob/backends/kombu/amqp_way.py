@@ -96,7 +96,7 @@ class AmqpWay(Way):
         return str(channel.connection.server_properties.get("version", ""))
 
     def declare(self, channel: Any, queues: Sequence[str]) -> None:
-        channel.queue_declare(
+        made = channel.queue_declare(
             self.names.index, durable=True, auto_delete=False,
             arguments={"x-queue-type": "stream"},
         )  # fmt: skip
@@ -113,7 +113,8 @@ class AmqpWay(Way):
             }
             for band in self.names.bands(queue):
                 self._quorum(channel, band, arguments)
-        known = self.declared(channel)
+        # A stream that has nothing takes a while to say so.
+        known = self.declared(channel) if made.message_count else set()
         # The number tells this stream from another of the same queues.
         entries = [
             f"{queue} {secrets.token_hex(8)}".encode() for queue in queues if queue not in known
