@@ -33,11 +33,15 @@ def examined(
     needs: Sequence[Need],
     max_payload: int,
     look_for: float = _LOOK_FOR,
+    *,
+    own: Sequence[Task[..., Any]] | None = None,
+    is_one_of_several: bool = False,
 ) -> Report:
     """Return plan and findings of an opened backend; raises what its reading raises.
 
-    `check` plans the options of a task, `needs` are those of middleware; waiting jobs are looked at
-    for about `look_for` seconds.
+    `own` are the tasks whose jobs go to this backend, all unless given. `check` plans the options
+    of a task, `needs` are those of middleware; waiting jobs are looked at for about `look_for`
+    seconds.
     """
     planned: list[Planned] = []
     findings: list[Finding] = []
@@ -46,7 +50,8 @@ def examined(
             planned += plan(backend.capabilities, [need])
         except AnyjobError as error:
             findings.append(_middleware_refused(error))
-    for task in registry:
+    tasks = list(registry) if own is None else own
+    for task in tasks:
         try:
             task.signature  # noqa: B018 - compiles it, which is what may fail
             planned += check(task, task.options)
@@ -55,7 +60,8 @@ def examined(
     findings += _durability(backend.capabilities)
     findings += _exclusive(backend.capabilities)
     findings += backend.weaknesses()
-    findings += _untimed(registry)
+    findings += _untimed(tasks)
+    findings += _CHILDREN if is_one_of_several else []
     findings += unknown_tasks(backend, registry, max_payload, look_for)
     return Report(backend.capabilities, planned, findings)
 
@@ -109,8 +115,19 @@ def _exclusive(capabilities: Capabilities) -> list[Finding]:
     ]
 
 
-def _untimed(registry: Registry) -> list[Finding]:
-    names = [task.name for task in registry if task.options.timeout is None]
+_CHILDREN = [
+    Finding(
+        "children-across-backends",
+        "info",
+        "a job that is to follow another on a second backend is stored before the first one's end",
+        "after a crash in between it is stored twice, never lost",
+        "let such tasks find out what they have done already, by current_job().idempotency_key",
+    )
+]
+
+
+def _untimed(tasks: Sequence[Task[..., Any]]) -> list[Finding]:
+    names = [task.name for task in tasks if task.options.timeout is None]
     if not names:
         return []
     return [

@@ -17,35 +17,45 @@ from anyjob.core.job import Job
 #: What becomes of one: its draft, what was stored of it, and the backend's word.
 ToAnswer = Callable[[AnyDraft, Envelope, Receipt], Job[Any] | Rejected]
 Finish = Callable[[], list[Job[Any] | Rejected]]
+#: What is to be stored of each draft of a lot, or why it cannot be.
+Plan = Callable[[list[AnyDraft]], list[Any]]
+#: Begins to store a lot that was planned.
+Start = Callable[[list[AnyDraft], list[Any]], Finish]
 
 
 def store_lots(
-    backend: Backend, planner: Planner, lots: Iterable[list[AnyDraft]], to_answer: ToAnswer
+    plan: Plan, start: Start, lots: Iterable[list[AnyDraft]]
 ) -> list[Job[Any] | Rejected]:
     """Store lots in their order, each planned while the last one is being stored; returns an answer
     for each draft.
 
-    An error holds in `stored` what was answered before it.
+    An error holds in `stored` what was answered before it, and what it holds itself of its lot.
     """
     answers: list[Job[Any] | Rejected] = []
     finish: Finish = list
     try:
         for lot in lots:
-            planned = [_planned_or_reason(planner, draft) for draft in lot]
+            planned = plan(lot)
             last, finish = finish, list
             answers += last()
-            finish = _start(backend, lot, planned, to_answer)
+            finish = start(lot, planned)
         last, finish = finish, list
         answers += last()
     except BaseException as error:  # of user code, too: a generator may raise anything
         with suppress(AnyjobError):  # it is the first error that is told
             answers += finish()
+        answers += getattr(error, "stored", ())
         _tell_stored(error, answers)
         raise
     return answers
 
 
-def _start(
+def planned_lot(planner: Planner, lot: Iterable[AnyDraft]) -> list[Envelope | Rejected]:
+    """Return what to store of each draft, or why it cannot be."""
+    return [_planned_or_reason(planner, draft) for draft in lot]
+
+
+def start_lot(
     backend: Backend,
     lot: list[AnyDraft],
     planned: list[Envelope | Rejected],

@@ -22,6 +22,23 @@ from anyjob.core.task import Registry, Task
 from anyjob.core.wire import VERSION, Body, RetryOverride, encode_body
 
 
+def drafted(draft: AnyDraft, middleware: Sequence[Middleware]) -> AnyDraft | Rejected:
+    """Return what middleware makes of a draft; raises ConfigurationError for what is none."""
+    if not isinstance(draft, Draft):
+        raise ConfigurationError(f"expected a job, such as task.job(...), got {shown(draft)}")
+    for one in middleware:
+        changed = one.enqueue(draft)
+        if isinstance(changed, Rejected):
+            return changed
+        if not isinstance(changed, Draft):
+            raise ConfigurationError(
+                f"expected enqueue() of {type(one).__name__} to return the draft or Rejected,"
+                f" got {shown(changed)}"
+            )
+        draft = changed
+    return draft
+
+
 class Planner:
     """Plans drafts for one opened backend; any thread may call it."""
 
@@ -34,6 +51,8 @@ class Planner:
         max_payload: int,
         registry: Registry,
         queues: Callable[[], Collection[str]],
+        *,
+        allow_long_jobs: bool,
     ) -> None:
         self._capabilities = capabilities
         self._enqueuing = [one for one in middleware if overrides(one, "enqueue")]
@@ -42,6 +61,7 @@ class Planner:
         self._max_payload = min(max_payload, capabilities.max_payload)
         self._registry = registry
         self._queues = queues
+        self._allow_long_jobs = allow_long_jobs
         self._checked: set[Task[..., Any]] = set()
 
     def envelope(self, draft: AnyDraft) -> Envelope | Rejected:
@@ -50,18 +70,17 @@ class Planner:
         Raises InvalidArguments, InvalidOption, PayloadTooLarge, UnsupportedCapability, and
         ConfigurationError for a queue that nobody declared.
         """
-        if not isinstance(draft, Draft):
-            raise ConfigurationError(f"expected a job, such as task.job(...), got {shown(draft)}")
-        for one in self._enqueuing:
-            changed = one.enqueue(draft)
+        if self._enqueuing or not isinstance(draft, Draft):
+            changed = drafted(draft, self._enqueuing)
             if isinstance(changed, Rejected):
                 return changed
-            if not isinstance(changed, Draft):
-                raise ConfigurationError(
-                    f"expected enqueue() of {type(one).__name__} to return the draft or Rejected,"
-                    f" got {shown(changed)}"
-                )
             draft = changed
+        return self.planned(draft)
+
+    def planned(self, draft: AnyDraft) -> Envelope:
+        """Return what to store of a draft that went through the middleware; raises as
+        `envelope`.
+        """
         task = draft.task
         options = task.options_for(draft.options)
         if draft.options or task not in self._checked:
@@ -87,6 +106,8 @@ class Planner:
             )
         asked_by, now = f"task {task.name!r}", self._clock.time()
         _refuse_stillborn(options, asked_by, now)
+        if not self._allow_long_jobs:
+            self._capabilities.check_length(options.timeout, asked_by)
         return plan(self._capabilities, needs_of(options, asked_by, now))
 
     def _envelope(

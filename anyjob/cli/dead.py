@@ -7,7 +7,6 @@ from typing import Any
 
 import click
 
-from anyjob.app import App
 from anyjob.cli.clean import counted
 from anyjob.cli.confirm import agreed
 from anyjob.cli.failure import NotDone
@@ -20,6 +19,7 @@ from anyjob.cli.output import Column, Format, Listing, show
 from anyjob.cli.progress import GO_ON, Progress
 from anyjob.cli.session import Session
 from anyjob.cli.shapes import DEAD_COLUMNS, summary
+from anyjob.cli.site import Site
 from anyjob.cli.values import changes_for
 from anyjob.core.state import State
 from anyjob.core.view import JobView
@@ -50,10 +50,12 @@ def ls(
     format: Format | None,
 ) -> None:
     """List dead letters, the oldest first."""
-    with where.existing() as app:
-        found = listed(app, queues, [State.DEAD], limit, session)
-    items = [summary(job) for job in found]
-    show(Listing("dead", DEAD_COLUMNS, items, empty="no dead letters"), format, session)
+    with where.existing() as site:
+        found = listed(site, queues, [State.DEAD], limit, session)
+    items = [site.placed(summary(job)) for job in found]
+    show(
+        Listing("dead", site.columns(DEAD_COLUMNS), items, empty="no dead letters"), format, session
+    )
 
 
 @click.command("show")
@@ -70,9 +72,9 @@ def show_(
     format: Format | None,
 ) -> None:
     """Show all that is known of dead letters, with traceback and history."""
-    with where.existing() as app:
-        found = _dead_named(app, ids, queue)
-    show_jobs("dead", found, format, session)
+    with where.existing() as site:
+        found = _dead_named(site, ids, queue)
+    show_jobs("dead", found, format, session, site)
 
 
 @click.command()
@@ -107,18 +109,22 @@ def revive(
     """
     if edits and every:
         raise click.UsageError("--edit goes with ids, not with --all; name the jobs")
-    with where.existing() as app:
-        asked = _Asked(app, ids, queues, every=every)
-        changes = {job.id: changes_for(app, job, edits) for job in asked.jobs} if edits else None
+    with where.existing() as site:
+        asked = _Asked(site, ids, queues, every=every)
+        changes = (
+            {job.id: changes_for(site.of(job.queue), job, edits) for job in asked.jobs}
+            if edits
+            else None
+        )
         if not asked.agreed("revive", session, yes=yes or bool(ids), dry_run=dry_run):
-            show(Listing("revived", _DONE, asked.none_done), format, session)
+            show(Listing("revived", site.columns(_DONE), asked.none_done), format, session)
             return
 
         def deed(queue: str, ids: Sequence[str] | None) -> int:
-            return app.revive(queue, ids, edit=changes)
+            return site.of(queue).revive(queue, ids, edit=changes)
 
         items = asked.done(deed, "reviving", session)
-    show(Listing("revived", _DONE, items), format, session)
+    show(Listing("revived", site.columns(_DONE), items), format, session)
     asked.complain(items, "revived: another job holds their unique key, or they are dead no longer")
 
 
@@ -141,30 +147,36 @@ def discard(
     format: Format | None,
 ) -> None:
     """Remove dead letters for good."""
-    with where.existing() as app:
-        asked = _Asked(app, ids, queues, every=every)
+    with where.existing() as site:
+        asked = _Asked(site, ids, queues, every=every)
         if not asked.agreed("discard", session, yes=yes, dry_run=dry_run):
-            show(Listing("discarded", _DONE, asked.none_done), format, session)
+            show(Listing("discarded", site.columns(_DONE), asked.none_done), format, session)
             return
-        items = asked.done(app.discard, "discarding", session)
-    show(Listing("discarded", _DONE, items), format, session)
+
+        def deed(queue: str, ids: Sequence[str] | None) -> int:
+            return site.of(queue).discard(queue, ids)
+
+        items = asked.done(deed, "discarding", session)
+    show(Listing("discarded", site.columns(_DONE), items), format, session)
     asked.complain(items, "discarded: they are dead no longer")
 
 
 class _Asked:
     """The dead letters a verb was asked to do something to: those named, or all of some queues."""
 
-    def __init__(self, app: App, ids: Sequence[str], queues: Sequence[str], *, every: bool) -> None:
+    def __init__(
+        self, site: Site, ids: Sequence[str], queues: Sequence[str], *, every: bool
+    ) -> None:
         if bool(ids) == every:
             raise click.UsageError("name the jobs by id, or say --all")
-        self._app = app
+        self._site = site
         self._every = every
         if every:
-            self._queues = queues_named(app, queues)
-            self._counts = {queue: app.counts(queue).dead for queue in self._queues}
-            self.jobs = [j for q in self._queues for j in first_jobs(app, q, [State.DEAD])]
+            self._queues = queues_named(site, queues)
+            self._counts = {queue: site.of(queue).counts(queue).dead for queue in self._queues}
+            self.jobs = [j for q in self._queues for j in first_jobs(site, q, [State.DEAD])]
         else:
-            self.jobs = _dead_named(app, ids, *_one(queues))
+            self.jobs = _dead_named(site, ids, *_one(queues))
             self._counts = {q: len(named) for q, named in by_queue(self.jobs).items()}
 
     def agreed(self, verb: str, session: Session, *, yes: bool, dry_run: bool) -> bool:
@@ -183,12 +195,12 @@ class _Asked:
                 count = deed(queue, ids)
                 done[queue] += count
                 progress.add(count)
-        return [{"queue": queue, "jobs": count} for queue, count in done.items()]
+        return [self._site.placed({"queue": q, "jobs": count}) for q, count in done.items()]
 
     @property
     def none_done(self) -> list[dict[str, Any]]:
         """The items of a verb that did nothing."""
-        return [{"queue": queue, "jobs": 0} for queue in self._counts]
+        return [self._site.placed({"queue": queue, "jobs": 0}) for queue in self._counts]
 
     def complain(self, items: Sequence[dict[str, Any]], what: str) -> None:
         """Raise NotDone if named jobs were left out; with --all, others may be at them too."""
@@ -200,12 +212,12 @@ class _Asked:
         if not self._every:
             yield from by_queue(self.jobs).items()
             return
-        if not self._app.backend.capabilities.lists(State.DEAD):
-            yield from ((queue, None) for queue, count in self._counts.items() if count)
-            return
-        # Not more than there were: a revived job may die again while we go on.
         for queue, count in self._counts.items():
-            for page in pages(self._app, queue, State.DEAD, count):
+            if not self._site.of(queue).backend.capabilities.lists(State.DEAD):
+                yield from [(queue, None)] if count else []
+                continue
+            # Not more than there were: a revived job may die again while we go on.
+            for page in pages(self._site, queue, State.DEAD, count):
                 yield queue, [job.id for job in page]
 
 
@@ -217,8 +229,8 @@ def _one(queues: Sequence[str]) -> tuple[str | None]:
     return (queues[0] if queues else None,)
 
 
-def _dead_named(app: App, ids: Sequence[str], queue: str | None) -> list[JobView]:
-    found = jobs_named(app, ids, queue)
+def _dead_named(site: Site, ids: Sequence[str], queue: str | None) -> list[JobView]:
+    found = jobs_named(site, ids, queue)
     for job in found:
         if job.state is not State.DEAD:
             raise NotDone(f"job {job.id!r} is not dead but {job.state}; anyjob jobs show {job.id}")

@@ -13,7 +13,7 @@ import msgspec
 from anyjob.app import App
 from anyjob.cli.clean import counted, one_line
 from anyjob.cli.failure import NotDone, as_typed
-from anyjob.cli.found import queues_named
+from anyjob.cli.found import refuse_unknown
 from anyjob.cli.lookup import Where, refuse_memory
 from anyjob.cli.options import of_listing, of_tasks
 from anyjob.cli.output import Column, Format, Listing, show
@@ -94,10 +94,11 @@ def enqueue(
     """
     must_wait = wait or wait_timeout is not None
     chosen = {name: value for name, value in options.items() if value is not None}
-    with where.found() as app, as_typed():
-        refuse_memory(app, "enqueue")
+    with where.used() as app, as_typed():
         found = app.tasks.get(task)
-        queues_named(app, [chosen["queue"]] if "queue" in chosen else [])
+        queue = chosen.get("queue", found.queue)
+        refuse_memory(app, "enqueue", queue)
+        refuse_unknown(app, [queue] if "queue" in chosen else [])
         if words == ("-",):
             if must_wait:
                 raise click.UsageError("--wait goes with one job, not with -; leave out one")

@@ -18,6 +18,7 @@ from anyjob.cli.options import of_app, of_destruction, of_listing, queue_option
 from anyjob.cli.output import Column, Format, Listing, show
 from anyjob.cli.session import Session
 from anyjob.cli.shapes import JOB_COLUMNS, summary
+from anyjob.cli.site import Site
 from anyjob.core.backend import CancelResult
 from anyjob.core.state import State
 from anyjob.core.view import JobView
@@ -55,20 +56,20 @@ def ls(
 ) -> None:
     """List jobs, in the order in which they will be run."""
     chosen = [State(state) for state in states] or [s for s in _LISTED if s is not State.DEAD]
-    with where.existing() as app:
-        found = listed(app, queues, chosen, limit, session)
-    items = [summary(job) for job in found]
-    show(Listing("jobs", JOB_COLUMNS, items, empty="no such jobs"), format, session)
+    with where.existing() as site:
+        found = listed(site, queues, chosen, limit, session)
+    items = [site.placed(summary(job)) for job in found]
+    show(Listing("jobs", site.columns(JOB_COLUMNS), items, empty="no such jobs"), format, session)
 
 
 def listed(
-    app: App, queues: Sequence[str], states: Sequence[State], limit: int, session: Session
+    site: Site, queues: Sequence[str], states: Sequence[State], limit: int, session: Session
 ) -> list[JobView]:
     """Browse queues and states, and say where there is more than `limit`."""
     found: list[JobView] = []
-    for queue in queues_named(app, queues):
+    for queue in queues_named(site, queues):
         for state in states:
-            jobs = [job for page in pages(app, queue, state, limit + 1) for job in page]
+            jobs = [job for page in pages(site, queue, state, limit + 1) for job in page]
             found += jobs[:limit]
             if len(jobs) > limit:
                 session.say(
@@ -91,9 +92,9 @@ def show_(
     format: Format | None,
 ) -> None:
     """Show all that is known of jobs, also of those that ended not long ago."""
-    with where.existing() as app:
-        found = jobs_named(app, ids, queue)
-    show_jobs("job", found, format, session)
+    with where.existing() as site:
+        found = jobs_named(site, ids, queue)
+    show_jobs("job", found, format, session, site)
 
 
 @click.command()
@@ -113,13 +114,17 @@ def cancel(
     format: Format | None,
 ) -> None:
     """End waiting jobs as cancelled. Running jobs go on; they and ended ones make exit code 1."""
-    with where.existing() as app:
-        found = jobs_named(app, ids, queue)
+    with where.existing() as site:
+        found = jobs_named(site, ids, queue)
         what = f"cancel {counted(len(found), 'job')}"
         if not agreed(what, len(found), found, session, yes=yes, dry_run=dry_run):
             found = []
-        items = [item for q, named in by_queue(found).items() for item in _cancelled(app, q, named)]
-    columns = (Column("id"), Column("queue"), Column("result"))
+        items = [
+            site.placed(item)
+            for queue, named in by_queue(found).items()
+            for item in _cancelled(site.of(queue), queue, named)
+        ]
+    columns = site.columns((Column("id"), Column("queue"), Column("result")))
     show(Listing("cancelled", columns, items, empty="nothing was cancelled"), format, session)
     left = [item for item in items if item["result"] != CancelResult.CANCELLED]
     if left:

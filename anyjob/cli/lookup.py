@@ -6,7 +6,7 @@ import os
 import sys
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -18,6 +18,7 @@ import msgspec
 from anyjob.app import App
 from anyjob.cli.failure import AppNotLoaded
 from anyjob.cli.session import Session
+from anyjob.cli.site import Site, visited
 from anyjob.core.errors import ConfigurationError
 from anyjob.core.names import suggestion
 
@@ -45,11 +46,16 @@ class Where(msgspec.Struct, frozen=True):
         return self.session.app
 
     def _found(self) -> App:
-        if self.app and (self.backend or self.store):
+        # A name is none of a place, but of one of the application's own backends.
+        name = self.backend if self.backend and "://" not in self.backend else None
+        url = None if name else self.backend
+        if self.app and (url or self.store):
             raise click.UsageError("--app has its own backend; leave out --backend and --store")
-        if self.store and not self.backend:
+        if self.store and not url:
             raise click.UsageError("--store belongs to a backend; name it with --backend")
-        spec = self.app or ("" if self.backend else os.environ.get("ANYJOB_APP", ""))
+        spec = self.app or ("" if url else os.environ.get("ANYJOB_APP", ""))
+        if name:
+            return _at(find_app(spec) if spec else App(), name)
         if spec:
             return find_app(spec)
         if self.needs_tasks:
@@ -60,21 +66,33 @@ class Where(msgspec.Struct, frozen=True):
         return App(self.backend, store=self.store)
 
     @contextmanager
-    def existing(self, *, in_memory: bool = False) -> Iterator[App]:
+    def used(self) -> Iterator[App]:
+        """Open the application for use; of several backends, each when it is needed."""
+        app = self.found()
+        if app.backends:
+            with closing(app):
+                yield app
+        else:
+            with app:
+                yield app
+
+    @contextmanager
+    def existing(self, *, in_memory: bool = False) -> Iterator[Site]:
         """Open the application for a look, or for a change of what is there: make nothing.
 
         A task that the backend cannot honour does not keep anybody from looking. `in_memory` is for
         what is asked of the application rather than of its jobs. Raises as `found`, and
         ConfigurationError where there is nothing to look at.
         """
-        app = self.found()
-        app.open(create=False, check=False)
-        try:
-            if app.is_new and not in_memory:
-                raise _nothing_in_memory(app)
-            yield app
-        finally:
-            app.close()
+        with visited(self.found(), self.session, in_memory=in_memory) as site:
+            yield site
+
+
+def _at(app: App, name: str) -> App:
+    try:
+        return app.at(name)
+    except ConfigurationError as error:
+        raise click.UsageError(f"--backend: {error}") from error
 
 
 def find_app(spec: str) -> App:
@@ -181,19 +199,19 @@ def _apps_as_help(module: ModuleType) -> str:
     return suggestion("", apps).replace("known: ", "its apps: ")
 
 
-def _nothing_in_memory(app: App) -> ConfigurationError:
-    return ConfigurationError(
-        f"there is nothing at {app.config.backend}: its jobs live in the program that enqueues"
-        " them, and no other process sees them; use sqlite:///jobs.db, or ask inside that program,"
-        " as by jobs.counts()"
-    )
-
-
-def refuse_memory(app: App, asked: str) -> None:
-    """Raise ConfigurationError if the jobs live in the program that enqueues them.
+def refuse_memory(app: App, asked: str, queue: str | None = None) -> None:
+    """Raise ConfigurationError if the jobs, those of `queue` or of any, live in the program that
+    enqueues them.
 
     The command line is another program: what it enqueued would be lost when it ends.
     """
+    if app.backends:
+        parts = [app.at(name) for name in app.backends]
+        for part in parts:
+            # By its address, for one that is not used need not answer.
+            if (queue is None or part.has(queue)) and part.config.backend.scheme == "memory":
+                refuse_memory(part, asked)
+        return
     if app.backend.capabilities.reach == "process":
         raise ConfigurationError(
             f"cannot {asked} on {app.config.backend}: its jobs live in the program that enqueues"

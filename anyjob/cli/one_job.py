@@ -12,17 +12,20 @@ from anyjob.cli.clean import clean, one_line
 from anyjob.cli.output import Column, Format, Listing, show
 from anyjob.cli.session import Session
 from anyjob.cli.shapes import everything
+from anyjob.cli.site import Site
 from anyjob.core.view import JobView
 
 _FIELDS = (Column("field"), Column("value"))
 
 
-def show_jobs(kind: str, jobs: Sequence[JobView], format: Format | None, session: Session) -> None:
+def show_jobs(
+    kind: str, jobs: Sequence[JobView], format: Format | None, session: Session, site: Site
+) -> None:
     """Write all that is known of jobs: JSON as it is, else a field a line.
 
     In tsv a line break in a value is written as a backslash and an n.
     """
-    items = [everything(job) for job in jobs]
+    items = [site.placed(everything(job)) for job in jobs]
     chosen = format or ("table" if sys.stdout.isatty() else "tsv")
     if chosen in ("json", "ndjson"):
         show(Listing(kind, (), items), chosen, session)

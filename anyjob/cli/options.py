@@ -27,7 +27,10 @@ def of_app(function: Function) -> Function:
 
     @_app_option
     @click.option(
-        "-b", "--backend", metavar="URL", help="The backend, where no application is needed."
+        "-b",
+        "--backend",
+        metavar="URL|NAME",
+        help="The backend, where no application is needed, or one of the application's by name.",
     )
     @click.option("--store", metavar="URL", help="The store beside --backend.")
     @functools.wraps(function)

@@ -39,10 +39,16 @@ def ls(*, queues: tuple[str, ...], where: Where, session: Session, format: Forma
 
     A backend that cannot pause queues shows none of them as paused or not.
     """
-    with where.existing() as app:
-        paused = None if app.backend.capabilities.lacks("pause") else app.paused()
-        items = [_item(app, queue, paused) for queue in queues_named(app, queues)]
-    show(Listing("queues", _COLUMNS, items), format, session)
+    with where.existing() as site:
+        paused: dict[str, set[str] | None] = {}
+        items = []
+        for queue in queues_named(site, queues):
+            app = site.of(queue)
+            if app.on_backend not in paused:
+                lacks = app.backend.capabilities.lacks("pause")
+                paused[app.on_backend] = None if lacks else app.paused()
+            items.append(site.placed(_item(app, queue, paused[app.on_backend])))
+    show(Listing("queues", site.columns(_COLUMNS), items), format, session)
 
 
 def _item(app: App, queue: str, paused: set[str] | None) -> dict[str, Any]:
@@ -68,12 +74,12 @@ def pause(*, names: tuple[str, ...], where: Where, session: Session, format: For
 
     Running jobs go on, and jobs can still be enqueued.
     """
-    with where.existing() as app:
-        found = queues_named(app, names)
+    with where.existing() as site:
+        found = queues_named(site, names)
         for queue in found:
-            app.pause(queue)
-    items = [{"queue": queue, "paused": True} for queue in found]
-    show(Listing("paused", _PAUSED, items), format, session)
+            site.of(queue).pause(queue)
+    items = [site.placed({"queue": queue, "paused": True}) for queue in found]
+    show(Listing("paused", site.columns(_PAUSED), items), format, session)
 
 
 @click.command()
@@ -84,12 +90,12 @@ def resume(
     *, names: tuple[str, ...], where: Where, session: Session, format: Format | None
 ) -> None:
     """Let queues deliver again."""
-    with where.existing() as app:
-        found = queues_named(app, names)
+    with where.existing() as site:
+        found = queues_named(site, names)
         for queue in found:
-            app.resume(queue)
-    items = [{"queue": queue, "paused": False} for queue in found]
-    show(Listing("resumed", _PAUSED, items), format, session)
+            site.of(queue).resume(queue)
+    items = [site.placed({"queue": queue, "paused": False}) for queue in found]
+    show(Listing("resumed", site.columns(_PAUSED), items), format, session)
 
 
 @click.command()
@@ -116,16 +122,18 @@ def purge(
 ) -> None:
     """Remove the waiting jobs of a queue for good. Running and dead ones stay."""
     chosen = [State(state) for state in states] or [State.READY, State.SCHEDULED]
-    with where.existing() as app:
-        (queue,) = queues_named(app, [name])
+    with where.existing() as site:
+        (queue,) = queues_named(site, [name])
+        app = site.of(queue)
         count = _waiting(app, queue, chosen)
         what = f"purge {counted(count, 'waiting job')} of queue {queue!r}"
-        first = first_jobs(app, queue, chosen)
+        first = first_jobs(site, queue, chosen)
         purged = 0
         if agreed(what, count, first, session, yes=yes, dry_run=dry_run):
             purged = _purged(app, queue, chosen, count, session)
-    items = [{"queue": queue, "jobs": purged}]
-    show(Listing("purged", (Column("queue"), Column("jobs", "number")), items), format, session)
+    items = [site.placed({"queue": queue, "jobs": purged})]
+    columns = site.columns((Column("queue"), Column("jobs", "number")))
+    show(Listing("purged", columns, items), format, session)
 
 
 def _waiting(app: App, queue: str, states: Sequence[State]) -> int:

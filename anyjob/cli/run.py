@@ -48,4 +48,4 @@ def run(arguments: Sequence[str]) -> int:
         return 1
     except BaseException as error:  # whatever it is, it becomes lines and a code
         return explain(error, arguments, session)
-    return code or 0
+    return code or session.code

@@ -26,6 +26,8 @@ class Session:
         self.color: Color = "auto"
         #: The application that the verb works on, once it is found.
         self.app: App | None = None
+        #: The exit code of a verb that did what it could, and left something out.
+        self.code = 0
 
     def redact(self, text: str) -> str:
         """Return `text` without secrets: of any URL, and of the application's configuration."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from contextlib import closing
 from typing import Any
 
 import click
@@ -11,7 +12,7 @@ import msgspec
 
 from anyjob import __version__
 from anyjob.app import App
-from anyjob.cli.found import queues_named
+from anyjob.cli.found import refuse_unknown
 from anyjob.cli.lookup import Where, refuse_memory
 from anyjob.cli.options import of_tasks
 from anyjob.cli.session import Session
@@ -84,11 +85,14 @@ def _run(
         log_format or configured.log_format,
         app.config.redact,
     )
-    with app:
+    # Of several backends, one that does not answer keeps no worker from the others.
+    with closing(app) if app.backends else app:
         refuse_memory(app, "run a worker process")
-        named = queues_named(app, queues) if queues else None
-        made = app.worker(queues=named, **settings)
-        _announce(app, [share.queue for share in made.settings.shares], made.settings.concurrency)
+        refuse_unknown(app, queues)
+        made = app.worker(queues=queues or None, **settings)
+        for ground in made.grounds:
+            part = app.at(ground.name) if ground.name else app
+            _announce(part, [s.queue for s in ground.settings.shares], made.settings.concurrency)
         code = serve(made)
     leave(made, code)
 
@@ -96,10 +100,12 @@ def _run(
 def _announce(app: App, queues: Sequence[str], slots: int) -> None:
     log = logging.getLogger("anyjob.worker")
     config, capabilities, place = app.config, app.backend.capabilities, app.backend.place()
+    named = f"{app.on_backend} = " if app.on_backend else ""
     facts = {
         "event": "worker.started",
         "version": __version__,
         "backend": str(config.backend),
+        **({"name": app.on_backend} if app.on_backend else {}),
         "place": place.text if place is not None else None,
         "store": str(config.store) if config.store else None,
         "namespace": config.namespace,
@@ -109,8 +115,9 @@ def _announce(app: App, queues: Sequence[str], slots: int) -> None:
         "durability": capabilities.durability,
     }
     log.info(
-        "anyjob %s works on %s%s, queues %s, with %d slots and %d tasks",
+        "anyjob %s works on %s%s%s, queues %s, with %d slots and %d tasks",
         __version__,
+        named,
         config.backend,
         _resolved(place, str(config.backend)),
         ", ".join(queues),

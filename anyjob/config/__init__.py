@@ -1,7 +1,7 @@
 """URL, TOML and environment made one frozen Config; nothing below reads the environment."""
 
 from anyjob.config.load import load
-from anyjob.config.model import Config, WorkerConfig
+from anyjob.config.model import Config, NamedBackend, WorkerConfig
 from anyjob.config.url import BackendURL, Secret, redact
 
-__all__ = ["BackendURL", "Config", "Secret", "WorkerConfig", "load", "redact"]
+__all__ = ["BackendURL", "Config", "NamedBackend", "Secret", "WorkerConfig", "load", "redact"]

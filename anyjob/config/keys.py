@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from anyjob.config.model import Config, WorkerConfig
+from anyjob.config.model import Config, NamedBackend, WorkerConfig
 from anyjob.config.url import BackendURL
 from anyjob.core.errors import ConfigurationError, InvalidOption
 from anyjob.core.names import checked_name
@@ -18,7 +18,9 @@ PREFIX = "ANYJOB_"
 #: Variables of ours that are no key: they choose where to look, or serve the command line or tests.
 OTHER_VARIABLES = ("ANYJOB_APP", "ANYJOB_PROFILE", "ANYJOB_FAILPOINT")
 #: The keys that hold a table of further keys.
-TABLES = ("defaults", "worker")
+TABLES = ("defaults", "worker", "backends")
+#: Those whose inner keys are names that somebody chose; `queues` may be a list instead.
+NAMING = ("defaults", "backends", "queues")
 
 
 class Wrong(Exception):
@@ -110,6 +112,14 @@ def _number(value: Any, kind: type[int | float]) -> int | float | None:
     return value
 
 
+def _yes_or_no(value: Any) -> bool:
+    if isinstance(value, Text) and value.lower() in ("true", "false"):
+        return value.lower() == "true"
+    if not isinstance(value, bool):
+        raise Wrong("true or false")
+    return value
+
+
 def _one_of(*known: str) -> Callable[[Any], str]:
     def read(value: Any) -> str:
         if not isinstance(value, str) or value.lower() not in known:
@@ -143,6 +153,41 @@ def option_key(name: str) -> Key:
     return Key(f"defaults.{name}", _retry if name == "retry" else _option, None)
 
 
+def _backend(value: Any) -> NamedBackend:
+    """A URL, or a table of it and what goes with it."""
+    fields = NamedBackend.__struct_fields__
+    table = {"url": value} if isinstance(value, str) else value
+    if not isinstance(table, Mapping):
+        raise Wrong(f"a URL, or a table of {', '.join(fields)}")
+    given = {name: inner for name, inner in table.items() if inner is not None}
+    for name in given:
+        if name not in fields:
+            raise Wrong(f"a table of {', '.join(fields)} and nothing else")
+    if "url" not in given:
+        raise Wrong("a URL, or a table with url = ...")
+    return NamedBackend(
+        url=_url(given["url"]),
+        store=_url(given["store"]) if "store" in given else None,
+        namespace=_name(given["namespace"]) if "namespace" in given else "",
+    )
+
+
+def _queue(value: Any) -> str | None:
+    """A table that may name the queue's backend."""
+    if not isinstance(value, Mapping) or not set(value) <= {"backend"}:
+        raise Wrong("a table of backend, the name of one")
+    backend = value.get("backend")
+    return None if backend is None else _name(backend)
+
+
+def named_key(name: str) -> Key:
+    """Return the key of something that somebody named: an option, a backend or a queue."""
+    table, _, inner = name.partition(".")
+    if table == "defaults":
+        return option_key(inner)
+    return Key(name, _backend if table == "backends" else _queue, None)
+
+
 def _keys() -> dict[str, Key]:
     readers: dict[str, Callable[[Any], Any]] = {
         "backend": _url,
@@ -151,6 +196,7 @@ def _keys() -> dict[str, Key]:
         "queues": _names,
         "lease": _seconds(1),
         "max_redeliveries": _whole(0),
+        "allow_long_jobs": _yes_or_no,
         "unknown_task_grace": _seconds(0),
         "max_payload": _whole(1),
         "max_result": _whole(1),

@@ -13,9 +13,20 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from anyjob.config.files import ConfigFile, every_table, find_file, profile_of
-from anyjob.config.keys import KEYS, OTHER_VARIABLES, PREFIX, TABLES, Key, Text, Wrong, option_key
-from anyjob.config.model import Config, WorkerConfig
+from anyjob.config.keys import (
+    KEYS,
+    NAMING,
+    OTHER_VARIABLES,
+    PREFIX,
+    TABLES,
+    Key,
+    Text,
+    Wrong,
+    named_key,
+)
+from anyjob.config.model import Config, NamedBackend, WorkerConfig
 from anyjob.config.secrets import expand
+from anyjob.config.several import named_backends, routes_of
 from anyjob.config.url import MASK, BackendURL, Secret, redact
 from anyjob.core.errors import ConfigurationError
 from anyjob.core.names import suggestion
@@ -25,6 +36,10 @@ if TYPE_CHECKING:
 
 # Kubernetes sets these in every pod for a service whose name begins with "anyjob".
 _SERVICE_LINK = re.compile(r".*_(SERVICE_HOST|SERVICE_PORT(_.*)?|PORT(_\d+_(TCP|UDP|SCTP)(_.*)?)?)")
+
+
+#: What the variables hold that are tables.
+_HELD = {"defaults": "options", "backends": "URLs or tables by name", "queues": "tables by name"}
 
 
 class Given(msgspec.Struct, frozen=True):
@@ -47,10 +62,11 @@ def load(
 ) -> Config:
     """Return the configuration of an application.
 
-    `url` is the backend; `arguments` are further keys of `Config`, `worker` and `defaults` as
-    mappings; None stands for not given, but for an option in `defaults` it is a value. `environ` is
-    the process's own unless given; a file is looked for in `folder`, the current one unless given,
-    and upward. Reads files, blocks for that, changes nothing. Raises ConfigurationError.
+    `url` is the backend; `arguments` are further keys of `Config`, `worker`, `defaults` and
+    `backends` as mappings, `queues` as a list or a mapping; None stands for not given, but for an
+    option in `defaults` it is a value. `environ` is the process's own unless given; a file is
+    looked for in `folder`, the current one unless given, and upward. Reads files, blocks for that,
+    changes nothing. Raises ConfigurationError.
     """
     environ = os.environ if environ is None else environ
     file = find_file(folder)
@@ -61,13 +77,18 @@ def load(
         | _from_arguments({"backend": url, **arguments}, folder)
     )
     values, secrets, referenced = _read_all(given, environ)
-    if "backend" not in values:
+    backends = named_backends(values)
+    if "backend" not in values and not backends:
         raise ConfigurationError(
             "no backend is configured; pass App('sqlite:///jobs.db'), set ANYJOB_BACKEND, or write"
             " backend = ... into anyjob.toml"
         )
+    routes, queues = routes_of(values, backends)
+    plain = {name: value for name, value in values.items() if "." not in name}
     return Config(
-        **{name: value for name, value in values.items() if "." not in name},
+        **{"backend": BackendURL(""), **plain, "queues": queues},
+        backends=backends,
+        routes=routes,
         defaults=_below("defaults", values),
         worker=WorkerConfig(**_below("worker", values)),
         failpoint=environ.get("ANYJOB_FAILPOINT", ""),
@@ -103,25 +124,27 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, Given]:
     for variable, text in environ.items():
         if not variable.startswith(PREFIX) or variable in OTHER_VARIABLES:
             continue
-        if variable == f"{PREFIX}DEFAULTS":
-            for option, value in _json_table(variable, text).items():
-                given[f"defaults.{option}"] = Given(value, variable)
+        table = variable.removeprefix(PREFIX).lower()
+        if table in NAMING and (table != "queues" or text.lstrip().startswith("{")):
+            for name, value in _json_table(variable, text, _HELD[table]).items():
+                given[f"{table}.{name}"] = Given(value, variable)
         elif variable in by_variable:
             given[by_variable[variable]] = Given(Text(text), variable)
         elif not _SERVICE_LINK.fullmatch(variable):
-            known = [*by_variable, *OTHER_VARIABLES, f"{PREFIX}DEFAULTS"]
+            naming = (PREFIX + name.upper() for name in NAMING)
+            known = {*by_variable, *OTHER_VARIABLES, *naming}
             raise ConfigurationError(
                 f"no key is set by the environment's {variable}{suggestion(variable, known)}"
             )
     return given
 
 
-def _json_table(variable: str, text: str) -> dict[str, Any]:
+def _json_table(variable: str, text: str, what: str) -> dict[str, Any]:
     try:
         return msgspec.json.decode(text, type=dict[str, Any])
     except msgspec.MsgspecError as error:
         raise ConfigurationError(
-            f"expected {variable} to be a JSON object of options, got what is none: {error}"
+            f"expected {variable} to be a JSON object of {what}, got what is none: {error}"
         ) from error
 
 
@@ -138,7 +161,7 @@ def _flat(table: Mapping[str, Any], file: ConfigFile | None) -> dict[str, Any]:
     """Return a table by dotted keys; raises ConfigurationError for a key that nobody knows."""
     flat: dict[str, Any] = {}
     for name, value in table.items():
-        if name not in TABLES:
+        if name not in TABLES and not (name == "queues" and isinstance(value, Mapping)):
             flat[name] = value
         elif isinstance(value, Mapping):
             # An option may be None, such as a timeout; no other key may.
@@ -147,7 +170,7 @@ def _flat(table: Mapping[str, Any], file: ConfigFile | None) -> dict[str, Any]:
         else:
             raise _wrong(name, "a table", _origin(file, name), value)
     for name in flat:
-        if name not in KEYS and not name.startswith("defaults."):
+        if name not in KEYS and name.partition(".")[0] not in NAMING:
             # Within a table only its own keys are a help.
             family = name.rpartition(".")[0]
             known = [key for key in (*KEYS, *TABLES) if key.rpartition(".")[0] == family]
@@ -168,7 +191,7 @@ def _read_all(
     secrets: list[Secret] = []
     referenced: set[str] = set()
     for name, one in given.items():
-        key = KEYS.get(name) or option_key(name.removeprefix("defaults."))
+        key = KEYS.get(name) or named_key(name)
         values[name], found = _read(key, one, environ)
         secrets.extend(_secrets_of(name, values[name], found))
         if found:
@@ -190,19 +213,29 @@ def _secrets_of(name: str, value: Any, found: tuple[str, ...]) -> Iterable[Secre
     """Return what is to be hunted for; not the name of a namespace or queue, nor a log level, for
     every line has them, nor where a backend is.
     """
-    if isinstance(value, BackendURL):
-        where = re.split(r"[?#]", str(value))[0]
-        return (*value.secrets(), *(Secret(text) for text in found if text not in where))
+    if isinstance(value, BackendURL | NamedBackend):
+        urls = [value] if isinstance(value, BackendURL) else [value.url, value.store]
+        given = [url for url in urls if url is not None]
+        where = [re.split(r"[?#]", str(url))[0] for url in given]
+        hidden = [Secret(text) for text in found if not any(text in part for part in where)]
+        return [*(secret for url in given for secret in url.secrets()), *hidden]
     if name == "defaults.queue" or not name.startswith("defaults."):
         return ()
     return map(Secret, found)
 
 
 def _wrong(name: str, expected: str, origin: str, value: Any) -> ConfigurationError:
-    if name in ("backend", "store") and isinstance(value, str):
-        value = str(BackendURL(value))
+    if name.partition(".")[0] in ("backend", "store", "backends"):
+        value = _masked(value)
     where = "" if origin == "argument" else f" ({origin})"
     return ConfigurationError(f"expected {name}{where} to be {expected}, got {redact(repr(value))}")
+
+
+def _masked(value: Any) -> Any:
+    """Return a URL, or a table of some, without what in it may be secret."""
+    if isinstance(value, Mapping):
+        return {name: _masked(inner) for name, inner in value.items()}
+    return str(BackendURL(value)) if isinstance(value, str) else value
 
 
 def _below(table: str, values: Mapping[str, Any]) -> dict[str, Any]:

@@ -30,20 +30,39 @@ class WorkerConfig(msgspec.Struct, frozen=True, kw_only=True):
     queues: tuple[str, ...] = ()
 
 
+class NamedBackend(msgspec.Struct, frozen=True, kw_only=True):
+    """One of several backends of an application."""
+
+    url: BackendURL
+    store: BackendURL | None = None
+    namespace: str = ""
+
+
+#: The name of `backend` among several, and where a queue goes that is routed nowhere.
+DEFAULT_BACKEND = "default"
+
+
 class Config(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that was configured. Spans in seconds, sizes in bytes."""
 
+    #: Empty where each backend has a name.
     backend: BackendURL
     store: BackendURL | None = None
     #: Keeps several applications on one backend apart.
     namespace: str = "anyjob"
     #: Queues that exist beside those the tasks name.
     queues: tuple[str, ...] = ()
+    #: Several backends by name, with `backend` among them; empty where that is the only one.
+    backends: Mapping[str, NamedBackend] = {}
+    #: The name of the backend of each queue that was routed.
+    routes: Mapping[str, str] = {}
     #: Options of every task that does not say otherwise; names and ranges are not checked yet.
     defaults: Mapping[str, Any] = {}
     lease: float = 30.0
     #: Lost leases after which a job is buried as poison.
     max_redeliveries: int = 5
+    #: Whether a task's timeout may reach past what the backend lets a worker keep a job.
+    allow_long_jobs: bool = False
     #: How long a job waits for a worker that knows its task.
     unknown_task_grace: float = 3600.0
     max_payload: int = MAX_PAYLOAD
@@ -61,6 +80,13 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     secrets: tuple[Secret, ...] = ()
     #: The dotted keys of values that came, at least in part, from `${NAME}` or `file:`.
     referenced: frozenset[str] = frozenset()
+
+    def route_of(self, queue: str) -> str | None:
+        """Return the name of the backend, of several, that has a queue; None if it is routed to
+        none.
+        """
+        fallback = DEFAULT_BACKEND if DEFAULT_BACKEND in self.backends else None
+        return self.routes.get(queue, fallback)
 
     def redact(self, text: str) -> str:
         """Return `text` without the secrets of this configuration and without those of any URL."""

@@ -89,6 +89,19 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
         """Whether `browse` lists jobs of this state."""
         return self.browse == "all" or (self.browse == "dead" and state is State.DEAD)
 
+    def check_length(self, seconds: float | None, asked_by: str) -> None:
+        """Raise UnsupportedCapability if an attempt of so many seconds, None for no limit, outlasts
+        the longest time that a job can be kept with one worker.
+        """
+        if self.max_lease is None or seconds is None or seconds < self.max_lease:
+            return
+        raise UnsupportedCapability(
+            "max_lease",
+            f"{asked_by} may run for {seconds:g} s, and {self.product} takes a job back after"
+            f" {self.max_lease:g} s; give it a shorter timeout, let the backend leave jobs for"
+            " longer, or set allow_long_jobs = true, with which such a job may run twice",
+        )
+
     def require(self, need: Need) -> Level:
         """Return how `need` is met: "native" or "emulated"; raise UnsupportedCapability if nobody
         can.

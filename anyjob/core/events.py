@@ -49,6 +49,8 @@ class Event(msgspec.Struct, frozen=True):
     task: str = ""
     queue: str = ""
     attempt: int = 0
+    #: Which of several backends it is about; empty where the app has one.
+    backend: str = ""
     #: Further facts, by event.
     facts: Mapping[str, Any] = {}
 

@@ -28,7 +28,9 @@ from anyjob.worker.log import LOGGER, Log, facts_of
 class After:
     """Tells people and subscribers how attempts ended. For the keep thread alone."""
 
-    def __init__(self, subscribers: Subscribers, clock: Clock, log: Log) -> None:
+    def __init__(self, subscribers: Subscribers, clock: Clock, log: Log, backend: str = "") -> None:
+        """`backend` is the name of the one of several that it is about."""
+        self._backend = backend
         self._subscribers = subscribers
         self._clock = clock
         self._log = log
@@ -61,7 +63,12 @@ class After:
         if not self._subscribers.wants(name):
             return
         about = facts_of(attempt) if attempt is not None else {}
-        self._subscribers.tell(Event(name, self._clock.time(), facts=facts, **about))
+        self._tell(name, facts, about)
+
+    def _tell(self, name: str, facts: dict[str, Any], about: dict[str, Any]) -> None:
+        self._subscribers.tell(
+            Event(name, self._clock.time(), facts=facts, backend=self._backend, **about)
+        )
 
     def _lost(self, finished: Finished) -> None:
         if finished.attempt is not None:
@@ -87,7 +94,7 @@ class After:
             **facts,
         )
         if self._subscribers.wants(name):
-            self._subscribers.tell(Event(name, self._clock.time(), facts=facts, **about))
+            self._tell(name, facts, about)
 
 
 def _reach_failpoint(settlement: Settlement) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from random import Random
 
 from anyjob.core.attempt import Attempt
@@ -19,6 +19,7 @@ from anyjob.worker.intake import Intake
 from anyjob.worker.judgement import Judgement
 from anyjob.worker.outage import Outage
 from anyjob.worker.pace import Pace
+from anyjob.worker.pool import Pool
 from anyjob.worker.settings import WorkerSettings
 
 #: The longest wait of one fetch; a wake-up that got lost costs no more than this.
@@ -30,6 +31,32 @@ _LOOK_AGAIN = 0.002
 #: The share of a lease that we count on: the rest is for clocks that run apart and replies that are
 #: slow.
 SAFE_SHARE = 0.9
+
+
+class Alone:
+    """The suspect beside which nothing may begin, whichever backend it came from."""
+
+    def __init__(self) -> None:
+        self._suspect: tuple[Attempt, Held] | None = None
+        self._is_placed = False
+
+    def begin(self, suspect: Attempt, held: Held) -> None:
+        """Let nothing else begin from now on."""
+        self._suspect, self._is_placed = (suspect, held), False
+
+    def placed(self) -> None:
+        """Note that the suspect waits for a slot: once it is over, others may begin."""
+        self._is_placed = True
+
+    def is_there(self) -> bool:
+        """Whether a suspect waits or runs."""
+        if self._suspect is None:
+            return False
+        attempt, held = self._suspect
+        is_over = attempt not in held.waiting and attempt not in held.running
+        if is_over and self._is_placed:
+            self._suspect = None
+        return self._suspect is not None
 
 
 class Fetcher:
@@ -49,7 +76,12 @@ class Fetcher:
         clock: Clock,
         outage: Outage,
         random: Random,
+        *,
+        pool: Pool,
+        alone: Alone,
     ) -> None:
+        self._pool = pool
+        self._alone = alone
         self._consumer = consumer
         self._held = held
         self._intake = intake
@@ -71,12 +103,13 @@ class Fetcher:
         #: Whether the buffer was given back since the credit was reckoned.
         self._is_overdrawn = False
         self._stopping = threading.Event()
-        self._suspect: Attempt | None = None
         self._meeting_suspects = False
         #: How many fetches in a row brought nothing while nothing was held that could make more.
         self.empty_fetches = 0
         #: Told of every attempt that came back after a lost lease.
         self.on_reclaimed: Callable[[Attempt], None] = lambda _: None
+        #: Release what waits for a slot on other backends; each returns whether that is settled.
+        self.on_suspect: Sequence[Callable[[], Callable[[], bool]]] = ()
         #: Told of every running attempt that took over a new lease of its job.
         self.on_adopted: Callable[[Attempt], None] = lambda _: None
 
@@ -86,6 +119,7 @@ class Fetcher:
             credit = self._credit()
             if credit > 0:
                 self._turn(credit)
+        self._pool.leave()
 
     def stop(self) -> None:
         """Fetch nothing more; a waiting fetch ends at once."""
@@ -111,6 +145,17 @@ class Fetcher:
         self._is_overdrawn = True
         self._consumer.wake()
 
+    def give_back(self) -> Callable[[], bool]:
+        """Release what waits for a slot; what is returned says whether that is settled."""
+        attempts = self._held.take_back(list(self._held.waiting))
+        self._release(attempts)
+        leases = [attempt.lease for attempt in attempts]
+        return lambda: self._held.are_settled(leases)
+
+    def on_turn(self) -> None:
+        """Look again for room."""
+        self._room.set()
+
     def _credit(self) -> int:
         """Return how many jobs may be fetched now, after waiting up to half a second for room."""
         self._room.clear()
@@ -118,34 +163,24 @@ class Fetcher:
         self._wants_room = True
         credit = self._room_now()
         if credit <= 0:
-            self._room.wait(0.5)
+            self._room.wait(self._pool.patience)
             credit = self._room_now()
         self._wants_room = False
         return credit
 
     def _room_now(self) -> int:
         held = self._held
-        if self._is_alone():
+        if self._alone.is_there():
+            self._pool.leave()
             return 0
         buffer = self._pace.buffer()
         # Refilled when half empty: a fetch a finished job would make each lot one job long.
         self._low_water = buffer // 2
         if len(held.waiting) > self._low_water:
+            self._pool.leave()
             return 0
-        taken = len(held.running) + sum(1 for stray in list(held.strays) if stray.task.is_async)
-        room = self._settings.concurrency - taken + buffer - len(held.waiting)
-        return min(room, 1) if self._meeting_suspects else room
-
-    def _is_alone(self) -> bool:
-        """Whether a suspect runs, beside which nothing may be fetched."""
-        suspect = self._suspect
-        if (
-            suspect is not None
-            and suspect not in self._held.waiting
-            and suspect not in self._held.running
-        ):
-            self._suspect = suspect = None
-        return suspect is not None
+        room = self._pool.free() + buffer - len(held.waiting)
+        return self._pool.take(min(room, 1) if self._meeting_suspects else room, buffer)
 
     def _turn(self, credit: int) -> None:
         # Taken before the request, because a slow reply must not make our lease look longer than
@@ -157,8 +192,10 @@ class Fetcher:
             limits = self._limits()
             leases = self._consumer.fetch(credit, self._poll, limits)
         except BackendError as error:
+            self._pool.brought(0)
             self._stopping.wait(self._outage.failed("fetch", error))
             return
+        self._pool.brought(len(leases))
         self._outage.ended("fetch")
         self._pace.fetched(len(leases), credit, sum(len(lease.body) for lease in leases))
         # A queue that was left out may hold jobs all the same.
@@ -168,6 +205,7 @@ class Fetcher:
         if leases:
             reach("worker.fetch.after")
             self._dispatch(leases, asked + SAFE_SHARE * self._settings.lease)
+            self._pool.filled()
 
     def _limits(self) -> dict[str, int] | None:
         """Hold queues of long jobs to the free slots, so that none of theirs is buffered."""
@@ -176,7 +214,7 @@ class Fetcher:
             return None
         # Said before the look, so that a slot that frees in between still wakes the fetch.
         self._leaves_out = True
-        free = max(0, self._settings.concurrency - len(self._held))
+        free = self._pool.spare()
         if free:
             self._leaves_out = False
         return dict.fromkeys(slow, free)
@@ -191,7 +229,7 @@ class Fetcher:
         reclaimed = [attempt for attempt in attempts if attempt.lease.redeliveries]
         for attempt in reclaimed:
             self.on_reclaimed(attempt)
-        if self._stopping.is_set():
+        if self._stopping.is_set() or self._alone.is_there():
             self._release(attempts)
             return
         suspects = [attempt for attempt in reclaimed if is_suspect(attempt.lease)]
@@ -199,10 +237,12 @@ class Fetcher:
         if suspects:
             attempts = self._set_apart(suspects[0], attempts)
         if self._is_overdrawn:
-            free = max(0, self._settings.concurrency - len(self._held))
+            free = self._pool.spare()
             self._release(attempts[free:])
             attempts = attempts[:free]
         self._held.waiting.update(attempts)
+        if suspects:
+            self._alone.placed()
         self._held.lots.append((self._clock.monotonic(), attempts))
         self._submit(attempts)
 
@@ -224,13 +264,15 @@ class Fetcher:
         """Release everything unbegun but the suspect, and wait until that is settled: if it kills
         this process, it takes no neighbour along.
         """
-        self._suspect = suspect
+        self._alone.begin(suspect, self._held)
+        elsewhere = [give_back() for give_back in self.on_suspect]
         others = [attempt for attempt in attempts if attempt is not suspect]
         others += self._held.take_back(list(self._held.waiting))
         self._release(others)
         leases = [attempt.lease for attempt in others]
+        elsewhere.append(lambda: self._held.are_settled(leases))
         deadline = self._clock.monotonic() + _SETTLED_APART
-        while not self._held.are_settled(leases) and self._clock.monotonic() < deadline:
+        while not all(settled() for settled in elsewhere) and self._clock.monotonic() < deadline:
             self._stopping.wait(_LOOK_AGAIN)
         return [suspect]
 

@@ -20,8 +20,11 @@ LOGGER = logging.getLogger("anyjob.worker")
 class Log:
     """Writes attempts and troubles. Any thread may call it."""
 
-    def __init__(self, monotonic: Callable[[], float]) -> None:
+    def __init__(self, monotonic: Callable[[], float], backend: str = "") -> None:
+        """`backend` is the name of the one of several that it is about."""
         self._monotonic = monotonic
+        self._named = {"backend": backend} if backend else {}
+        self._prefix = f"{backend}: " if backend else ""
         self._last: dict[str, float] = {}
         #: Guards the two below: outcomes that were dropped and not written yet.
         self._dropping = threading.Lock()
@@ -30,7 +33,7 @@ class Log:
 
     def ended(self, level: int, text: str, **facts: Any) -> None:
         """Write one line of an attempt; `facts` are stable keys for programs."""
-        LOGGER.log(level, text, extra={"facts": facts})
+        LOGGER.log(level, text, extra={"facts": self._named | facts})
 
     def late(self, attempt: Attempt, outcome: Outcome) -> None:
         """An outcome that came after the attempt was judged."""
@@ -68,7 +71,8 @@ class Log:
         now = self._monotonic()
         if now - self._last.get(cause, -10.0) >= 1.0:
             self._last[cause] = now
-            LOGGER.log(level, text, *args, extra={"facts": {"event": cause}})
+            facts = {"event": cause, **self._named}
+            LOGGER.log(level, self._prefix + text, *args, extra={"facts": facts})
 
 
 def _write_dropped(dropped: list[tuple[Attempt, Outcome]]) -> None:

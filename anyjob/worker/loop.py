@@ -12,8 +12,8 @@ from contextvars import copy_context
 from anyjob.core.attempt import Attempt
 from anyjob.core.outcome import Released
 from anyjob.worker.gate import Gate
-from anyjob.worker.held import TIME_LIMIT, Held
-from anyjob.worker.judgement import Judgement
+from anyjob.worker.held import TIME_LIMIT
+from anyjob.worker.home import Holder, Judge
 from anyjob.worker.run import Run
 
 
@@ -24,7 +24,7 @@ class LoopSlots:
     on the loop.
     """
 
-    def __init__(self, limit: int, held: Held, run: Run, judgement: Judgement, gate: Gate) -> None:
+    def __init__(self, limit: int, held: Holder, run: Run, judgement: Judge, gate: Gate) -> None:
         self._limit = limit
         self._held = held
         self._run = run

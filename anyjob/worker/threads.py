@@ -11,9 +11,7 @@ from queue import SimpleQueue
 from anyjob.core.attempt import Attempt
 from anyjob.core.outcome import Released
 from anyjob.worker.gate import Gate
-from anyjob.worker.held import Held
-from anyjob.worker.judgement import Judgement
-from anyjob.worker.pace import Pace
+from anyjob.worker.home import Holder, Judge, Pacer
 from anyjob.worker.run import Run
 
 _WORK = "work"
@@ -32,7 +30,7 @@ class ThreadSlots:
     """
 
     def __init__(
-        self, limit: int, held: Held, run: Run, judgement: Judgement, gate: Gate, pace: Pace
+        self, limit: int, held: Holder, run: Run, judgement: Judge, gate: Gate, pace: Pacer
     ) -> None:
         self._limit = limit
         self._held = held

@@ -4,33 +4,27 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from queue import Empty, SimpleQueue
 from random import Random
 from types import TracebackType
 
-from anyjob.core.attempt import Attempt, Progress
-from anyjob.core.backend import Backend
+from anyjob.core.attempt import Attempt
 from anyjob.core.clock import Clock
-from anyjob.core.errors import BackendError, Misuse
+from anyjob.core.errors import Misuse
 from anyjob.core.events import Subscribers
 from anyjob.core.middleware import Middleware
-from anyjob.core.note import short
 from anyjob.core.outcome import Released
-from anyjob.core.store import Store
 from anyjob.core.task import Registry
+from anyjob.worker.absent import Absent
 from anyjob.worker.after import After
-from anyjob.worker.fetcher import Fetcher
+from anyjob.worker.fetcher import Alone
 from anyjob.worker.gate import Gate, SharedGate
-from anyjob.worker.held import STOPPING, Held
-from anyjob.worker.house import House
-from anyjob.worker.intake import Intake
-from anyjob.worker.judgement import Judgement
-from anyjob.worker.keeper import Keeper
+from anyjob.worker.held import STOPPING
 from anyjob.worker.log import LOGGER, Log
 from anyjob.worker.loop import LoopSlots
-from anyjob.worker.outage import Outage
-from anyjob.worker.pace import Pace
+from anyjob.worker.post import Ground, Post, Shared
+from anyjob.worker.posts import Posts, Routes
 from anyjob.worker.run import Run
 from anyjob.worker.settings import WorkerSettings
 from anyjob.worker.threads import ThreadSlots
@@ -51,79 +45,62 @@ _RETIRE_PATIENCE = 600.0
 class Worker:
     """Fetches, runs and settles jobs until it is told to stop.
 
-    Threads: *fetch* and *keep* talk to the consumer, *house* to backend and store, *slots* and
-    *loop* run tasks. `run` blocks and is called once; `start` and `stop`, or `with`, run it in a
-    thread of the caller's process. `drain` and `cut` may be called from any thread and from a
-    signal handler. The backend is opened and closed by its owner.
+    Threads: *fetch*, *keep* and *house* of each backend; *slots* and *loop* run the tasks of all.
+    `run` blocks and is called once; `start` and `stop`, or `with`, run it in a thread of the
+    caller's process. `drain` and `cut` may be called from any thread and from a signal handler. The
+    backends are opened and closed by their owner.
     """
 
     def __init__(
         self,
+        grounds: Sequence[Ground],
         *,
-        backend: Backend,
-        store: Store | None,
         registry: Registry,
         middleware: Sequence[Middleware],
         subscribers: Subscribers,
         settings: WorkerSettings,
         clock: Clock,
         random: Random,
+        absent: Mapping[str, Callable[[], Ground]] | None = None,
+        routes: Routes | None = None,
     ) -> None:
+        """`grounds` are the backends to work on, one at least. `absent` are further ones by name,
+        which do not answer yet; each call raises BackendUnavailable until it does. `routes` say
+        where children go; without, every queue is on the one backend.
+        """
         self.settings = settings
         self._clock = clock
-        self._log = log = Log(clock.monotonic)
-        self._held = held = Held()
-        self._after = after = After(subscribers, clock, log)
+        self._after = After(subscribers, clock, Log(clock.monotonic))
         # SimpleQueue.put is safe in a signal handler, Event.set is not.
         self._inbox: SimpleQueue[str] = SimpleQueue()
         self._ended = threading.Event()
         self._begun = False
         self._thread: threading.Thread | None = None
         self._has_failed = False
-        outage = Outage(log, after.tell, random)
-        pace = Pace(clock.monotonic())
-        judgement = self._judgement = Judgement(
-            held,
-            settings,
-            clock,
-            random,
-            log,
-            keeps_results=not backend.capabilities.lacks("results"),
+        shared = Shared(
+            registry=registry,
+            middleware=middleware,
+            subscribers=subscribers,
+            clock=clock,
+            random=random,
+            alone=Alone(),
+            submit=self._submit,
         )
-        self._house = House(backend, store, clock, outage, log, after.tell)
-        report: Callable[[Attempt, Progress], None] = self._house.report
-        intake = Intake(registry, middleware, settings, clock, judgement, report, log)
-        run = Run(middleware)
-        gate = _gate(registry, settings.concurrency, self._gate_opened)
-        self._threads = ThreadSlots(settings.concurrency, held, run, judgement, gate, pace)
-        self._loop = LoopSlots(settings.concurrency, held, run, judgement, gate)
-        self._consumer = consumer = backend.consume(
-            settings.shares, lease=settings.lease, worker=settings.name
-        )
-        self._fetcher = Fetcher(
-            consumer, held, intake, judgement, pace, self._submit, settings, clock, outage, random
-        )
-        self._keeper = Keeper(
-            consumer,
-            held,
-            judgement,
-            after,
-            pace,
-            settings,
-            clock,
-            outage,
-            log,
-            may_release=backend.capabilities.release == "place",
-        )
-        held.on_finished = self._keeper.stir
-        held.on_room = self._fetcher.on_room
-        self._fetcher.on_reclaimed = after.reclaimed
-        self._fetcher.on_adopted = after.adopted
-        self._house.is_behind = lambda: self._keeper.is_behind
-        self._keeper.on_cancel = self._loop.cancel
-        self._keeper.on_stray = self._replace
-        self._keeper.on_give_back = self._fetcher.on_given_back
-        self._keeper.on_busy = self._threads.help_out
+        self._posts = Posts(shared, settings.concurrency, routes)
+        self._absent = Absent(absent or {}, self._posts.voice_of, self._posts.add, self._fail)
+        for ground in grounds:
+            self._posts.add(ground)
+        run, slots = Run(middleware), settings.concurrency
+        gate = _gate(registry, slots, self._gate_opened)
+        holder, judge, pacer = self._posts.for_slots()
+        self._threads = ThreadSlots(slots, holder, run, judge, gate, pacer)
+        self._loop = LoopSlots(slots, holder, run, judge, gate)
+
+    def _begin(self, post: Post) -> None:
+        post.keeper.on_cancel = self._loop.cancel
+        post.keeper.on_busy = self._threads.help_out
+        post.keeper.on_stray = self._replace
+        post.start(self._thread_for)
 
     def run(self) -> int:
         """Work until drained, cut, or done with a burst; returns the exit code: 0 all finished, 1
@@ -134,32 +111,33 @@ class Worker:
         if self._begun:
             raise Misuse(_ONCE)
         self._begun = True
-        threads = [
-            self._thread_for("fetch", self._fetcher.run),
-            self._thread_for("keep", self._keeper.run),
-            self._thread_for("house", self._house.run),
-        ]
         self._after.tell("worker.started", worker=self.settings.name)
-        for thread in threads:
-            thread.start()
+        self._posts.start(self._begin)
+        self._absent.start()
         try:
             self._work()
         finally:
             try:
-                self._stop(threads)
+                self._stop()
             finally:
                 self._ended.set()
         return self.exit_code
 
     @property
+    def grounds(self) -> list[Ground]:
+        """The backends that are worked on by now, each with its queues."""
+        return [post.ground for post in self._posts]
+
+    @property
     def exit_code(self) -> int:
         """0 if every job that was begun has finished, 1 if some were cut or the worker failed."""
-        return 1 if self._judgement.has_cut or self._has_failed else 0
+        has_cut = any(post.judgement.has_cut for post in self._posts)
+        return 1 if has_cut or self._has_failed else 0
 
     @property
     def has_strays(self) -> bool:
         """Whether user code that was judged already still runs in this process."""
-        return bool(self._held.strays)
+        return any(post.held.strays for post in self._posts)
 
     def drain(self) -> None:
         """Fetch no more, finish what runs within the grace period, then end."""
@@ -212,38 +190,73 @@ class Worker:
             return None
 
     def _is_burst_done(self) -> bool:
-        held = self._held
-        return self._fetcher.empty_fetches >= 2 and held.is_idle and held.is_settled
+        return all(
+            post.fetcher.empty_fetches >= 2 and post.held.is_idle and post.held.is_settled
+            for post in self._posts
+        )
 
-    def _stop(self, threads: list[threading.Thread]) -> None:
+    @property
+    def _is_idle(self) -> bool:
+        return all(post.held.is_idle for post in self._posts)
+
+    @property
+    def _running(self) -> list[tuple[Post, Attempt]]:
+        return [(post, attempt) for post in self._posts for attempt in list(post.held.running)]
+
+    def _stop(self) -> None:
         """Stop fetch, release the buffer, wait for slots, flush, close: in this order."""
-        fetch, keep, house = threads
+        running = len(self._running)
         LOGGER.info(
             "stopping: %d jobs run on, for %g s at most",
-            len(self._held.running),
+            running,
             self.settings.grace,
-            extra={"facts": {"event": "worker.stopping", "running": len(self._held.running)}},
+            extra={"facts": {"event": "worker.stopping", "running": running}},
         )
-        self._fetcher.stop()
-        fetch.join(_FLUSH_PATIENCE)
-        self._release(self._held.take_back(list(self._held.waiting)))
-        self._keeper.hurry()
+        self._absent.stop()
+        self._posts.stop()
+        self._release_waiting()
         if not self._all_end_within(_RETIRE_PATIENCE if self._has_failed else self.settings.grace):
             self._cut_running()
         self._threads.stop()
         self._loop.stop()
-        self._keeper.stop()
-        keep.join(_FLUSH_PATIENCE)
+        posts = list(self._posts)
+        for post in posts:
+            post.keeper.stop()
+        self._join_all([post.join_keep for post in posts], _FLUSH_PATIENCE)
+        self._posts.stop_children()
         self._count_unrecorded()
-        self._keeper.give_up()
-        keep.join(_CUT_PATIENCE)
-        self._house.stop()
-        house.join(_FLUSH_PATIENCE)
+        for post in posts:
+            post.keeper.give_up()
+        self._join_all([post.join_keep for post in posts], _CUT_PATIENCE)
+        for post in posts:
+            post.house.stop()
+        self._join_all([post.join_house for post in posts], _FLUSH_PATIENCE)
         self._close()
+
+    def _release_waiting(self) -> None:
+        """Fetch nothing more, and release what waits: of each backend once its last fetch is over,
+        so that none waits for one that does not answer.
+        """
+        left = list(self._posts)
+        for post in left:
+            post.stop_fetching()
+        deadline = self._clock.monotonic() + _FLUSH_PATIENCE
+        while left:
+            is_late = self._clock.monotonic() >= deadline
+            patience = deadline - self._clock.monotonic() if len(left) == 1 else _TICK / len(left)
+            over = [post for post in left if post.has_fetched(patience) or is_late]
+            for post in over:
+                post.release_waiting()
+            left = [post for post in left if post not in over]
+
+    def _join_all(self, joins: Sequence[Callable[[float], None]], patience: float) -> None:
+        deadline = self._clock.monotonic() + patience
+        for join in joins:
+            join(deadline - self._clock.monotonic())
 
     def _count_unrecorded(self) -> None:
         """Say what could not be settled in time: those jobs run again once their leases run out."""
-        pending = self._held.pending
+        pending = sum(post.held.pending for post in self._posts)
         if pending:
             self._has_failed = True
             LOGGER.error(
@@ -253,34 +266,33 @@ class Worker:
             )
 
     def _close(self) -> None:
-        try:
-            self._consumer.close(release=True)
-        except Exception as error:  # a foreign backend's surprise, too, must not hold the end
-            self._has_failed |= not isinstance(error, BackendError)
-            self._log.trouble("close.failed", "leases that are left run out: %s", short(error))
+        # First where all is settled: the others may take as long as a backend that is away does.
+        for post in sorted(self._posts, key=lambda post: post.held.pending):
+            self._has_failed |= not post.close()
         self._threads.join(_CUT_PATIENCE)
         self._loop.join(_CUT_PATIENCE)
-        self._log.write_dropped(at_once=True)
+        for post in self._posts:
+            post.log.write_dropped(at_once=True)
         self._after.tell("worker.stopped", worker=self.settings.name, exit_code=self.exit_code)
 
     def _all_end_within(self, grace: float) -> bool:
         """Wait for the running jobs; False once the grace period is over or a cut was asked for."""
         now = self._clock.monotonic()
         deadline, tell_at = now + grace, now + _TELL_EVERY
-        while not self._held.is_idle:
+        while not self._is_idle:
             word = self._heard(_TICK)
             now = self._clock.monotonic()
             if word == "drain":
                 deadline = min(deadline, now + self.settings.grace)
             if word == "cut" or now >= deadline:
-                return self._held.is_idle
+                return self._is_idle
             if now >= tell_at:
                 self._tell_draining(deadline - now)
                 tell_at = now + _TELL_EVERY
         return True
 
     def _tell_draining(self, left: float) -> None:
-        running = len(self._held.running)
+        running = len(self._running)
         facts = {"event": "worker.draining", "running": running, "left_s": round(left, 3)}
         LOGGER.info(
             "draining: %d jobs still run, for %.0f s at most", running, left, extra={"facts": facts}
@@ -288,26 +300,23 @@ class Worker:
 
     def _cut_running(self) -> None:
         """Cancel coroutines, flag threads, and release whatever does not end at once."""
-        for attempt in list(self._held.running):
+        for _, attempt in self._running:
             attempt.ending = attempt.ending or STOPPING
             if attempt.task.is_async:
                 self._loop.cancel(attempt, STOPPING)
         deadline = self._clock.monotonic() + _CUT_PATIENCE
-        while self._held.running and self._clock.monotonic() < deadline:
+        while self._running and self._clock.monotonic() < deadline:
             self._heard(_TICK)
-        for attempt in list(self._held.running):
-            self._held.strays.add(attempt)
-            self._judgement.conclude(attempt, Released())
-        self._keeper.nudge()
-
-    def _release(self, attempts: Sequence[Attempt]) -> None:
-        for attempt in attempts:
-            self._judgement.settle(attempt, Released())
+        for post, attempt in self._running:
+            post.held.strays.add(attempt)
+            post.judgement.conclude(attempt, Released())
+        for post in self._posts:
+            post.keeper.nudge()
 
     def _gate_opened(self) -> None:
         self._loop.pump_soon()
 
-    def _submit(self, attempts: list[Attempt]) -> None:
+    def _submit(self, post: Post, attempts: list[Attempt]) -> None:
         """Hand a lot to its slots, by colour."""
         coroutines = [attempt for attempt in attempts if attempt.task.is_async]
         if coroutines:
@@ -315,16 +324,16 @@ class Worker:
         if len(coroutines) < len(attempts):
             self._threads.submit([a for a in attempts if not a.task.is_async])
         if any(attempt.timeout is not None for attempt in attempts):
-            self._keeper.nudge()
-        elif len(attempts) > 1 or len(self._held) > self.settings.concurrency:
+            post.keeper.nudge()
+        elif len(attempts) > 1 or len(post.held) > self.settings.concurrency:
             # Something may wait in the buffer, and nothing that ends soon would tell the keeper.
-            self._keeper.stir()
+            post.keeper.stir()
 
     def _replace(self, attempt: Attempt) -> None:
         """Give a lost thread's slot to a new one; with too many lost, end."""
         if not attempt.task.is_async:
             self._threads.replace()
-        lost = len(self._held.strays)
+        lost = sum(len(post.held.strays) for post in self._posts)
         LOGGER.error(
             "%s %s did not end at its time limit and keeps its slot (%d of %d lost)",
             attempt.task.name,

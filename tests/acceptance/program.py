@@ -128,9 +128,9 @@ async def amisbehave(how: str) -> None:
     sys.exit(3)
 
 
-def make(url: str | None = None) -> App:
+def make(url: str | None = None, **settings: Any) -> App:
     """The app: `anyjob worker tests.acceptance.program:make()`."""
-    jobs = App(url, queues=["a", "b", "c"])
+    jobs = App(url, queues=["a", "b", "c"], **settings)
     for function in (work, awork, effect, deadly, clutch, misbehave, amisbehave):
         jobs.task(function)
     jobs.task(retry=QUICKLY)(failing)

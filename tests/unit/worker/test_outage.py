@@ -14,7 +14,7 @@ from anyjob.core.backend import QueueShare
 from anyjob.core.clock import SystemClock
 from anyjob.core.errors import BackendUnavailable
 from anyjob.core.events import Event, Subscribers
-from anyjob.worker import Worker, WorkerSettings
+from anyjob.worker import Ground, Worker, WorkerSettings
 from anyjob.worker.log import Log
 from anyjob.worker.outage import SLOW, Outage
 from tests.unit.worker.conftest import Heard
@@ -50,13 +50,13 @@ def worker(app: App, line: Line, told: Heard) -> Iterator[Worker]:
     backend.open()
     subscribers = Subscribers(no_errors)
     subscribers.add("*", told.append)
+    settings = WorkerSettings(shares=(QueueShare("default"),), lease=1, grace=5)
     made = Worker(
-        backend=backend,
-        store=None,
+        [Ground("", backend, None, settings)],
         registry=app.tasks,
         middleware=(),
         subscribers=subscribers,
-        settings=WorkerSettings(shares=(QueueShare("default"),), lease=1, grace=5),
+        settings=settings,
         clock=SystemClock(),
         random=Random(1),
     )
