@@ -14,7 +14,7 @@ from anyjob.conformance.servers.own_process import Running
 from tests.acceptance import test_crashes as crashes
 from tests.acceptance import undelayed
 from tests.acceptance.conftest import ANYJOB, Site
-from tests.acceptance.test_rabbitmq import RabbitSite
+from tests.acceptance.rabbit_site import RabbitSite
 from tests.conformance.kombu.redis_harness import KombuRedisHarness
 
 #: Scenarios of workers that die, which name no backend and look up no job.
