@@ -195,7 +195,7 @@ class AmqpWay(Way):
         return Taken(
             message.delivery_info["delivery_tag"],
             msgspec.structs.replace(record, redeliveries=lost),
-            time.time(),
+            self.clock.time(),
         )
 
     def remove(self, channel: Any, tags: Sequence[Any]) -> list[bool]:

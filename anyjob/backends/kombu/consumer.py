@@ -87,7 +87,7 @@ class KombuConsumer(Consumer):
 
     def settle(self, settlements: Sequence[Settlement]) -> None:
         self._require()
-        check_ends(settlements, self._backend.capabilities, now=time.time())
+        check_ends(settlements, self._backend.capabilities, now=self._link.way.clock.time())
         for each in settlements:
             reason = getattr(each, "reason", None)
             if reason is not None:
@@ -104,7 +104,7 @@ class KombuConsumer(Consumer):
         self._require()
         check_lease(lease, self._backend.capabilities)
         # Taken before the request, because a slow reply must not make our lease look longer.
-        now = time.monotonic()
+        now = self._link.way.clock.monotonic()
         held = [self._hands.look(each, now) for each in leases]
         mine = [each for each in held if each is not None]
         told = self._renewed(mine, lease)
@@ -207,7 +207,7 @@ class KombuConsumer(Consumer):
         def work(channel: object) -> tuple[list[Taken], int, float]:
             way.tend_now_and_then(channel)
             # Behind the connecting, and before the request: a slow reply makes no lease longer.
-            began = time.monotonic()
+            began = way.clock.monotonic()
             return way.take(channel, bands, tokens, self._seconds), self._link.epoch, began
 
         found, epoch, began = self._link.call(work)
@@ -278,7 +278,7 @@ class KombuConsumer(Consumer):
     def _give_back(self) -> None:
         try:
             self._send(time.monotonic() + COMMAND)
-            held = self._hands.take_all(time.monotonic())
+            held = self._hands.take_all(self._link.way.clock.monotonic())
             self._hands.add(held)
             self._release(held)
         except AnyjobError:
