@@ -164,7 +164,7 @@ class Lines:
         They count as shut from now on, so that a fetch which begins before the loop has come to it
         has them opened anew, behind this.
         """
-        open_ones = [line for line in lines if line.window]
+        open_ones = [line for line in dict.fromkeys(lines) if line.window]
         for line in open_ones:
             line.window = 0
 

@@ -114,7 +114,7 @@ def test_every_peer_has_an_application_and_a_command(known: Peer) -> None:
     assert not any("{" in word for word in known.worker(8, 0, "redis://127.0.0.1"))
 
 
-@pytest.mark.parametrize("known", filter(on_redis, PEERS), ids=lambda known: known.name)
+@pytest.mark.parametrize("known", [*filter(on_redis, PEERS)], ids=lambda known: known.name)
 def test_options_that_a_measurement_adds_reach_the_worker(known: Peer) -> None:
     options = RECOVERIES[known.name].options
 
