@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 from anyjob import App
@@ -23,11 +24,11 @@ class Lined(FlakyBackend):
         self._line.through("open")
         super().open()
 
-    def enqueue(self, jobs: Any, *, transaction: Any = None) -> list[Receipt]:
+    def enqueue(self, jobs: Sequence[Envelope], *, transaction: Any = None) -> list[Receipt]:
         self._line.through("enqueue")
         return super().enqueue(jobs, transaction=transaction)
 
-    def start_enqueue(self, jobs: list[Envelope]) -> Any:
+    def start_enqueue(self, jobs: Sequence[Envelope]) -> Callable[[], list[Receipt]]:
         self._line.through("enqueue")
         return super().start_enqueue(jobs)
 

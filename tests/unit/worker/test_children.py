@@ -66,9 +66,13 @@ class Parents:
         self.held.hand_over(self.consumer)
         self.held.answered(self.consumer.flush(5))
 
+    def are_settled(self) -> bool:
+        self.flush()
+        return self.held.is_settled
+
     def state(self, lease: Lease) -> State | None:
         record = self.backend.get("left", [lease.id])[0]
-        return record and record.state
+        return None if record is None else record.state
 
 
 @pytest.fixture
@@ -79,7 +83,8 @@ def parents(two: Two) -> Iterator[Parents]:
 
 
 def sending(two: Two) -> Send:
-    return lambda children: two.app.at("two").backend.enqueue(children)
+    backend = two.app.at("two").backend
+    return backend.enqueue
 
 
 def test_child_is_stored_before_its_parent_ends(two: Two, parents: Parents) -> None:
@@ -93,7 +98,7 @@ def test_child_is_stored_before_its_parent_ends(two: Two, parents: Parents) -> N
     parents.held = ParentsHeld({"two": way("two", send)}, ROUTES)
     child = envelope("right")
     parents.end(parents.first, child)
-    until(lambda: parents.flush() or parents.held.is_settled)
+    until(parents.are_settled)
 
     assert seen == [State.LEASED]
     assert parents.state(parents.first) is State.SUCCEEDED
@@ -122,21 +127,26 @@ def test_parent_waits_for_a_backend_that_is_away_and_others_do_not(
     assert held.are_settled([parents.second])
 
     two.two.cut = set()
-    until(lambda: parents.flush() or held.is_settled)
+    until(parents.are_settled)
     assert parents.state(parents.first) is State.SUCCEEDED
     assert two.app.counts("right").ready == 1
 
 
 def test_children_near_and_far_all_come(two: Two, parents: Parents) -> None:
     far: list[Envelope] = []
+
+    def note(children: Sequence[Envelope]) -> Sequence[object]:
+        far.extend(children)
+        return [None]
+
     ways = {
         "two": way("two", sending(two)),
-        "three": way("three", lambda children: far.extend(children) or [None]),
+        "three": way("three", note),
     }
     parents.held = ParentsHeld(ways, ROUTES)
     children = [envelope(queue) for queue in ("left", "right", "far")]
     parents.end(parents.first, *children)
-    until(lambda: parents.flush() or parents.held.is_settled)
+    until(parents.are_settled)
 
     assert two.app.counts("left").ready == 1
     assert two.app.counts("right").ready == 1
@@ -153,7 +163,7 @@ def test_parent_of_children_that_are_refused_is_kept_for_a_person(
 ) -> None:
     parents.held = ParentsHeld({"two": way("two", send)}, ROUTES)
     parents.end(parents.first, envelope("right"))
-    until(lambda: parents.flush() or parents.held.is_settled)
+    until(parents.are_settled)
 
     record = parents.backend.get("left", [parents.first.id])[0]
     assert record is not None

@@ -1,7 +1,7 @@
 """One worker on several backends: one pool of slots, and one that is away delays no other."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -39,7 +39,7 @@ class Counted:
         self.left = app.task(name="hold_left", queue="left")(self._hold())
         self.right = app.task(name="hold_right", queue="right")(self._hold())
 
-    def _hold(self):  # type: ignore[no-untyped-def]
+    def _hold(self) -> Callable[[], None]:
         def hold() -> None:
             with self._lock:
                 self.running += 1
@@ -86,7 +86,7 @@ def test_one_that_is_away_delays_no_job_of_the_other(two: Two, told: Heard) -> N
         before = right.enqueue()
         before.result(timeout=30)
         # It takes its time, too, as one does that does not answer.
-        two.two.cut = EVERYTHING - {"close"}
+        two.two.cut = set(EVERYTHING - {"close"})
         two.two.delays = dict.fromkeys(EVERYTHING, 1.0)
         until(lambda: told.named("backend.down"))
         tried = two.two.tried["fetch"]
