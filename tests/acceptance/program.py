@@ -128,9 +128,11 @@ async def amisbehave(how: str) -> None:
     sys.exit(3)
 
 
-def make(url: str | None = None) -> App:
-    """The app: `anyjob worker tests.acceptance.program:make()`."""
-    jobs = App(url, queues=["a", "b", "c"])
+def make(url: str | None = None, **several: Any) -> App:
+    """The app: `anyjob worker tests.acceptance.program:make()`. `several` are the backends and
+    queues of one that has more than `url`.
+    """
+    jobs = App(url, **{"queues": ["a", "b", "c"], **several})
     for function in (work, awork, effect, deadly, clutch, misbehave, amisbehave):
         jobs.task(function)
     jobs.task(retry=QUICKLY)(failing)
@@ -149,4 +151,5 @@ def note_reclaimed(event: Event) -> None:
 
 
 def note(event: Event) -> None:
-    write(folder(), event.name, event.job, **event.facts)
+    named = {"backend": event.backend} if event.backend else {}
+    write(folder(), event.name, event.job, **event.facts, **named)
