@@ -26,13 +26,13 @@ WAITING = -n 3
 CERTIFIED = $(addprefix tests/conformance/,wire/test_certified.py test_filebox.py)
 ZOO = tests/conformance/zoo
 ENGINE = $(addprefix tests/conformance/,engine history machines wire test_filebox_deaths.py test_filebox_trouble.py)
-NIGHTLY = $(wildcard tests/acceptance/test_redis_nightly_*.py)
+NIGHTLY = $(wildcard tests/acceptance/test_*_nightly_*.py)
 
 .PHONY: demo test check docs bench venv servers certify format clean \
 	test-unit test-conformance test-certified test-zoo test-engine test-programs test-typing test-acceptance \
 	test-docs test-wheel test-pythons
 
-demo: .venv/.complete $(if $(filter redis,$(BACKEND)),.servers/.complete)
+demo: .venv/.complete $(if $(filter redis rabbitmq sqs,$(BACKEND)),.servers/.complete)
 	@$(PYTHON) -m examples.shop
 
 test: test-unit test-conformance test-certified test-zoo test-programs
@@ -112,7 +112,7 @@ clean:
 	rm -rf build dist docs/_build out
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.servers/.complete: scripts/servers.sh | .venv/.complete
+.servers/.complete: scripts/servers.sh scripts/newest_rabbitmq.sh | .venv/.complete
 	@scripts/servers.sh .servers $(PYTHON)
 
 .venv/.complete: pyproject.toml scripts/venv.sh

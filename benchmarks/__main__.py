@@ -38,6 +38,10 @@ MEASUREMENTS = (
     "redis_memory",
     "redis_kills",
     "redis_profile",
+    "rabbitmq_enqueue",
+    "rabbitmq_drain",
+    "rabbitmq_latency",
+    "sqs_cycle",
 )
 
 

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator
 from typing import Any
 
-from anyjob.core.draft import Draft
 from benchmarks.bare import AT_ONCE
 from benchmarks.peers.field import Comparison, Field, field, own_row
 from benchmarks.peers.roster import Peer
@@ -16,6 +14,7 @@ from benchmarks.server import empty, server
 from benchmarks.settings import Settings
 from benchmarks.sides import Figures, Side, alternate_leniently, column, ratios
 from benchmarks.spin import awake
+from benchmarks.storing import many_for, one_by_one_for
 from benchmarks.tasks import application, task
 
 _ONE = Comparison(
@@ -125,15 +124,7 @@ def _beside_bare(
 def one(url: str, seconds: float) -> Figures:
     """One by one, for so long."""
     empty(url)
-    with application(url) as app:
-        noop = task(app, "noop")
-        noop.enqueue(0)
-        began = time.perf_counter()
-        number = 0
-        while time.perf_counter() - began < seconds:
-            noop.enqueue(number)
-            number += 1
-        return {"rate": number / (time.perf_counter() - began)}
+    return one_by_one_for(seconds, url)
 
 
 def from_loop(url: str, seconds: float, at_once: int) -> Figures:
@@ -160,16 +151,4 @@ async def _from_loop(url: str, seconds: float, at_once: int) -> Figures:
 def many(url: str, seconds: float) -> Figures:
     """By `enqueue_many`, for so long."""
     empty(url)
-    with application(url) as app:
-        noop = task(app, "noop")
-        noop.enqueue(0)
-        began = time.perf_counter()
-
-        def drafts() -> Iterator[Draft[Any]]:
-            number = 0
-            while time.perf_counter() - began < seconds:
-                yield noop.job(number)
-                number += 1
-
-        stored = len(app.enqueue_many(drafts()))
-        return {"rate": stored / (time.perf_counter() - began)}
+    return many_for(seconds, url)

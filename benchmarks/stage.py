@@ -56,16 +56,24 @@ def stage(parent: Path, jobs: int, url: str = "") -> Iterator[Stage]:
 
     That is an SQLite file beside the slots, or the Redis of `url`, which is emptied before.
     """
+    if url:
+        # Only here: what measures SQLite needs no driver of Redis.
+        from benchmarks.server import empty
+
+        empty(url)
+    with stage_at(parent, jobs, url) as here:
+        yield here
+
+
+@contextmanager
+def stage_at(parent: Path, jobs: int, url: str, *, namespace: str | None = None) -> Iterator[Stage]:
+    """The same on what there is at `url`; a namespace of its own takes the place of emptying it."""
     with tempfile.TemporaryDirectory(dir=parent) as name:
         folder = Path(name).resolve()
-        if url:
-            # Only here: what measures SQLite needs no driver of Redis.
-            from benchmarks.server import empty
-
-            empty(url)
         url = url or f"sqlite:///{folder / 'jobs.db'}"
         slots = make(folder / "slots", jobs)
-        with application(url) as app:
+        more = {} if namespace is None else {"ANYJOB_NAMESPACE": namespace}
+        with application(url, namespace=namespace) as app:
             yield Stage(
                 folder=folder,
                 url=url,
@@ -73,6 +81,7 @@ def stage(parent: Path, jobs: int, url: str = "") -> Iterator[Stage]:
                 app=app,
                 variables=environment(
                     ANYJOB_BACKEND=url,
+                    **more,
                     **{SLOTS: folder / "slots", JOURNAL: folder / "journal"},
                 ),
             )

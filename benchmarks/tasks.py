@@ -10,9 +10,11 @@ from anyjob.core.task import Task
 from benchmarks import bodies
 
 
-def application(url: str | None = None, queues: Sequence[str] | None = None) -> App:
+def application(
+    url: str | None = None, queues: Sequence[str] | None = None, *, namespace: str | None = None
+) -> App:
     """An application with every task; without `url`, of ANYJOB_BACKEND."""
-    app = App(url, queues=queues)
+    app = App(url, queues=queues, namespace=namespace)
     app.task(bodies.noop)
     app.task(bodies.async_noop)
     app.task(bodies.lag)

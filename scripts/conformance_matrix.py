@@ -27,6 +27,8 @@ HARNESSES = {
     "memory": "tests.conformance.test_memory:MemoryHarness",
     "sqlite": "tests.conformance.test_sqlite:SQLiteHarness",
     "redis": "tests.conformance.redis.harness:RedisHarness",
+    # On an emulator: that is stamped on its row, and certifies nothing.
+    "sqs": "tests.conformance.sqs.harness:SQSHarness",
 }
 #: Those that only the longer tier certifies; their reports are shown where they are fresh.
 MORE = {

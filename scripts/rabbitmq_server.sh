@@ -9,9 +9,10 @@
 # process group. DIR/more.conf, if it is there, is read behind the settings that are written here.
 set -eu
 
-# Lies in bin/, beside root/ with the packages.
-here=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/.." && pwd)
-root=$here/root
+# Lies in bin/, beside root/ with the packages; under the name rabbitmq-server-4.3, beside root-4.3/.
+self=$(readlink -f "${BASH_SOURCE[0]}")
+here=$(cd "$(dirname "$self")/.." && pwd)
+root=$here/root${self##*/rabbitmq-server}
 home=$(echo "$root"/usr/lib/rabbitmq/lib/rabbitmq_server-*)
 node=anyjob@localhost
 
@@ -24,7 +25,9 @@ PYTHON
 }
 
 environment() {
-    export LD_LIBRARY_PATH=$root/usr/lib/$(uname -m)-linux-gnu
+    libraries=$root/usr/lib/$(uname -m)-linux-gnu
+    # With a C library of their own its programs find it by themselves, and no other program may.
+    [ -e "$libraries/libc.so.6" ] || export LD_LIBRARY_PATH=$libraries
     export ROOTDIR=$root/usr/lib/erlang
     export PATH=$ROOTDIR/bin:$PATH
     export HOME=$1 LANG=C.UTF-8 LC_ALL=C.UTF-8
@@ -37,7 +40,7 @@ environment() {
 if [ "${1:-}" = --version ]; then
     environment /tmp 0
     # Whether Erlang runs here at all.
-    erl -noinput -eval 'halt(0).'
+    erl -noinput -eval 'ok = crypto:start(), halt(0).'
     echo "${home##*-}"
     exit
 fi

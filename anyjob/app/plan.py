@@ -51,6 +51,8 @@ class Planner:
         max_payload: int,
         registry: Registry,
         queues: Callable[[], Collection[str]],
+        *,
+        allow_long_jobs: bool,
     ) -> None:
         self._capabilities = capabilities
         self._enqueuing = [one for one in middleware if overrides(one, "enqueue")]
@@ -59,6 +61,7 @@ class Planner:
         self._max_payload = min(max_payload, capabilities.max_payload)
         self._registry = registry
         self._queues = queues
+        self._allow_long_jobs = allow_long_jobs
         self._checked: set[Task[..., Any]] = set()
 
     def envelope(self, draft: AnyDraft) -> Envelope | Rejected:
@@ -103,6 +106,8 @@ class Planner:
             )
         asked_by, now = f"task {task.name!r}", self._clock.time()
         _refuse_stillborn(options, asked_by, now)
+        if not self._allow_long_jobs:
+            self._capabilities.check_length(options.timeout, asked_by)
         return plan(self._capabilities, needs_of(options, asked_by, now))
 
     def _envelope(

@@ -45,7 +45,8 @@ def worker_for(
 
     `apps` are the app itself, or its parts. One of several that does not answer is waited for while
     the others are worked on; raises BackendUnavailable if none answers. Every task is compiled
-    first, so that a signature that cannot work is told at start, not at its first job.
+    first, so that a signature that cannot work is told at start, not at its first job; so is one
+    whose jobs the backend would take back while they run.
     """
     for task in registry:
         task.signature  # noqa: B018 - compiles it, which is what may fail
@@ -113,11 +114,20 @@ def _ground(app: App, queues: Sequence[str] | None, settings: WorkerSettings) ->
     if app.on_backend:
         app.open()
     opened = app.opened()
+    _check_lengths(app, opened.backend)
     if queues is None:
         queues = sorted(queue for queue in app.queues() if app.has(queue))
     shares = tuple(QueueShare(name) for name in queues)
     within = _within(msgspec.structs.replace(settings, shares=shares), opened.backend)
     return Ground(app.on_backend, opened.backend, opened.store, within)
+
+
+def _check_lengths(app: App, backend: Backend) -> None:
+    if app.config.allow_long_jobs:
+        return
+    for task in app.tasks:
+        if app.has(task.queue):
+            backend.capabilities.check_length(task.options.timeout, f"task {task.name!r}")
 
 
 def _routes(config: Config, apps: Sequence[App]) -> Routes:

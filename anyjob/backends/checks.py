@@ -47,7 +47,7 @@ def check_keys(keys: Sequence[str]) -> None:
     """Raise InvalidOption unless each is a legal key of a store."""
     for key in keys:
         try:
-            size = len(key.encode())
+            size = len(key) if key.isascii() else len(key.encode())
         except UnicodeEncodeError as error:
             raise InvalidOption("expected a key to be text that UTF-8 can write") from error
         if not 1 <= size <= MAX_KEY:

@@ -59,7 +59,8 @@ def check_ends(
             raise _refusal(capabilities, "dead")
         if delay := getattr(settlement, "delay", 0.0):
             _check_delay(delay, capabilities)
-        check_jobs(settlement.then, capabilities, now=now)
+        if settlement.then:
+            check_jobs(settlement.then, capabilities, now=now)
 
 
 def check_lease(seconds: float, capabilities: Capabilities) -> None:

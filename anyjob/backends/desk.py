@@ -18,8 +18,9 @@ class Desk:
         self._under_way: list[list[Settlement]] = []
         self._answered: list[Settled] = []
 
-    def __bool__(self) -> bool:
-        return bool(self._buffered)
+    def __len__(self) -> int:
+        """How many are buffered."""
+        return len(self._buffered)
 
     def add(self, settlements: Sequence[Settlement]) -> None:
         with self._condition:

@@ -44,6 +44,10 @@ STORES = {
     "unix": "anyjob.backends.redis:RedisStore [redis]",
 }
 
+#: Whatever stands behind the '+' of this scheme is told apart by its backend.
+_KOMBU = "kombu+"
+_KOMBU_BACKEND = "anyjob.backends.kombu:KombuBackend [kombu]"
+
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 
 
@@ -70,6 +74,8 @@ def _found(url: str, what: str, built_in: dict[str, str], contract: type) -> Any
     scheme = match[1].lower()
     if scheme in built_in:
         return _class_in(_own_entry(scheme, built_in[scheme]), what, contract)
+    if scheme.startswith(_KOMBU) and built_in is BACKENDS:
+        return _class_in(_own_entry(scheme, _KOMBU_BACKEND), what, contract)
     return _class_in(_foreign_entry(scheme, what, built_in), what, contract)
 
 

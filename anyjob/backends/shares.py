@@ -5,7 +5,8 @@ Pure bookkeeping; the consumer's fetching thread alone uses it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 
 from anyjob.core.backend import QueueShare
 from anyjob.core.envelope import PRIORITIES
@@ -77,3 +78,39 @@ class Ring:
         """Jobs per unit of weight and turn, so large that a large credit takes few turns."""
         active = sum(weight for weight, jobs in zip(self._weights, left, strict=True) if jobs)
         return max(1, credit // max(1, active))
+
+
+class Turns:
+    """Serves queues by weight for a consumer that learns what a queue has only by asking it.
+
+    Whoever had the least by its weight is asked first; a queue that is empty leaves its part.
+    """
+
+    def __init__(self, shares: Sequence[QueueShare]) -> None:
+        self._weights = {share.queue: share.weight for share in shares}
+        #: How much each queue has had, by its weight; and how much the one that is served now.
+        self._had = dict.fromkeys(self._weights, 0.0)
+        self._now = 0.0
+
+    def serve(
+        self, credit: int, limits: Mapping[str, int], take: Callable[[str, int], int]
+    ) -> None:
+        """Divide at most `credit` jobs; `take` takes up to so many of a queue and says how many.
+
+        What it raises goes on to the caller.
+        """
+        room = {name: min(credit, limits.get(name, credit)) for name in self._weights}
+        active = [name for name in self._weights if room[name] > 0]
+        while active and credit:
+            name = min(active, key=lambda each: max(self._had[each], self._now))
+            # What an empty queue did not use is not saved up for a burst.
+            self._now = max(self._had[name], self._now)
+            weight = self._weights[name]
+            total = sum(self._weights[each] for each in active)
+            part = min(math.ceil(credit * weight / total), room[name])
+            taken = take(name, part)
+            self._had[name] = self._now + taken / weight
+            room[name] -= taken
+            credit -= taken
+            if taken < part or not room[name]:
+                active.remove(name)

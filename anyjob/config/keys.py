@@ -112,6 +112,14 @@ def _number(value: Any, kind: type[int | float]) -> int | float | None:
     return value
 
 
+def _yes_or_no(value: Any) -> bool:
+    if isinstance(value, Text) and value.lower() in ("true", "false"):
+        return value.lower() == "true"
+    if not isinstance(value, bool):
+        raise Wrong("true or false")
+    return value
+
+
 def _one_of(*known: str) -> Callable[[Any], str]:
     def read(value: Any) -> str:
         if not isinstance(value, str) or value.lower() not in known:
@@ -188,6 +196,7 @@ def _keys() -> dict[str, Key]:
         "queues": _names,
         "lease": _seconds(1),
         "max_redeliveries": _whole(0),
+        "allow_long_jobs": _yes_or_no,
         "unknown_task_grace": _seconds(0),
         "max_payload": _whole(1),
         "max_result": _whole(1),

@@ -61,6 +61,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     lease: float = 30.0
     #: Lost leases after which a job is buried as poison.
     max_redeliveries: int = 5
+    #: Whether a task's timeout may reach past what the backend lets a worker keep a job.
+    allow_long_jobs: bool = False
     #: How long a job waits for a worker that knows its task.
     unknown_task_grace: float = 3600.0
     max_payload: int = MAX_PAYLOAD

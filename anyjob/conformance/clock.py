@@ -20,6 +20,8 @@ class FakeClock:
         self._monotonic = 1000.0
         #: Where a server's clock is moved instead of being read from here: what moves it.
         self.remote: Callable[[float], None] | None = None
+        #: Called when time has passed here, for a server that can be told what time it is.
+        self.followers: list[Callable[[], None]] = []
 
     def time(self) -> float:
         """Seconds since the epoch."""
@@ -38,6 +40,8 @@ class FakeClock:
             self._monotonic += seconds
         if self.remote is not None:
             self.remote(seconds)
+        for follow in self.followers:
+            follow()
 
     def jump(self, seconds: float) -> None:
         """Set the wall clock forward or back, as an operator or NTP does; no time passes."""

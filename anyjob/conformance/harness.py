@@ -43,6 +43,9 @@ class Harness:
     #: The server to be started, killed, frozen and started again. One is shared by most tests; a
     #: test that ends it has one of its own.
     server: ClassVar[OwnProcess | None] = None
+    #: Names of threads that reach outside by themselves, at any time: what they do is no point of
+    #: a crash. On a wire, `is_aside` tells.
+    asides: ClassVar[frozenset[str]] = frozenset()
 
     def backend(self, site: Site) -> Backend:
         """A new, unopened backend on `site`; several of them are several connections."""
@@ -71,6 +74,13 @@ class Harness:
     def advance(self, site: Site, seconds: float) -> None:
         """Move the server's clock forward, where the clock of the site is not obeyed."""
         raise NotImplementedError
+
+    def is_aside(self, request: bytes) -> bool:
+        """Whether a request on the wire is one that a client makes by itself and not for a call,
+        such as a heartbeat, by its first bytes. It is no point of a crash, and is not cut in place
+        of the request that is meant.
+        """
+        return False
 
     def sever(self, site: Site) -> None:
         """Cut every connection to what holds the site's jobs, where leases hang on connections and

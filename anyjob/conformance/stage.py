@@ -22,7 +22,7 @@ from msgspec import structs
 from anyjob.conformance.clock import FakeClock
 from anyjob.conformance.harness import Harness, Site, offers
 from anyjob.conformance.servers import Running
-from anyjob.conformance.wire import Proxy
+from anyjob.conformance.wire import Proxy, Turns
 from anyjob.core.errors import ConfigurationError
 from anyjob.core.state import State
 
@@ -148,8 +148,13 @@ class Stage:
 
     def proxy(self) -> Proxy:
         """A wire in front of the server, to be cut; see `through`."""
+        return self._exit.enter_context(self.wire())
+
+    def wire(self, name: str = "client", turns: Turns | None = None) -> Proxy:
+        """The same, to be entered by the caller; the requests of several take turns."""
         assert self.server is not None
-        return self._exit.enter_context(Proxy(self.server.port))
+        aside = self.harness.is_aside
+        return Proxy(self.server.port, name=name, turns=turns, is_aside=aside)
 
     def through(self, proxy: Proxy) -> Site:
         """The site as it is for a client at the far end of a wire."""

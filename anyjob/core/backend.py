@@ -334,6 +334,9 @@ class Backend(ABC):
         With `wait`, blocks up to so many seconds until one of them has ended or is unknown. A job
         that ended is shown for the `keep` of its settlement, and at least for `dedup_window`
         seconds. A dead one until it is revived or discarded.
+
+        Where `browse` is declared "dead", raises UnsupportedCapability of that name if one of them
+        is not dead: None would say that there is no such job.
         """
 
     def watch(self) -> Watch | None:

@@ -31,7 +31,9 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
 
     #: Who shares the jobs: one process, the processes of one host, or any host.
     reach: Literal["process", "host", "network"] = "network"
-    lease: Literal["timed", "connection"]
+    #: How a lease ends by itself: at its time, with its connection, or never: "none" is at most
+    #: once, as a job is gone when it is handed out, and whoever dies takes it along.
+    lease: Literal["timed", "connection", "none"]
     max_lease: float | None = None
     fencing: Literal["token", "local"]
     #: Whether a job has one live lease at most and never comes again once it is over; False where
@@ -86,6 +88,19 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
     def lists(self, state: State) -> bool:
         """Whether `browse` lists jobs of this state."""
         return self.browse == "all" or (self.browse == "dead" and state is State.DEAD)
+
+    def check_length(self, seconds: float | None, asked_by: str) -> None:
+        """Raise UnsupportedCapability if an attempt of so many seconds, None for no limit, outlasts
+        the longest time that a job can be kept with one worker.
+        """
+        if self.max_lease is None or seconds is None or seconds < self.max_lease:
+            return
+        raise UnsupportedCapability(
+            "max_lease",
+            f"{asked_by} may run for {seconds:g} s, and {self.product} takes a job back after"
+            f" {self.max_lease:g} s; give it a shorter timeout, let the backend leave jobs for"
+            " longer, or set allow_long_jobs = true, with which such a job may run twice",
+        )
 
     def require(self, need: Need) -> Level:
         """Return how `need` is met: "native" or "emulated"; raise UnsupportedCapability if nobody

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import msgspec
 
 from benchmarks.peers.home import NotInstalled, at_home
-from benchmarks.peers.roster import PEERS, Peer, peer
+from benchmarks.peers.roster import PEERS, Peer, on_redis, peer
 from benchmarks.result import Contender, Result, Target
 from benchmarks.settings import Settings
 from benchmarks.sides import Figures, Rounds, Side, column, ratios
@@ -140,7 +140,7 @@ class Field(msgspec.Struct):
         return f"{name}, {setting}" if setting else name
 
 
-def field(settings: Settings, among: Callable[[Peer], bool] = lambda _: True) -> Field:
+def field(settings: Settings, among: Callable[[Peer], bool] = on_redis) -> Field:
     """Install the peers that belong to this run; what cannot be is told."""
     wanted = [each for each in PEERS if among(each) and (each.is_quick or not settings.is_quick)]
     concurrency = {each.name: each.sweep[0] for each in wanted}

@@ -37,6 +37,18 @@ def fit_peers(
     return sides
 
 
+def fit_one(
+    peers: Field, settings: Settings, one: Comparison, given: dict[str, Any]
+) -> dict[str, Side]:
+    """Sides for the drain by one worker process, each with what suits it best."""
+    rates = _tried(peers, settings, given)
+    sides: dict[str, Side] = {}
+    for side_name, side in peers.sides(one, "drain", **given).items():
+        jobs = int(MARGIN * rates[str(side.arguments["name"])] * settings.seconds)
+        sides[side_name] = Side(side.target, {**side.arguments, "jobs": jobs})
+    return sides
+
+
 def _tried(peers: Field, settings: Settings, given: dict[str, Any]) -> dict[str, float]:
     """The rate of each peer with what suits it best, which is noted; who fails is left out."""
     rates: dict[str, float] = {}

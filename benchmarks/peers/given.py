@@ -15,6 +15,8 @@ CONCURRENCY = "BENCH_CONCURRENCY"
 CELERY_LATE = "BENCH_CELERY_LATE"
 #: Seconds after which a killed worker's jobs should run again; without it, the peer's defaults.
 RECOVERY = "BENCH_RECOVERY"
+#: The name of the queue, where a server is not emptied between two rounds.
+NAME = "BENCH_QUEUE"
 #: Seconds between two looks for work of those that poll.
 POLL = "BENCH_POLL"
 
@@ -22,7 +24,7 @@ URL = os.environ.get(REDIS, "")
 AT_ONCE = int(os.environ.get(CONCURRENCY, "10"))
 BACK_AFTER = float(os.environ.get(RECOVERY, "0"))
 LOOK_EVERY = float(os.environ.get(POLL, "0.01"))
-QUEUE = "bench"
+QUEUE = os.environ.get(NAME, "bench")
 
 #: The tasks by name, for those that run functions and for those that run coroutines.
 FUNCTIONS: dict[str, Callable[..., Any]] = {

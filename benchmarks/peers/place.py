@@ -10,11 +10,12 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import msgspec
 
 from benchmarks.bodies import JOURNAL, SLOTS
-from benchmarks.peers.given import CONCURRENCY, REDIS
+from benchmarks.peers.given import CONCURRENCY, NAME, REDIS
 from benchmarks.peers.home import Home, at_home
 from benchmarks.peers.roster import Peer, peer
 from benchmarks.processes import environment, start_program
@@ -89,9 +90,10 @@ def place(
     jobs: int,
     variables: Mapping[str, str] | None = None,
 ) -> Iterator[Place]:
-    """Empty the database, and make slots for so many jobs in `folder`."""
+    """Empty the database, or name a queue that is new; make slots for so many jobs in `folder`."""
     known = peer(name)
-    empty(url)
+    if known.server == "redis":
+        empty(url)
     with tempfile.TemporaryDirectory(dir=folder) as within:
         path = Path(within).resolve()
         yield Place(
@@ -106,6 +108,7 @@ def place(
                 **(variables or {}),
                 REDIS: url,
                 CONCURRENCY: str(concurrency),
+                **({} if known.server == "redis" else {NAME: f"bench-{uuid4().hex[:12]}"}),
                 SLOTS: str(path / "slots"),
                 JOURNAL: str(path / "journal"),
                 "PYTHONPATH": str(ROOT),

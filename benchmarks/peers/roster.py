@@ -31,6 +31,7 @@ class Peer(msgspec.Struct, frozen=True, kw_only=True):
     waits_at_once: bool = True
     #: Whether it belongs to a short run.
     is_quick: bool = False
+    server: Literal["redis", "rabbitmq"] = "redis"
     variables: dict[str, str] = {}
 
     @property
@@ -157,7 +158,52 @@ PEERS = (
         sweep=(100, 16),
         has_bulk=True,
     ),
+    Peer(
+        name="Dramatiq on RabbitMQ",
+        application="dramatiq_amqp",
+        packages=("dramatiq[rabbitmq]",),
+        command="dramatiq benchmarks.peers.dramatiq_amqp -p 1 -t {concurrency}",
+        acknowledges="late",
+        counts="thread",
+        sweep=(64, 16),
+        is_quick=True,
+        server="rabbitmq",
+    ),
+    Peer(
+        name="Celery on RabbitMQ",
+        application="celery_amqp",
+        packages=("celery",),
+        command=(
+            "celery -A benchmarks.peers.celery_amqp worker -l WARNING -n w{number}@bench"
+            " -c {concurrency} --without-gossip --without-mingle --without-heartbeat -P threads"
+        ),
+        acknowledges="late",
+        counts="thread",
+        sweep=(2, 8),
+        server="rabbitmq",
+    ),
+    Peer(
+        name="taskiq on RabbitMQ",
+        application="taskiq_amqp",
+        packages=("taskiq", "taskiq-aio-pika"),
+        command=(
+            "taskiq worker benchmarks.peers.taskiq_amqp:broker --workers 1 --log-level WARNING"
+            " --max-async-tasks {concurrency} --max-prefetch {concurrency}"
+        ),
+        acknowledges="late",
+        counts="coroutine",
+        sweep=(100, 16),
+        server="rabbitmq",
+    ),
 )
+
+
+def on_redis(peer: Peer) -> bool:
+    return peer.server == "redis"
+
+
+def on_rabbitmq(peer: Peer) -> bool:
+    return peer.server == "rabbitmq"
 
 
 def peer(name: str) -> Peer:

@@ -13,7 +13,7 @@ from examples.shop.interruption import Interruption
 from examples.shop.journal import Journal, Killed, Restarted, Revived
 from examples.shop.letters import CommandLine, Desk, Letter, Program
 from examples.shop.progress import Display
-from examples.shop.redis_server import RedisServer
+from examples.shop.server import Server
 from examples.shop.tasks import jobs
 from examples.shop.watch import Watch
 from examples.shop.work import Work
@@ -28,7 +28,7 @@ class Day:
     """The steps, and what they share."""
 
     def __init__(
-        self, work: Work, shown: Display, interruption: Interruption, server: RedisServer | None
+        self, work: Work, shown: Display, interruption: Interruption, server: Server | None
     ) -> None:
         self._work = work
         self._server = server
@@ -76,13 +76,14 @@ class Day:
         self._shown.say(f"worker {victim} killed with SIGKILL, {held} jobs begun and not ended")
 
     def _restart_server(self, count: int) -> None:
-        """Kill the server, if it is the demo's own, under the workers that use it."""
-        if self._server is None:
+        """Kill the server, if it is the demo's own and keeps its jobs, under its workers."""
+        if self._server is None or not self._server.survives:
             return
         self._watch.until("half of the jobs", lambda history: done(history) >= count / 2)
         self._server.crash_and_restart()
         self._journal.write(Restarted(at=time.time()))
-        self._shown.say("redis-server killed with SIGKILL and started again on its file")
+        program = self._server.program
+        self._shown.say(f"{program} killed with SIGKILL and started again on its files")
 
     def _is_caught(self, workers: Workers, pid: int) -> bool:
         """Freeze a worker, and let it go unless the journal shows that it runs jobs."""

@@ -12,7 +12,6 @@ from examples.shop.frame_maker import frame_maker
 from examples.shop.interruption import Interruption
 from examples.shop.mail_server import mail_server
 from examples.shop.progress import display
-from examples.shop.redis_server import RedisServer
 from examples.shop.settings import Settings
 from examples.shop.work import Work
 
@@ -29,7 +28,7 @@ def run(work: Work, backend: Chosen, console: Console, interruption: Interruptio
         display(console) as shown,
         ExitStack() as stack,
     ):
-        starting = RedisServer(work.out / "redis") if backend.is_started else None
+        starting = backend.server(work.out / backend.name) if backend.server else None
         server = None if starting is None else stack.enter_context(starting)
         url = server.url if server else backend.url
         settings = Settings(work.out, next(iter(work.photos)).parent, smtp, supplier)

@@ -24,8 +24,8 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     processes: bool
     #: Width and height in pixels of each photograph, by file name.
     photos: dict[str, tuple[int, int]]
-    #: Whether the demo started the server itself, which it then also kills once.
-    is_started: bool = False
+    #: Whether the demo started the server itself and killed it once.
+    is_killed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ def note_input(work: Work, backend: Chosen, orders: Path) -> None:
         backend=backend.name,
         processes=backend.processes,
         photos=sizes,
-        is_started=backend.is_started,
+        is_killed=backend.is_killed,
     )
     (work.out / "asked.json").write_bytes(msgspec.json.format(msgspec.json.encode(asked)))
     shutil.copyfile(orders, work.out / "orders.csv")

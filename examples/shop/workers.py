@@ -16,8 +16,9 @@ from examples.shop.errors import WorkerDied
 ANYJOB = str(Path(sysconfig.get_path("scripts"), "anyjob"))
 APP = "examples.shop.tasks:jobs"
 
-#: What a worker may take to finish its running jobs once it is told to stop.
-GRACE_SECONDS = 5.0
+#: What a worker may take to finish its running jobs once it is told to stop. On SQS it waits up to
+#: 20 s for the answers to its last requests, because what they bring is to be given back.
+GRACE_SECONDS = 30.0
 
 
 class Workers:

@@ -128,11 +128,11 @@ async def amisbehave(how: str) -> None:
     sys.exit(3)
 
 
-def make(url: str | None = None, **several: Any) -> App:
-    """The app: `anyjob worker tests.acceptance.program:make()`. `several` are the backends and
-    queues of one that has more than `url`.
+def make(url: str | None = None, **settings: Any) -> App:
+    """The app: `anyjob worker tests.acceptance.program:make()`. `settings` are more of it, such as
+    the backends and queues of one that has several.
     """
-    jobs = App(url, **{"queues": ["a", "b", "c"], **several})
+    jobs = App(url, **{"queues": ["a", "b", "c"], **settings})
     for function in (work, awork, effect, deadly, clutch, misbehave, amisbehave):
         jobs.task(function)
     jobs.task(retry=QUICKLY)(failing)

@@ -6,12 +6,13 @@ from pathlib import Path
 import pytest
 
 from examples.shop import orders as orders_module
-from examples.shop.conduct import premium_went_first
+from examples.shop.conduct import premium_went_first, supplier_was_asked_again
 from examples.shop.evidence import Asked, Evidence
 from examples.shop.history import History
 from examples.shop.journal import AnyEvent, Ended, Enqueued, Started
 from examples.shop.orders import Order, Plan, read_orders
 from examples.shop.report import remarks
+from examples.shop.supplier import FIRST_WAIT
 
 ORDERS = read_orders(Path(orders_module.__file__).with_name("orders.csv"))
 
@@ -71,3 +72,32 @@ def test_orders_of_a_plan_that_are_too_few_are_not_judged(
 
     assert list(premium_went_first(found)) == []
     assert f"not judged: who went first, for there are fewer than 10 {few} orders" in remarks(found)
+
+
+def frames(*runs: tuple[int, float]) -> Evidence:
+    """What is told of one order of frames: its attempts, and when each began; each took 0.1 s."""
+    [order] = some(Plan.PREMIUM, 1)
+    events: list[AnyEvent] = [
+        Enqueued(at=0, job="1", task="frames", about=order.id, plan=order.plan, delay=0)
+    ]
+    for attempt, at in runs:
+        pid = int(at * 10)
+        started = Started(at=at, job="1", task="frames", attempt=attempt, pid=pid)
+        ended = Ended(at=at + 0.1, job="1", task="frames", attempt=attempt, pid=pid, error="503")
+        events += [started, ended]
+    return evidence([order], *events)
+
+
+def test_order_of_frames_that_was_retried_too_soon_is_amiss() -> None:
+    soon = frames((1, 1.0), (2, 1.05 + FIRST_WAIT))
+    late = frames((1, 1.0), (2, 1.15 + FIRST_WAIT))
+
+    [said] = supplier_was_asked_again(soon)
+    assert f"retried before {FIRST_WAIT} s had passed" in said
+    assert list(supplier_was_asked_again(late)) == []
+
+
+def test_order_of_frames_that_a_killed_worker_left_twice_is_judged_by_one_of_them() -> None:
+    twice = frames((1, 1.0), (1, 1.1 + FIRST_WAIT), (2, 1.2 + FIRST_WAIT))
+
+    assert list(supplier_was_asked_again(twice)) == []

@@ -136,7 +136,7 @@ class PairedBackend(Backend):
         return replace(
             counts,
             ready=max(0, counts.ready - word.superfluous),
-            scheduled=counts.scheduled + waiting,
+            scheduled=None if counts.scheduled is None else counts.scheduled + waiting,
         )
 
     def pause(self, queue: str) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import queue as queues_of
 import sys
 import threading
 import time
@@ -13,6 +12,7 @@ from contextlib import suppress
 from anyjob.backends.declared import check_ends, check_lease
 from anyjob.backends.desk import Desk
 from anyjob.backends.paired.agenda import LOOK, Agenda
+from anyjob.backends.paired.courier import PATIENCE, Courier
 from anyjob.backends.paired.ending import Ending
 from anyjob.backends.paired.held import Held
 from anyjob.backends.paired.holders import Holders
@@ -26,18 +26,18 @@ from anyjob.core.clock import Clock
 from anyjob.core.envelope import Envelope, Receipt
 from anyjob.core.errors import BackendError, Misuse
 from anyjob.core.seam import check_count
-from anyjob.core.settlement import Lease, Release, Settled, Settlement
+from anyjob.core.settlement import Complete, Lease, Release, Settled, Settlement
 
-#: How long the backend has for the settlements that leave with a fetch.
-_PATIENCE = 5.0
+#: Settlements that may wait to be carried out while jobs are fetched on.
+_MOST_WAITING = 2000
 
 
 class PairedConsumer(Consumer):
     """Fetches from the backend, and lets the store decide.
 
-    `_sending` is held while settlements are carried out or leases looked at, and never while
-    anybody waits for jobs. A thread of its own carries out what a flush waits for, because the
-    flush ends in time whatever the store does.
+    `_sending` is held while settlements are carried out, and never while anybody waits for jobs.
+    A thread of its own carries settlements out: a flush ends in time
+    whatever the store does, and jobs are fetched and run meanwhile.
     """
 
     def __init__(
@@ -81,10 +81,9 @@ class PairedConsumer(Consumer):
             clock,
             lease,
         )
-        self._lots: queues_of.SimpleQueue[tuple[list[Settlement], float] | None] = (
-            queues_of.SimpleQueue()
-        )
-        self._thread: threading.Thread | None = None
+        self._courier = Courier(self._desk, self._carry_out)
+        #: Whether something was settled that the next fetch may bring again.
+        self._returns = False
         self._pid = os.getpid()
         self._woken = False
         self._stopped = False
@@ -100,9 +99,7 @@ class PairedConsumer(Consumer):
         check_count(credit, "credit", sys.maxsize)
         deadline = time.monotonic() + timeout
         while True:
-            lot = self._desk.take()
-            if lot:
-                self._carry_out(lot, _PATIENCE)
+            self._send_off()
             if self._stopped or self._woken:
                 self._woken = False
                 return []
@@ -110,21 +107,25 @@ class PairedConsumer(Consumer):
             allowed = self._allowed(limits or {})
             came, leases = self._take(credit, left, allowed)
             # What came and was removed may stand before a job.
-            if leases or (left <= 0 and not came):
+            if leases:
                 self._woken = False
                 return leases
+            if left <= 0 and not came:
+                self._woken = False
+                # Whoever looks once, looks at what he settled.
+                self._courier.wait(PATIENCE)
+                return []
 
     def settle(self, settlements: Sequence[Settlement]) -> None:
         self._require()
         check_ends(settlements, self._levels, now=self._clock.time())
         self._desk.add(settlements)
+        if not all(type(each) is Complete and not each.then for each in settlements):
+            self._returns = True
 
     def flush(self, deadline: float) -> list[Settled]:
         self._require()
-        lot = self._desk.take()
-        if lot:
-            self._begin_thread()
-            self._lots.put((lot, deadline))
+        self._courier.send_now(deadline)
         return self._desk.collect(time.monotonic() + deadline)
 
     def extend(self, leases: Sequence[Lease], lease: float) -> list[Lease]:
@@ -156,13 +157,9 @@ class PairedConsumer(Consumer):
         self._closed = self._stopped = True
         if self._pid != os.getpid():
             return
-        lot = self._desk.take()
-        if lot and release:
-            self._begin_thread()
-            self._lots.put((lot, _PATIENCE))
-        self._lots.put(None)
-        if self._thread is not None:
-            self._thread.join(2 * _PATIENCE)
+        if release:
+            self._courier.send_now(PATIENCE)
+        self._courier.stop(2 * PATIENCE)
         # A lease that hangs on a connection is over with it.
         runs_on = self._levels.lease == "timed" and not release
         self._session.leave(self, self._held.left() if runs_on else [])
@@ -191,6 +188,19 @@ class PairedConsumer(Consumer):
         if self._pid != os.getpid():
             raise Misuse("this consumer belongs to the process that opened it; open another")
 
+    def _send_off(self) -> None:
+        """Let what is settled leave: beside what is fetched, unless that may be the same jobs, or
+        the store is too slow for what is run.
+        """
+        if not self._desk:
+            return
+        if self._returns or len(self._desk) > _MOST_WAITING:
+            self._returns = False
+            self._courier.send_now(PATIENCE)
+            self._courier.wait(2 * PATIENCE)
+        else:
+            self._courier.send()
+
     def _allowed(self, limits: Mapping[str, int]) -> dict[str, int]:
         """The limits, and none of a paused queue; raises BackendError where nobody knows."""
         words = self._words.recent(self.queues)
@@ -216,8 +226,8 @@ class PairedConsumer(Consumer):
             }
             wanted = [lease for lease in leases if lease.queue not in paused]
             back = [lease for lease in leases if lease.queue in paused]
-            with self._sending:
-                shown, ends = self._intake.take(wanted, self._clock.monotonic())
+            # Beside what is being carried out: nobody has these leases yet.
+            shown, ends = self._intake.take(wanted, self._clock.monotonic())
         except BackendError:
             self._give_back(leases)
             raise
@@ -233,18 +243,7 @@ class PairedConsumer(Consumer):
         if ends:
             with self._sending, suppress(BackendError):
                 self._inner.settle(ends)
-                self._inner.flush(_PATIENCE)
-
-    def _begin_thread(self) -> None:
-        if self._thread is None:
-            self._thread = threading.Thread(
-                target=self._run, name="anyjob-pair-settle", daemon=True
-            )
-            self._thread.start()
-
-    def _run(self) -> None:
-        while (given := self._lots.get()) is not None:
-            self._carry_out(*given)
+                self._inner.flush(PATIENCE)
 
     def _carry_out(self, lot: list[Settlement], deadline: float) -> None:
         try:

@@ -6,17 +6,18 @@ when it comes up again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 
 from msgspec.structs import replace
 
 from anyjob.backends.paired.agenda import Agenda, Entry
-from anyjob.backends.paired.held import Held
+from anyjob.backends.paired.held import Held, Hold
 from anyjob.backends.paired.holders import Holders
 from anyjob.backends.paired.intake import Intake, one_less
 from anyjob.backends.paired.ledger import Known, Ledger
 from anyjob.backends.paired.levels import DEDUP_WINDOW
+from anyjob.backends.paired.plain import Plain
 from anyjob.backends.paired.records import Change, Phase, Record, dead_of
 from anyjob.backends.paired.steps import Step, lasts, needs_proof, owned, settled
 from anyjob.backends.paired.verdicts import may_end
@@ -69,12 +70,45 @@ class Ending:
         self._lease = lease
         #: Ends are remembered past the window for as long as a message may come again after it.
         self._memory = DEDUP_WINDOW + 2 * lease
+        self._plain = Plain(held, ledger, words, clock, self._memory)
 
     def end(self, lot: Sequence[Settlement], deadline: float) -> list[Answer]:
         """Carry settlements out, in order, and return their answers. Raises nothing.
 
         `deadline` is how long the backend may take, in seconds.
         """
+        holds = self._plain.holds(lot)
+        if holds is None:
+            return self._end(lot, deadline)
+        try:
+            left = self._plain.write(lot, holds)
+        except BackendFull:
+            return self._end(lot, deadline)
+        except BackendError:
+            return [Answer.UNKNOWN] * len(lot)
+        if not left:
+            return self._told(lot, holds, deadline)
+        # Somebody looked at these meanwhile, or has them.
+        return self._end(lot, deadline)
+
+    def _told(
+        self, lot: Sequence[Settlement], holds: Sequence[Hold], deadline: float
+    ) -> list[Answer]:
+        """Tell the backend what the store knows already, of jobs that are done."""
+        told = [Complete(lease=hold.inner) for hold in holds]
+        answers = self._flushed(told, deadline)
+        if all(answers.get(id(each)) is Answer.DONE for each in told):
+            self._held.drop(holds)
+            return [Answer.DONE] * len(told)
+        steps = [Step(settlement, hold) for settlement, hold in zip(lot, holds, strict=True)]
+        for step, inner in zip(steps, told, strict=True):
+            step.inner = inner
+        self._conclude(steps, answers)
+        self._held.drop(step.hold for step in steps if step.answer is not Answer.UNKNOWN)
+        return [step.answer or Answer.UNKNOWN for step in steps]
+
+    def _end(self, lot: Sequence[Settlement], deadline: float) -> list[Answer]:
+        """The same of whatever there is."""
         answers: dict[int, Answer] = {}
         steps = self._steps(lot)
         recorded: list[Step] = []
@@ -310,14 +344,20 @@ class Ending:
 
     def _tell_backend(self, steps: Sequence[Step], deadline: float) -> None:
         told = [step.inner for step in steps if step.inner is not None]
-        if not told:
-            return
-        answers: dict[int, Answer] = {}
+        if told:
+            self._conclude(steps, self._flushed(told, deadline))
+
+    def _flushed(self, told: Sequence[Settlement], deadline: float) -> dict[int, Answer]:
+        """What the backend answers to each, by identity; those it did not answer are still held,
+        and may be settled again.
+        """
         try:
             self._consumer.settle(told)
-            answers = {id(each.settlement): each.answer for each in self._consumer.flush(deadline)}
+            return {id(each.settlement): each.answer for each in self._consumer.flush(deadline)}
         except BackendError:
-            pass  # unknown, and still held: they may be settled again
+            return {}
+
+    def _conclude(self, steps: Sequence[Step], answers: Mapping[int, Answer]) -> None:
         left: list[Step] = []
         for step in steps:
             answer = answers.get(id(step.inner), Answer.UNKNOWN)

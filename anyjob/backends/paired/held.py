@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from anyjob.backends.paired.messages import Message
 from anyjob.backends.paired.records import Record
@@ -13,11 +13,23 @@ from anyjob.core.settlement import Lease, Settlement
 
 
 class Hold:
-    """One lease. Its consumer's sending lock is held around every change."""
+    """One lease. Its consumer's sending lock is held around every change, once a caller has it."""
 
-    __slots__ = ("ends", "inner", "lease", "message", "record", "settled", "until", "version")
+    __slots__ = (
+        "ends",
+        "inner",
+        "lease",
+        "message",
+        "record",
+        "settled",
+        "until",
+        "version",
+        "written",
+    )
 
-    def __init__(self, inner: Lease, lease: Lease, message: Message) -> None:
+    def __init__(
+        self, inner: Lease, lease: Lease, message: Message, ends: float = math.inf
+    ) -> None:
         #: As the backend knows it.
         self.inner = inner
         #: As the caller sees it.
@@ -29,10 +41,12 @@ class Hold:
         self.version = message.version
         #: What the store has been told of its end already.
         self.settled: Settlement | None = None
+        #: The record as it was written with that, where nobody wanted to read it.
+        self.written = b""
         #: When it ends: in seconds since the epoch, for people, and on the steady clock of its
         #: holder; endless until that is known.
         self.until = lease.until
-        self.ends = math.inf
+        self.ends = ends
 
 
 class Held:
@@ -40,21 +54,31 @@ class Held:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._holds: dict[tuple[str, str, int], Hold] = {}
+        #: By token: each consumer counts its own.
+        self._holds: dict[int, Hold] = {}
 
     def add(self, holds: Iterable[Hold]) -> None:
         with self._lock:
-            for hold in holds:
-                self._holds[_key(hold.lease)] = hold
+            self._holds.update((hold.lease.token, hold) for hold in holds)
 
     def find(self, lease: Lease) -> Hold | None:
+        return self.find_all([lease])[0]
+
+    def find_all(self, leases: Sequence[Lease]) -> list[Hold | None]:
+        """The hold of each; None for what is not held, such as another consumer's lease."""
         with self._lock:
-            return self._holds.get(_key(lease))
+            found = [self._holds.get(lease.token) for lease in leases]
+        return [
+            hold
+            if hold is not None and (hold.lease is lease or _is_of(hold.lease, lease))
+            else None
+            for hold, lease in zip(found, leases, strict=True)
+        ]
 
     def drop(self, holds: Iterable[Hold]) -> None:
         with self._lock:
             for hold in holds:
-                self._holds.pop(_key(hold.lease), None)
+                self._holds.pop(hold.lease.token, None)
 
     def told(self, now: float) -> list[Told]:
         """Those that have not lapsed at `now` on the steady clock, for others to know."""
@@ -79,5 +103,6 @@ def _told(hold: Hold) -> Told:
     )
 
 
-def _key(lease: Lease) -> tuple[str, str, int]:
-    return lease.queue, lease.id, lease.token
+def _is_of(mine: Lease, other: Lease) -> bool:
+    """Whether the other is a copy of mine."""
+    return mine.id == other.id and mine.queue == other.queue

@@ -26,6 +26,8 @@ class Holding(msgspec.Struct, frozen=True, array_like=True):
 
     id: str
     lot: int
+    #: Whether the job is stored, or may be: then its end frees the key, or its time.
+    is_kept: bool = False
 
 
 class Wish(msgspec.Struct, frozen=True):
@@ -69,7 +71,7 @@ class Holders:
             [
                 Put(
                     holder_key(wish.queue, wish.key),
-                    _encode(Holding(wish.id, lot)),
+                    _encode(Holding(wish.id, lot, is_kept=True)),
                     _seconds(min(wish.ttl, IN_DOUBT) if in_doubt else wish.ttl),
                     if_version=version,
                 )
@@ -127,6 +129,8 @@ class Holders:
         [known] = self._ledger.read([(queue, holding.id)])
         if known is None or known.record.is_over or word.has_purged(known.record):
             return False
+        if holding.is_kept:
+            return True
         [marked] = self._ledger.marked([known.record.lot])
         return True if marked else self._became(known.record.lot)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from msgspec.structs import replace
 
@@ -23,7 +23,7 @@ _ROUNDS = 5
 
 
 class Intake:
-    """Turns messages into leases of jobs, for one consumer; under its sending lock."""
+    """Turns messages into leases of jobs, for the thread in which one consumer fetches."""
 
     def __init__(self, held: Held, ledger: Ledger, words: Words, agenda: Agenda) -> None:
         self._held = held
@@ -40,7 +40,8 @@ class Intake:
         holds = [_hold(lease, next(self._tokens), now) for lease in leases]
         # Held before the word is looked at: whoever changes it asks afterwards who holds what.
         self._held.add(holds)
-        doubtful = [hold for hold in holds if self._is_doubtful(hold)]
+        words = {queue: self._words.last(queue) for queue in {each.queue for each in leases}}
+        doubtful = [hold for hold in holds if _is_doubtful(hold, words)]
         if not doubtful:
             return [hold.lease for hold in holds], []
         try:
@@ -51,16 +52,6 @@ class Intake:
         gone = [hold for hold in doubtful if id(hold) in ends]
         self._held.drop(gone)
         return [hold.lease for hold in holds if id(hold) not in ends], list(ends.values())
-
-    def _is_doubtful(self, hold: Hold) -> bool:
-        """Whether its record may say more than the message."""
-        inner = hold.inner
-        return (
-            hold.message.is_marked
-            or inner.redeliveries > 0
-            or inner.attempt > 1
-            or self._words.last(inner.queue).is_doubtful
-        )
 
     def _look(self, holds: Sequence[Hold]) -> dict[int, Settlement]:
         """How those end that are not to be run, by identity."""
@@ -131,11 +122,34 @@ class Intake:
         return word.purging or word.epoch
 
 
+def _is_doubtful(hold: Hold, words: Mapping[str, Word]) -> bool:
+    """Whether its record may say more than the message."""
+    inner = hold.inner
+    return (
+        hold.message.is_marked
+        or inner.redeliveries > 0
+        or inner.attempt > 1
+        or words[inner.queue].is_doubtful
+    )
+
+
 def _hold(inner: Lease, token: int, now: float) -> Hold:
     message = unwrap(inner.body)
-    hold = Hold(inner, replace(inner, body=message.body, token=token), message)
-    hold.ends = now + inner.until - inner.now
-    return hold
+    # By place: of all that is done for each job, `replace` would be the dearest.
+    lease = Lease(
+        inner.id,
+        inner.queue,
+        token,
+        message.body,
+        inner.priority,
+        inner.attempt,
+        inner.redeliveries,
+        inner.note,
+        inner.now,
+        inner.until,
+        inner.verdict,
+    )
+    return Hold(inner, lease, message, now + inner.until - inner.now)
 
 
 def _show(hold: Hold, record: Record) -> None:

@@ -35,6 +35,8 @@ def paired(backend: Capabilities, store: StoreCapabilities) -> Capabilities:
         emulator=backend.emulator or store.emulator,
         reach=min(backend.reach, store.reach, key=_REACHES.index),
         durability=min(backend.durability, store.durability, key=_DURABILITIES.index),
+        # A store says nothing of replicas.
+        failover=min(backend.failover, "none", key=_FAILOVERS.index),
         dedup="window",
         dedup_window=max(DEDUP_WINDOW, backend.dedup_window),
         atomic_batch=False,
@@ -45,7 +47,7 @@ def paired(backend: Capabilities, store: StoreCapabilities) -> Capabilities:
         resolution=max(backend.resolution, store.resolution),
         schedule_lag=max(backend.schedule_lag, _SCHEDULE_LAG) if delays else backend.schedule_lag,
         # What was cancelled stays with the backend until it comes up.
-        counts="approximate",
+        counts="ready" if backend.counts == "ready" else "approximate",
         results="emulated",
         cancel="emulated",
         unique="emulated",

@@ -47,7 +47,10 @@ def unwrap(raw: bytes) -> Message:
     if len(raw) < _HEAD.size or not raw.startswith(_MAGIC):
         return Message(raw, is_marked=True)
     _, flags, version, generation, copy = _HEAD.unpack_from(raw)
-    start, key, ttl = _HEAD.size, b"", 0.0
+    start = _HEAD.size
+    if not flags:
+        return Message(raw[start:], version, generation, copy)
+    key, ttl = b"", 0.0
     if flags & _KEYED and len(raw) >= start + _KEY.size:
         key, ttl = _KEY.unpack_from(raw, start)
         start += _KEY.size

@@ -44,6 +44,7 @@ PHASES = {state: phase for phase, state in ENDED.items()}
 class Record(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What the store holds of one job; a change of it by version is what decides."""
 
+    # First what is known of every job that is over; see `plain.Success`.
     phase: Phase
     #: The call that stores it; it is stored for sure once the lot is marked. 0: it is.
     lot: int = 0
@@ -52,26 +53,26 @@ class Record(msgspec.Struct, frozen=True, array_like=True, gc=False):
     body: bytes | None = None
     #: When its queue had been purged so often.
     epoch: int = 0
-    key: bytes = b""
-    key_ttl: float = math.inf
     #: As they were at the last change.
     attempts: int = 0
     redeliveries: int = 0
     note: bytes = b""
-    #: The part of them that the backend does not know.
-    base_attempts: int = 0
-    base_redeliveries: int = 0
-    base_note: bytes = b""
     generation: int = 0
     #: Of several messages of one generation, the one that is the job; 0: any.
     copy: int = 0
     #: The token of the lease that the last change was made under.
     owner: int = 0
+    ended: float | None = None
+    outcome: bytes | None = None
+    key: bytes = b""
+    key_ttl: float = math.inf
+    #: The part of them that the backend does not know.
+    base_attempts: int = 0
+    base_redeliveries: int = 0
+    base_note: bytes = b""
     #: When it is due, in seconds since the epoch; 0: at once.
     due: float = 0.0
     reason: str | None = None
-    ended: float | None = None
-    outcome: bytes | None = None
     #: It was cancelled while somebody may have been running it.
     is_pending: bool = False
 

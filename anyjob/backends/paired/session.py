@@ -24,7 +24,7 @@ from anyjob.core.store import Delete, Put
 
 #: Seconds between two looks at the words; shorter for a while after somebody asked, because who
 #: asks once asks again. And between two signs of life.
-_BEAT, _SHORT_BEAT = 0.1, 0.004
+_BEAT, _SHORT_BEAT = 0.1, 0.01
 _ALERT = 1.0
 _SIGN = 5.0
 #: A session that gave no sign for so long is over.
@@ -229,7 +229,11 @@ class Session:
         with self._lock:
             holders, queues = list(self._holders), set(self._queues)
         before = {queue: self._words.last(queue) for queue in queues}
-        words = self._words.read(queues)
+        # Its own entry is read along, which tells at once that the store has lost what it held;
+        # and on the wire, a look of the thread's from a look for a call.
+        is_shown, words = self._words.read_beside(session_key(self._number), queues)
+        if not is_shown:
+            self._written_at = -math.inf
         if words != before:
             self._alert_until = time.monotonic() + _ALERT
             for holder in holders:

@@ -7,6 +7,7 @@ import math
 from msgspec.structs import replace
 
 from anyjob.backends.paired.held import Hold
+from anyjob.backends.paired.plain import recall
 from anyjob.backends.paired.records import FORGOTTEN, LARGEST_BODY, Phase, Record
 from anyjob.core.settlement import Abandon, Answer, Bury, Complete, End, Retry, Settlement
 
@@ -38,7 +39,7 @@ class Step:
     @property
     def record(self) -> Record:
         """The record as far as it is known; what nobody read is known by its message."""
-        known = self.hold.record
+        known = recall(self.hold)
         if known is not None:
             return known
         message = self.hold.message
@@ -63,29 +64,9 @@ def owned(step: Step) -> Record:
     return replace(step.record, owner=step.hold.lease.token)
 
 
-def succeeded(step: Step, now: float, epoch: int) -> Record:
-    """The record of a job that ran and that nobody had looked at: most of all jobs, at one go."""
-    hold, lease = step.hold, step.hold.lease
-    return Record(
-        Phase.SUCCEEDED,
-        priority=lease.priority,
-        epoch=epoch,
-        attempts=lease.attempt - 1,
-        redeliveries=lease.redeliveries,
-        note=lease.note if step.settlement.note is None else step.settlement.note,
-        generation=hold.message.generation,
-        copy=hold.message.copy,
-        owner=lease.token,
-        ended=now,
-        outcome=step.settlement.outcome,
-    )
-
-
 def settled(step: Step, now: float, epoch: int, *, waits_here: bool) -> Record:
     """The record of a job whose lease ends so, at `now` in seconds since the epoch."""
     kind, hold = step.settlement, step.hold
-    if hold.record is None and type(kind) is Complete:
-        return succeeded(step, now, epoch)
     lease, token = hold.lease, hold.lease.token
     record = replace(
         step.record,

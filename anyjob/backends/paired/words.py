@@ -5,7 +5,8 @@ be.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 
 import msgspec
 from msgspec.structs import replace
@@ -13,6 +14,8 @@ from msgspec.structs import replace
 from anyjob.backends.paired.ledger import Ledger
 from anyjob.backends.paired.records import Phase, Record, word_key
 from anyjob.core.clock import Clock
+from anyjob.core.errors import BackendError
+from anyjob.core.store import Entry
 
 #: Nothing is handed out by a word that is older, in seconds.
 OLDEST = 1.0
@@ -67,7 +70,18 @@ class Words:
         """The words as they are now; raises BackendError."""
         names = list(queues)
         at = self._clock.monotonic()
-        entries = self._ledger.get([word_key(name) for name in names])
+        return self._read(at, names, self._ledger.get([word_key(name) for name in names]))
+
+    def read_beside(self, key: str, queues: Collection[str]) -> tuple[bool, dict[str, Word]]:
+        """The words, and whether there is an entry of this key; raises BackendError."""
+        names = list(queues)
+        at = self._clock.monotonic()
+        own, *entries = self._ledger.get([key, *(word_key(name) for name in names)])
+        return own is not None, self._read(at, names, entries)
+
+    def _read(
+        self, at: float, names: Sequence[str], entries: Sequence[Entry | None]
+    ) -> dict[str, Word]:
         words = {
             name: _NEW if entry is None else _decode(entry.value)
             for name, entry in zip(names, entries, strict=True)
@@ -121,7 +135,9 @@ class Words:
             self._ledger.change(_PAUSED, lambda value: _listed(value, queue))
         word = self.announce(queue, is_paused=is_paused)
         if not is_paused:
-            self._ledger.change(_PAUSED, lambda value: _unlisted(value, queue))
+            # It goes on already; one that is listed for nothing is told from the others.
+            with suppress(BackendError):
+                self._ledger.change(_PAUSED, lambda value: _unlisted(value, queue))
         return word
 
     def paused(self) -> set[str]:

@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from datetime import datetime
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import AbstractContextManager
 from functools import partial
 from typing import Any
 
 from anyjob.backends.checks import check_edit
 from anyjob.backends.declared import check_jobs, refusing
-from anyjob.backends.rabbitmq import control, dead, ladder, messages, topology
+from anyjob.backends.rabbitmq import messages
 from anyjob.backends.rabbitmq.consumer import RabbitConsumer
 from anyjob.backends.rabbitmq.control import Follower
-from anyjob.backends.rabbitmq.errors import Uncertain, full, unreachable
+from anyjob.backends.rabbitmq.deadletters import DeadLetters, in_doubt
 from anyjob.backends.rabbitmq.facts import MAX_PAYLOAD, capabilities_of, check_fit, findings
 from anyjob.backends.rabbitmq.line import Delivery
 from anyjob.backends.rabbitmq.link import COMMAND, Link
 from anyjob.backends.rabbitmq.loop import Loop, settle
-from anyjob.backends.rabbitmq.messages import Message
-from anyjob.backends.rabbitmq.names import Names, as_word
-from anyjob.backends.rabbitmq.publisher import Fate, Publisher
+from anyjob.backends.rabbitmq.names import Names
+from anyjob.backends.rabbitmq.publisher import Publisher
+from anyjob.backends.rabbitmq.register import Register
+from anyjob.backends.rabbitmq.sending import Sender
 from anyjob.backends.rabbitmq.talk import Missing, Talk, talk
 from anyjob.backends.rabbitmq.url import parse_url
 from anyjob.core.backend import (
@@ -35,11 +35,8 @@ from anyjob.core.backend import (
     QueueSpec,
 )
 from anyjob.core.clock import Clock
-from anyjob.core.envelope import ACCEPTED, Envelope, Receipt, Rejected
+from anyjob.core.envelope import Envelope, Receipt
 from anyjob.core.errors import (
-    BackendError,
-    BackendUnavailable,
-    EnqueueUncertain,
     InvalidOption,
     Misuse,
     UnsupportedCapability,
@@ -81,6 +78,9 @@ class RabbitBackend(Backend):
         self.publishing = Link(self.loop, self._location, "anyjob publishes")
         self.consuming = Link(self.loop, self._location, "anyjob consumes")
         self.publisher = Publisher(self.loop, self.publishing, self.names.exchange)
+        self.sender = Sender(self.publishing, self.publisher, self.names)
+        self.register = Register(self.loop, self.publishing, self.names, self.sender)
+        self.dead_letters = DeadLetters(self.loop, self.publishing, self.names)
         try:
             self.loop.call(self.publishing.begin)
             self.publishing.wait(COMMAND)
@@ -112,25 +112,14 @@ class RabbitBackend(Backend):
         names = sorted({checked_name(spec.name, "a queue's name") for spec in queues})
         self.check_open()
         if names:
-            self._declare(names)
-
-    def _declare(self, queues: Sequence[str]) -> None:
-        has_ladder = self._has_ladder()
-        with self._talk() as asked:
-            if not has_ladder:
-                topology.declare_ladder(asked)
-            topology.declare_namespace(asked, self.names)
-            topology.declare_queues(asked, self.names, queues)
-        known = self._control().declared
-        if new := [queue for queue in queues if queue not in known]:
-            self._note("declared", new)
+            self.register.declare(names)
 
     def enqueue(self, jobs: Sequence[Envelope], *, transaction: Any = None) -> list[Receipt]:
         self.check_open()
         check_jobs(jobs, self.capabilities, now=time.time(), transaction=transaction)
         if not jobs:
             return []
-        return self._stored(jobs, self._publish([self.to_enqueue(job) for job in jobs]))
+        return self.sender.enqueue(jobs)
 
     def consume(self, queues: Sequence[QueueShare], *, lease: float, worker: str) -> Consumer:
         self.check_open()
@@ -141,7 +130,7 @@ class RabbitBackend(Backend):
 
     def follow(self, on_change: Callable[[], None]) -> Follower:
         """Follow which queues are paused, from now on."""
-        state = self._control()
+        state = self.register.read()
         return Follower(self.loop, self.consuming, self.names, state, on_change, self._was_emptied)
 
     def maintain(self, budget: float) -> float:
@@ -158,18 +147,22 @@ class RabbitBackend(Backend):
         )
 
     def pause(self, queue: str) -> None:
-        self._set(queue, "paused")
+        checked_name(queue, "a queue's name")
+        self.check_open()
+        self.register.pause(queue)
 
     def resume(self, queue: str) -> None:
-        self._set(queue, "resumed")
+        checked_name(queue, "a queue's name")
+        self.check_open()
+        self.register.resume(queue)
 
     def paused(self) -> set[str]:
         self.check_open()
-        return self._control().paused
+        return self.register.read().paused
 
     def queues(self) -> set[str]:
         self.check_open()
-        return self._control().declared
+        return self.register.read().declared
 
     def browse(self, queue: str, state: State, cursor: str | None, limit: int) -> Page:
         checked_name(queue, "a queue's name")
@@ -182,34 +175,13 @@ class RabbitBackend(Backend):
         self.check_open()
         if state is not State.DEAD:
             raise self._blind(f"list the {state} jobs of a queue")
-        first = int(cursor or 0)
-        last = first + limit
-        records: list[JobRecord] = []
-        seen = 0
-        with self._reading(queue) as reader:
-            for lot in reader.read():
-                for delivery in lot:
-                    if first <= seen < last:
-                        records.append(_record(queue, delivery))
-                    seen += 1
-                if seen > last:
-                    break
-        return Page(records, str(last) if seen > last else None)
+        return self.dead_letters.page(queue, int(cursor or 0), limit)
 
     def get(self, queue: str, ids: Sequence[str], wait: float = 0.0) -> list[JobRecord | None]:
         checked_name(queue, "a queue's name")
         self.check_open()
         wanted = set(ids)
-        found: dict[str, JobRecord] = {}
-        if wanted:
-            with self._reading(queue) as reader:
-                for lot in reader.read():
-                    for delivery in lot:
-                        record = _record(queue, delivery)
-                        if record.id in wanted:
-                            found[record.id] = record
-                    if len(found) == len(wanted):
-                        break
+        found = self.dead_letters.find(queue, wanted)
         if len(found) < len(wanted):
             # None would say that there is no such job.
             raise self._blind(f"look up jobs of queue {queue!r} that are not dead")
@@ -228,9 +200,8 @@ class RabbitBackend(Backend):
         purged = 0
         for band in self.names.bands(queue):
             try:
-                with self._talk() as asked, self._in_doubt():
-                    frame = asked.do(lambda ch, told, at=band: ch.queue_purge(at, callback=told))
-                    purged += frame.method.message_count
+                with self._talk() as asked, in_doubt():
+                    purged += asked.purge(band)
             except Missing:
                 continue
         return purged
@@ -252,17 +223,21 @@ class RabbitBackend(Backend):
                 record = messages.Record(priority=job.record.priority, note=job.record.note)
                 properties = messages.moved(job.id, record) if job.is_job else messages.foreign()
                 body = bodies.get(job.id, delivery.body)
-                again.append(self.to_publish(queue, record.priority, 0.0, body, properties))
-            self._must_store(again)
+                again.append(self.sender.to_publish(queue, record.priority, 0.0, body, properties))
+            self.sender.store(again)
 
-        return self._take(queue, ids, revive)
+        checked_name(queue, "a queue's name")
+        self.check_open()
+        return self.dead_letters.take(queue, ids, revive)
 
     def discard(self, queue: str, ids: Sequence[str] | None) -> int:
-        return self._take(queue, ids, lambda _: None)
+        checked_name(queue, "a queue's name")
+        self.check_open()
+        return self.dead_letters.take(queue, ids, lambda _: None)
 
     def weaknesses(self) -> list[Finding]:
         self.check_open()
-        return findings(self._location)
+        return findings(self.capabilities.version, self._location)
 
     def subscribe(self, report: Callable[[str, Mapping[str, Any]], None]) -> None:
         self._report = report
@@ -278,27 +253,9 @@ class RabbitBackend(Backend):
 
     def mend(self, queues: Sequence[str], lost: Sequence[str]) -> None:
         """Declare queues that a consumer misses, and say so of those that were there before."""
-        self._declare(queues)
+        self.register.declare(queues)
         if lost and self._report is not None:
             self._report("backend.replaced", {"queues": list(lost), "how": "deleted"})
-
-    def to_enqueue(self, job: Envelope) -> Message:
-        """The message of a new job; its delay is checked already."""
-        delay = job.due or 0.0
-        if isinstance(delay, datetime):
-            delay = delay.timestamp() - time.time()
-        return self.to_publish(job.queue, job.priority, delay, job.body, messages.fresh(job))
-
-    def to_publish(
-        self, queue: str, priority: int, delay: float, body: bytes, properties: Any
-    ) -> Message:
-        """A message to a queue's band, by way of the ladder if it is delayed."""
-        band = self.names.ready(queue, priority)
-        if delay <= 0:
-            return Message(self.names.exchange, band, body, properties)
-        count = ladder.units(delay)
-        key = ladder.routing_key(count, as_word(band))
-        return Message(topology.ladder_exchange(ladder.entry(count)), key, body, properties)
 
     def sever(self) -> None:
         """Cut both connections, as a network does; returns when this end is closed. They come back
@@ -323,119 +280,16 @@ class RabbitBackend(Backend):
         if self._report is not None:
             self._report("store.reset_detected", {"at": self._location.shown})
 
-    def _talk(self, seconds: float = COMMAND) -> Any:
+    def _talk(self) -> AbstractContextManager[Talk]:
         self.check_open()
-        return talk(self.loop, self.publishing, seconds)
-
-    def _publish(self, sent: Sequence[Message]) -> list[Fate]:
-        began = time.monotonic()
-        self.publishing.wait(COMMAND)
-        return self.publisher.publish(sent, COMMAND - (time.monotonic() - began))
-
-    def _stored(self, jobs: Sequence[Envelope], fates: Sequence[Fate]) -> list[Receipt]:
-        """What to say of the jobs; raises if none was stored, or nobody knows."""
-        if all(fate is Fate.UNSENT for fate in fates):
-            raise unreachable(
-                self._location, "was lost before anything was sent"
-            ) from ConnectionError("no connection")
-        if all(fate in (Fate.BLOCKED, Fate.REFUSED) for fate in fates):
-            raise full(self._location)
-        if not all(fate in (Fate.STORED, Fate.UNROUTABLE) for fate in fates):
-            raise EnqueueUncertain(
-                f"{self._location.shown} did not confirm all {len(jobs)} jobs; each of them may be"
-                " stored or not, and sending one again may run it twice",
-                jobs,
-            ) from TimeoutError("no confirm came")
-        return [
-            ACCEPTED
-            if fate is Fate.STORED
-            else Rejected(f"queue {job.queue!r} is not declared; declare it with declare()")
-            for job, fate in zip(jobs, fates, strict=True)
-        ]
-
-    def _must_store(self, sent: Sequence[Message]) -> None:
-        fates = self._publish(sent) if sent else []
-        if all(fate is Fate.STORED for fate in fates):
-            return
-        if any(fate in (Fate.BLOCKED, Fate.REFUSED) for fate in fates):
-            raise full(self._location)
-        if any(fate is Fate.UNROUTABLE for fate in fates):
-            raise BackendError(
-                f"{self._location.shown} has no queue for what was sent; declare it with declare()"
-            )
-        if all(fate is Fate.UNSENT for fate in fates):
-            raise unreachable(self._location, "was lost") from ConnectionError("no connection")
-        raise Uncertain(f"{self._location.shown} did not confirm what was sent") from TimeoutError(
-            "no confirm came"
-        )
-
-    def _set(self, queue: str, what: control.What) -> None:
-        checked_name(queue, "a queue's name")
-        self.check_open()
-        with self._talk() as asked:
-            topology.declare_namespace(asked, self.names)
-        self._note(what, [queue])
-
-    def _note(self, what: control.What, queues: Sequence[str]) -> None:
-        self._must_store(control.entries(self.names, what, queues))
-
-    def _control(self) -> control.State:
-        with self._talk() as asked:
-            return control.read(asked, self.names, COMMAND)
-
-    def _has_ladder(self) -> bool:
-        return bool(self._with_talk(topology.has_ladder))
-
-    def _with_talk(self, step: Callable[[Talk], Any]) -> Any:
-        with self._talk() as asked:
-            return step(asked)
+        return talk(self.loop, self.publishing)
 
     def _count(self, queue: str) -> int:
         try:
-            return int(self._with_talk(lambda asked: asked.count(queue)))
+            with self._talk() as asked:
+                return asked.count(queue)
         except Missing:
             return 0
-
-    def _reading(self, queue: str) -> Any:
-        return dead.looking(self.loop, self.publishing, self.names.dead(queue), COMMAND)
-
-    def _take(
-        self, queue: str, ids: Sequence[str] | None, use: Callable[[list[Delivery]], None]
-    ) -> int:
-        """Use dead jobs, each once, and remove them; returns how many."""
-        checked_name(queue, "a queue's name")
-        self.check_open()
-        wanted = None if ids is None else set(ids)
-        if wanted is not None and not wanted:
-            return 0
-        taken = 0
-        with self._reading(queue) as reader:
-            for lot in reader.read():
-                chosen = [
-                    delivery
-                    for delivery in lot
-                    if wanted is None
-                    or messages.received(delivery.properties, delivery.body).id in wanted
-                ]
-                if taken:
-                    with self._in_doubt():
-                        use(chosen)
-                else:
-                    use(chosen)
-                reader.settle([delivery.tag for delivery in chosen])
-                taken += len(chosen)
-            if taken:
-                with self._in_doubt():
-                    reader.finish()
-        return taken
-
-    @contextmanager
-    def _in_doubt(self) -> Iterator[None]:
-        """What is lost in the block may have been done."""
-        try:
-            yield
-        except BackendUnavailable as error:
-            raise Uncertain(str(error)) from error
 
     def _blind(self, what: str) -> UnsupportedCapability:
         return UnsupportedCapability(
@@ -465,7 +319,3 @@ def _until(is_so: Callable[[], bool], seconds: float) -> None:
     deadline = time.monotonic() + seconds
     while not is_so() and time.monotonic() < deadline:
         time.sleep(0.001)
-
-
-def _record(queue: str, delivery: Delivery) -> JobRecord:
-    return messages.dead_record(queue, delivery.properties, delivery.body)

@@ -13,7 +13,7 @@ from pika.channel import Channel
 from pika.spec import Basic, BasicProperties
 
 from anyjob.backends.rabbitmq.line import Delivery
-from anyjob.backends.rabbitmq.link import Link
+from anyjob.backends.rabbitmq.link import Inlet, Link
 from anyjob.backends.rabbitmq.loop import Loop
 from anyjob.backends.rabbitmq.talk import Missing, Talk, talk
 
@@ -21,6 +21,8 @@ from anyjob.backends.rabbitmq.talk import Missing, Talk, talk
 _LOT = 500
 #: Somebody else may hold what is counted as ready; so long is waited for the next one.
 _QUIET = 0.3
+#: Seconds between looks whether the queue has again what it was given back.
+_PACE = 0.002
 
 
 class Reader:
@@ -62,25 +64,39 @@ class Reader:
     def finish(self) -> None:
         """Give back what was not settled, and return once the queue has it, and has lost the rest.
 
-        An answered cancel says so: unlike acknowledgements, it waits for the queue itself.
+        An answered cancel says the second: unlike acknowledgements, it waits for the queue itself.
         """
-        if self._consumer:
-            self._talk.post(self._give_back)
-            self._talk.do(lambda ch, told: ch.basic_cancel(self._consumer, callback=told))
-            self._consumer = ""
-
-    def _give_back(self) -> None:
+        if not self._consumer:
+            return
+        # Or the queue would deliver at once what it is given back.
+        self._cancel()
         if self._held:
+            others = self._talk.count(self._queue)
             # 0 is all of them.
-            self._talk.channel.basic_nack(0, multiple=True, requeue=True)
+            self._talk.post(lambda: self._talk.channel.basic_nack(0, multiple=True, requeue=True))
+            until = time.monotonic() + _QUIET
+            # Somebody else may be given them before they are counted.
+            while self._talk.count(self._queue) < others + self._held and time.monotonic() < until:
+                time.sleep(_PACE)
+
+    def _cancel(self) -> None:
+        """Have nothing more delivered; returns once all that was on its way has come."""
+        self._talk.do(lambda ch, told: ch.basic_cancel(self._consumer, callback=told))
+        self._consumer = ""
+        self._talk.barrier()
 
     def _widen(self) -> None:
-        """As in a line: nothing is on its way, so cancelling gives nothing back."""
         if self._consumer:
-            self._talk.do(lambda ch, told: ch.basic_cancel(self._consumer, callback=told))
+            self._cancel()
         self._talk.do(lambda ch, told: ch.basic_qos(prefetch_count=_LOT, callback=told))
         self._used = 0
+        self._talk.post(self._take_in)
         self._consumer = self._talk.consume(self._queue, self._on_message)
+
+    def _take_in(self) -> None:
+        # Whatever its consumer: pika would reject what comes for one that is being cancelled.
+        if isinstance(self._talk.channel, Inlet):
+            self._talk.channel.on_message = self._on_message
 
     def _on_message(
         self, _: Channel, method: Basic.Deliver, properties: BasicProperties, body: bytes

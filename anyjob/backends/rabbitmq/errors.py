@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import ssl
 from collections.abc import Iterator
 
@@ -18,6 +19,10 @@ from anyjob.core.errors import (
 
 #: Replies of the broker (AMQP 0-9-1, 1.2 of the reference).
 ACCESS_REFUSED, NOT_FOUND, PRECONDITION_FAILED, NOT_ALLOWED = 403, 404, 406, 530
+
+#: What it says of a delivery that nobody settled in time, and of a message that it does not take.
+_TOO_LONG = "timed out"
+_TOO_LARGE = re.compile(r"message size \d+ (?:B )?is larger than (?:configured )?max size (\d+)")
 
 
 class Uncertain(BackendError):
@@ -61,6 +66,11 @@ def closed(location: Location, error: BaseException) -> AnyjobError:
                 f"{location.shown} lacks what was asked for: {text}; declare the queue with"
                 " declare(), or start a worker on it"
             )
+        if code == PRECONDITION_FAILED and _TOO_LONG in text:
+            return BackendUnavailable(
+                f"{location.shown} took back what was not settled within its consumer_timeout:"
+                f" {text}"
+            )
         if code == PRECONDITION_FAILED:
             return ConfigurationError(
                 f"{location.shown} holds a queue or exchange of this name with other settings:"
@@ -85,6 +95,14 @@ def full(location: Location) -> BackendFull:
 def is_missing(error: BaseException) -> bool:
     """Whether the broker closed a channel because what was named does not exist."""
     return isinstance(error, said.ChannelClosedByBroker) and error.reply_code == NOT_FOUND
+
+
+def largest(error: BaseException) -> int | None:
+    """How many bytes a message may have, if the broker closed a channel because one had more."""
+    if not isinstance(error, said.ChannelClosedByBroker):
+        return None
+    found = _TOO_LARGE.search(error.reply_text)
+    return int(found[1]) if found and error.reply_code == PRECONDITION_FAILED else None
 
 
 def plain(text: str) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from anyjob.backends.rabbitmq import ladder
 from anyjob.backends.rabbitmq.line import MOST_AHEAD
 from anyjob.backends.rabbitmq.url import Location
+from anyjob.backends.rabbitmq.versions import consumer_arguments, numbers_of
 from anyjob.core.backend import Finding
 from anyjob.core.capabilities import Capabilities
 from anyjob.core.errors import ConfigurationError
@@ -28,11 +29,6 @@ def check_fit(product: str, version: str, location: Location) -> None:
             f"{location.shown} is RabbitMQ {version or 'of an unknown version'}, and anyjob needs"
             f" {_OLDEST[0]}.{_OLDEST[1]} or later; upgrade it, or use another backend"
         )
-
-
-def numbers_of(version: str) -> tuple[int, ...]:
-    parts = version.split(".")[:2]
-    return tuple(map(int, parts)) if all(map(str.isdecimal, parts)) else (0,)
 
 
 def capabilities_of(version: str, location: Location) -> Capabilities:
@@ -77,9 +73,9 @@ def capabilities_of(version: str, location: Location) -> Capabilities:
     )
 
 
-def findings(location: Location) -> list[Finding]:
+def findings(version: str, location: Location) -> list[Finding]:
     """Every weakness of an installation."""
-    return [*_store(), *_door(location), *_timeout(location)]
+    return [*_store(), *_door(location), *_timeout(version, location)]
 
 
 def _store() -> Iterator[Finding]:
@@ -113,9 +109,9 @@ def _door(location: Location) -> Iterator[Finding]:
         )
 
 
-def _timeout(location: Location) -> Iterator[Finding]:
+def _timeout(version: str, location: Location) -> Iterator[Finding]:
     seconds = location.consumer_timeout
-    if seconds is not None:
+    if seconds is not None and not consumer_arguments(version, location):
         yield Finding(
             id="rabbitmq-consumer-timeout",
             severity="info",

@@ -14,7 +14,7 @@ from anyjob.backends.rabbitmq.link import Inlet
 from anyjob.core.errors import AnyjobError
 
 if TYPE_CHECKING:
-    from anyjob.backends.rabbitmq.consumer import RabbitConsumer
+    from anyjob.backends.rabbitmq.lines import Lines
 
 #: Jobs that may be on their way to a band of a consumer's queues at most.
 MOST_AHEAD = 1000
@@ -37,8 +37,8 @@ class Line:
     thread; they change under the consumer's lock.
     """
 
-    def __init__(self, consumer: RabbitConsumer, queue: str, floor: int, name: str) -> None:
-        self._consumer = consumer
+    def __init__(self, lines: Lines, queue: str, floor: int, name: str) -> None:
+        self._lines = lines
         self.queue = queue
         self.floor = floor
         self.name = name
@@ -60,6 +60,8 @@ class Line:
         #: Of each unsettled message, in the order of delivery: with which consumer tag it came.
         self._unsettled: dict[int, int] = {}
         self._generation = 0
+        #: Whether the loop has a consumer in the broker; `window` may be ahead of it.
+        self._is_consuming = False
         self._channel: Channel | None = None
         self._barriers: deque[Callable[[bool], None]] = deque()
         self._opening = False
@@ -94,7 +96,7 @@ class Line:
 
     def open(self) -> None:
         """Open the channel, if there is none."""
-        link = self._consumer.link
+        link = self._lines.link
         if self._ended or self._opening or self._channel is not None or not link.is_up:
             return
         self._opening = True
@@ -107,15 +109,21 @@ class Line:
         channel = self._channel
         if channel is None or not channel.is_open:
             return
-        if self.window:
+        if self._is_consuming:
             channel.basic_cancel(str(self._generation), callback=_ignore)
         self._generation += 1
-        with self._consumer.lock:
+        self._is_consuming = window > 0
+        with self._lines.lock:
             self.window, self.used, self.promised = window, 0, 0
         if window:
             channel.queue_declare(self.name, passive=True, callback=self._on_count)
             channel.basic_qos(prefetch_count=window)
-            channel.basic_consume(self.name, _never, consumer_tag=str(self._generation))
+            channel.basic_consume(
+                self.name,
+                _never,
+                consumer_tag=str(self._generation),
+                arguments=self._lines.link.consumer_arguments,
+            )
 
     def ack(self, tags: Iterable[int]) -> None:
         """Settle messages: the longest prefix of what is unsettled in one frame."""
@@ -174,9 +182,9 @@ class Line:
         if isinstance(channel, Inlet):
             channel.on_message = self._on_message
         self._channel = channel
-        with self._consumer.lock:
+        with self._lines.lock:
             self.trouble = None
-            self._consumer.lock.notify_all()
+            self._lines.lock.notify_all()
 
     def _on_message(
         self, _: Channel, method: Basic.Deliver, properties: BasicProperties, body: bytes
@@ -184,17 +192,17 @@ class Line:
         tag = method.delivery_tag or 0
         generation = int(method.consumer_tag or 0)
         self._unsettled[tag] = generation
-        consumer = self._consumer
-        with consumer.lock:
+        lines = self._lines
+        with lines.lock:
             self.used += generation == self._generation
             self.promised -= 1
             self.buffer.append(Delivery(tag, properties, body))
-            if consumer.is_waiting:
-                consumer.lock.notify_all()
+            if lines.is_waiting:
+                lines.lock.notify_all()
         self._pause = _SOON
 
     def _on_count(self, frame: Any) -> None:
-        with self._consumer.lock:
+        with self._lines.lock:
             self.promised = min(frame.method.message_count, self.window)
 
     def _on_barrier(self, _: object) -> None:
@@ -212,23 +220,24 @@ class Line:
         if channel is not self._channel:
             return
         self._lose(error)
-        if self._consumer.link.is_up and not self._ended:
+        if self._lines.link.is_up and not self._ended:
             pause, self._pause = self._pause, min(2 * self._pause, _SELDOM)
-            self._consumer.loop.later(pause, self.open)
+            self._lines.loop.later(pause, self.open)
 
     def _lose(self, error: BaseException) -> None:
         """What was delivered is the broker's again."""
         self._channel = None
+        self._is_consuming = False
         self._unsettled.clear()
-        with self._consumer.lock:
+        with self._lines.lock:
             self.epoch += 1
             self.window = self.used = self.promised = 0
             self.buffer.clear()
             if not self._ended:
-                self.trouble = closed(self._consumer.link.location, error)
+                self.trouble = closed(self._lines.link.location, error)
                 self.is_missing = is_missing(error)
-            self._consumer.lose(self)
-            self._consumer.lock.notify_all()
+            self._lines.lose(self)
+            self._lines.lock.notify_all()
         barriers, self._barriers = self._barriers, deque()
         for done in barriers:
             done(False)  # noqa: FBT003 - the same
@@ -238,7 +247,7 @@ class Line:
         for tag in tags:
             used += self._unsettled.pop(tag) == self._generation
         if used:
-            with self._consumer.lock:
+            with self._lines.lock:
                 self.used = max(0, self.used - used)
 
 

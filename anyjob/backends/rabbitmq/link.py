@@ -16,6 +16,7 @@ from pika.spec import Basic
 from anyjob.backends.rabbitmq.errors import plain, unconnected, unreachable
 from anyjob.backends.rabbitmq.loop import Loop, fail, settle
 from anyjob.backends.rabbitmq.url import Location
+from anyjob.backends.rabbitmq.versions import consumer_arguments
 from anyjob.core.errors import AnyjobError, ConfigurationError
 
 #: Seconds that a command may take, an answer to it included.
@@ -97,6 +98,11 @@ class Link:
     def product(self) -> str:
         said = (self._connection and self._connection.server_properties) or {}
         return str(said.get("product", ""))
+
+    @property
+    def consumer_arguments(self) -> dict[str, int]:
+        """What goes with every consumer, by what this broker understands."""
+        return consumer_arguments(self.version, self.location)
 
     def wait(self, seconds: float) -> None:
         """Wait, in any thread, until a connection is open.

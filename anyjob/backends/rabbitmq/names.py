@@ -7,17 +7,12 @@ from __future__ import annotations
 
 import re
 
+from anyjob.backends.bands import BANDS
+
 #: Of what is declared: a change of its arguments needs another one, because a queue cannot change.
 VERSION = "v1"
 #: Shared by all namespaces of a virtual host: the queues in which delayed jobs wait.
 LADDER = f"anyjob-delay:{VERSION}"
-
-#: How the ten priorities fall into bands, highest first: the least priority of each.
-BANDS = {
-    1: (0,),
-    3: (7, 4, 0),
-    10: (9, 8, 7, 6, 5, 4, 3, 2, 1, 0),
-}
 
 
 class Names:

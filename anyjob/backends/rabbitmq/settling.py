@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, cast
 import msgspec
 
 from anyjob.backends.rabbitmq import messages
+from anyjob.backends.rabbitmq.held import Hold
 from anyjob.backends.rabbitmq.line import Line
 from anyjob.backends.rabbitmq.link import COMMAND
 from anyjob.backends.rabbitmq.messages import Message, Record
@@ -25,24 +26,6 @@ if TYPE_CHECKING:
 _clock = SystemClock()
 #: What leaves a job somewhere else than where it was leased.
 _MOVES = (Retry, Release, Bury)
-
-
-class Hold(msgspec.Struct, frozen=True, eq=False):
-    """A leased job: where it came from, and what it was."""
-
-    id: str
-    line: Line
-    epoch: int
-    tag: int
-    record: Record
-    body: bytes
-    token: int
-    is_job: bool
-
-    @property
-    def is_live(self) -> bool:
-        """Whether what it came on is still there; with the consumer's lock, or in the loop."""
-        return self.line.epoch == self.epoch
 
 
 class Settling:
@@ -143,7 +126,7 @@ class Settling:
 
     def _copies(self, at: int) -> list[Message]:
         settlement, hold = self._lot[at], self._holding(at)
-        made = [self._consumer.to_enqueue(child) for child in settlement.then]
+        made = [self._consumer.sender.to_enqueue(child) for child in settlement.then]
         record = hold.record
         if settlement.note is not None:
             record = msgspec.structs.replace(record, note=settlement.note)
@@ -163,7 +146,7 @@ class Settling:
 
     def _again(self, hold: Hold, record: Record, delay: float) -> Message:
         properties = messages.moved(hold.id, record) if hold.is_job else messages.foreign()
-        return self._consumer.to_publish(
+        return self._consumer.sender.to_publish(
             hold.line.queue, record.priority, delay, hold.body, properties
         )
 

@@ -77,6 +77,11 @@ class Talk:
         frame = self.do(lambda ch, told: ch.queue_declare(queue, passive=True, callback=told))
         return int(frame.method.message_count)
 
+    def purge(self, queue: str) -> int:
+        """Remove the ready messages of a queue; how many there were."""
+        frame = self.do(lambda ch, told: ch.queue_purge(queue, callback=told))
+        return int(frame.method.message_count)
+
     def barrier(self) -> None:
         """Return once the broker has done all that this channel asked before."""
         self.do(lambda ch, told: ch.basic_qos(prefetch_count=65535, callback=told))

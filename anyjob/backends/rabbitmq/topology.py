@@ -58,10 +58,14 @@ def ladder_exchange(level: int) -> str:
     return f"{LADDER}:{level:02}" if level >= 0 else f"{LADDER}:due"
 
 
-def declare_namespace(talk: Talk, names: Names) -> None:
+def declare_namespace(talk: Talk, names: Names) -> int:
+    """Returns how many entries the stream has; 0 also where its leader cannot be asked now
+    (rabbit_stream_queue:stat/1).
+    """
     _exchange(talk, names.exchange, "direct")
-    _queue(talk, names.control, {"x-queue-type": "stream"})
+    entries = _queue(talk, names.control, {"x-queue-type": "stream"})
     _bind(talk, names.control, names.exchange, names.control)
+    return entries
 
 
 def declare_queues(talk: Talk, names: Names, queues: Iterable[str]) -> None:
@@ -89,10 +93,12 @@ def _exchange(talk: Talk, name: str, kind: str) -> None:
     talk.do(lambda ch, told: ch.exchange_declare(name, kind, durable=True, callback=told))
 
 
-def _queue(talk: Talk, name: str, arguments: dict[str, Any]) -> None:
-    talk.do(
+def _queue(talk: Talk, name: str, arguments: dict[str, Any]) -> int:
+    """Returns how many messages are ready in it."""
+    frame = talk.do(
         lambda ch, told: ch.queue_declare(name, durable=True, arguments=arguments, callback=told)
     )
+    return int(frame.method.message_count)
 
 
 def _lead(talk: Talk, to: str, source: str, key: str) -> None:

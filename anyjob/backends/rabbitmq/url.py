@@ -13,7 +13,7 @@ from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 import msgspec
 
-from anyjob.backends.rabbitmq.names import BANDS
+from anyjob.backends.bands import BANDS
 from anyjob.core.errors import ConfigurationError
 from anyjob.core.names import suggestion
 

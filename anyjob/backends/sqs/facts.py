@@ -56,7 +56,7 @@ def capabilities_of(*, is_emulated: bool) -> Capabilities:
         wait="block",
         wakeup_lag=1.0,
         # Of AWS's many servers each has a part of a queue, and an emulator is one.
-        visibility_lag=0.25 if is_emulated else 2.0,
+        visibility_lag=0.1 if is_emulated else 2.0,
         redelivery_lag=5.0,
         prefetch=PREFETCH,
         max_payload=MAX_PAYLOAD,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import random
 import threading
@@ -13,6 +12,7 @@ from typing import Any, TypeVar
 import botocore.exceptions
 from botocore.utils import get_environ_proxies
 
+from anyjob.backends.sqs.client import make_client
 from anyjob.backends.sqs.clock import ServiceClock
 from anyjob.backends.sqs.errors import (
     PASSING,
@@ -54,31 +54,11 @@ class Link:
 
     def open(self) -> None:
         """Make the client; asks nobody. Raises ConfigurationError."""
-        import boto3
-        from botocore.config import Config
-
-        _hush()
         place = self.location
-        try:
-            session = boto3.session.Session(
-                aws_access_key_id=place.key,
-                aws_secret_access_key=place.secret,
-                aws_session_token=place.session_token,
-                region_name=place.region or None,
-                profile_name=place.profile or None,
-            )
-            # A request is sent once: what may be sent again is decided here, and not below.
-            config = Config(retries={"total_max_attempts": 1}, tcp_keepalive=True)
-            client = session.client("sqs", endpoint_url=place.endpoint or None, config=config)
-            keys = session.get_credentials()
-        except botocore.exceptions.BotoCoreError as error:
-            raise undriven(place, error) from error
-        if keys is None:
-            raise undriven(place, botocore.exceptions.NoCredentialsError())
+        client, bundle = make_client(place)
         url = str(client.meta.endpoint_url)
         if not place.region or not place.endpoint:
             self.location = _found(place, str(client.meta.region_name))
-        bundle = place.ca or session._session.get_config_variable("ca_bundle") or True  # noqa: SLF001
         proxy = get_environ_proxies(url).get(url.partition(":")[0])
         transport = Transport(
             ca=bundle, proxy=proxy, heard=self.service.heard, now=self.clock.monotonic
@@ -276,13 +256,3 @@ def _found(place: Location, region: str) -> Location:
 def _is_amazon(url: str) -> bool:
     host = url.partition("://")[2].partition("/")[0].partition(":")[0]
     return host.endswith((".amazonaws.com", ".amazonaws.com.cn", ".api.aws"))
-
-
-def _hush() -> None:
-    """Keep bodies and signatures out of logs: botocore writes whole requests into its own at the
-    level DEBUG, and at INFO where it found credentials. Who wants that gives its loggers a level.
-    """
-    for name in ("boto3", "botocore", "urllib3"):
-        logger = logging.getLogger(name)
-        if logger.level == logging.NOTSET:
-            logger.setLevel(logging.WARNING)

@@ -132,7 +132,7 @@ class Queues:
             "VisibilityTimeout": str(_VISIBILITY),
         }
         for band in missing:
-            if band != DEAD:
+            if band != DEAD and "RedrivePolicy" not in attributes:
                 attributes["RedrivePolicy"] = self._redrive(queue)
             self._make(queue, band, attributes)
         return bool(missing)

@@ -34,6 +34,13 @@ def hangs(scene: Scene) -> bool:
     return scene.capabilities.lease == "connection"
 
 
+def remembers_apart(scene: Scene) -> bool:
+    """Whether ids and keys are kept apart from the jobs, so that a call that stores one is several
+    requests.
+    """
+    return scene.capabilities.unique == "emulated"
+
+
 def settles_by_copy(scene: Scene) -> bool:
     """Whether a job that goes elsewhere is stored anew for it, for which there has to be room."""
     return scene.capabilities.release != "place" and scene.capabilities.dead == "emulated"
@@ -43,6 +50,15 @@ def in_doubt(scene: Scene) -> tuple[list[Answer], ...]:
     """What may be answered to one settlement whose answer is cut off."""
     lost = ([Answer.LEASE_LOST],) if hangs(scene) else ()
     return ([Answer.UNKNOWN], *lost)
+
+
+def was_lost(scene: Scene, lease: Lease, times: int) -> bool:
+    """Whether the job counts as lost so often; where what was on its way to others counts as well,
+    so often at least.
+    """
+    return lease.redeliveries == times or (
+        scene.capabilities.redeliveries == "upper" and lease.redeliveries > times
+    )
 
 
 def assert_shown(scene: Scene, job: Envelope | Lease, state: State, **fields: object) -> None:

@@ -12,7 +12,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from types import FrameType
 from typing import Any, Literal
 
@@ -90,10 +90,13 @@ class Watch:
         report: Callable[[str], None],
         answered: Callable[[], None] = lambda: None,
         end: signal.Signals = signal.SIGKILL,
+        asides: Collection[str] = (),
     ) -> None:
         """`report` is told of each request before it is made, `answered` after it. `end` is what
-        the process does to itself at its point.
+        the process does to itself at its point. What threads of the names in `asides` request is
+        not counted.
         """
+        self._asides = asides
         self._end = end
         self._death = death
         self._report = report
@@ -101,6 +104,8 @@ class Watch:
         self._on = False
         self._count = 0
         self._guard = threading.Lock()
+        #: The thread that is just telling of a request.
+        self._telling = 0
         self._open: dict[int, int] = {}
 
     def install(self) -> None:
@@ -120,35 +125,40 @@ class Watch:
         sys.setprofile(None)
 
     def _see(self, frame: FrameType, event: str, arg: Any) -> None:
-        if not self._on:
+        if not self._on or self._telling == threading.get_ident():
             return
         if event == "c_call":
             kind = kind_of(arg)
-            if kind is not None:
+            if kind is not None and not self._is_aside():
                 self._open[id(frame)] = self._request(kind)
         elif event in ("c_return", "c_exception"):
-            if self._open and kind_of(arg) is not None:
-                self._answer(self._open.pop(id(frame), 0))
-        elif event == "call" and frame.f_code is reach.__code__:
+            if self._open and kind_of(arg) is not None and (number := self._open.pop(id(frame), 0)):
+                self._answer(number)
+        elif event == "call" and frame.f_code is reach.__code__ and not self._is_aside():
             self._answer(self._request(f"failpoint {frame.f_locals['name']}"))
 
     def _request(self, kind: str) -> int:
         with self._guard:
             self._count += 1
             number = self._count
-            self._aside(lambda: self._report(kind))
+            self._tell(lambda: self._report(kind))
         if self._death is not None and (self._death.k, self._death.side) == (number, "before"):
             os.kill(os.getpid(), self._end)
         return number
 
     def _answer(self, number: int) -> None:
         with self._guard:
-            self._aside(self._answered)
+            self._tell(self._answered)
         if self._death is not None and (self._death.k, self._death.side) == (number, "after"):
             os.kill(os.getpid(), self._end)
 
-    def _aside(self, step: Callable[[], None]) -> None:
-        """What reports a request is itself a write, and not one of those that are looked for."""
-        self._on = False
+    def _is_aside(self) -> bool:
+        return threading.current_thread().name in self._asides
+
+    def _tell(self, step: Callable[[], None]) -> None:
+        """What reports a request is itself a write, and not one of those that are looked for; those
+        of other threads meanwhile are.
+        """
+        self._telling = threading.get_ident()
         step()
-        self._on = True
+        self._telling = 0

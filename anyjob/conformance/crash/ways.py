@@ -17,7 +17,7 @@ import msgspec
 from anyjob.conformance.crash.files import Fingerprints
 from anyjob.conformance.crash.points import Point, Watch
 from anyjob.conformance.stage import Stage
-from anyjob.conformance.wire import Cut, Proxy
+from anyjob.conformance.wire import Cut
 from anyjob.core.errors import (
     AnyjobError,
     BackendCorrupt,
@@ -75,7 +75,7 @@ class ByWire:
     name = "cuts"
 
     def run(self, stage: S, act: Act[S], death: Point | None) -> Ran:
-        with Proxy(cast("Any", stage.server).port) as proxy:
+        with stage.wire() as proxy:
             client = stage.client(proxy)
             stage.use(client)
             first: list[int] = []
@@ -169,15 +169,15 @@ def _watch(
     stage: Stage, death: Point | None, end: signal.Signals, say: Callable[[str, str], None]
 ) -> Watch:
     """In a run that nobody cuts short, one that looks at the files as well."""
-    files = Fingerprints(stage.site.folder)
+    files, asides = Fingerprints(stage.site.folder), stage.harness.asides
     if death is not None or not files.is_sound:
-        return Watch(death, lambda kind: say("request", kind), end=end)
+        return Watch(death, lambda kind: say("request", kind), end=end, asides=asides)
 
     def before(kind: str) -> None:
         say("before", str(files.take()))
         say("request", kind)
 
-    return Watch(death, before, lambda: say("after", str(files.take())))
+    return Watch(death, before, lambda: say("after", str(files.take())), asides=asides)
 
 
 def _all_of(pipe: int) -> bytes:

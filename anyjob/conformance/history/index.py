@@ -202,6 +202,13 @@ class Index:
         begun = bisect_right(self._doubt_begins, until)
         return begun - bisect_left(self._doubt_ends, since)
 
+    def strikes(self, since: float, until: float) -> int:
+        """How often a process was killed or cut off in that time, of which the backend may hear a
+        little later.
+        """
+        struck = (*self.struck.values(), *self.severed)
+        return sum(since - self.header.slack <= at <= until for at in struck)
+
     def stood_still(self, process: str, since: float, until: float) -> bool:
         """Whether the process or the whole machine did in that time."""
         return any(

@@ -2,7 +2,8 @@
 does.
 
 A request is what a client sends on one connection until the server answers there; so a pipeline is
-one request, and a request that comes in many pieces too.
+one request, and a request that comes in many pieces too. What a client sends by itself, at any
+time, is passed on and not counted: which call a number means must not depend on it.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import contextlib
 import socket
 import threading
 import time
+from collections.abc import Callable
 from types import TracebackType
 from typing import Literal, Self
 
@@ -38,10 +40,19 @@ class Proxy:
     and hold for what passes from then on.
     """
 
-    def __init__(self, port: int, *, name: str = "client", turns: Turns | None = None) -> None:
+    def __init__(
+        self,
+        port: int,
+        *,
+        name: str = "client",
+        turns: Turns | None = None,
+        is_aside: Callable[[bytes], bool] = lambda _: False,
+    ) -> None:
+        """`is_aside` tells by the first bytes of a request that no call of the client made it."""
         self._target = port
         self._name = name
         self._turns = turns
+        self._is_aside = is_aside
         self._guard = threading.Lock()
         self._links: set[_Link] = set()
         #: Each request that was begun, as far as it was read.
@@ -150,7 +161,10 @@ class Proxy:
     # What the links ask
 
     def begun(self, first: bytes) -> int:
-        """Number a request that begins with these bytes."""
+        """Number a request that begins with these bytes; 0 for one that is not counted."""
+        if self._is_aside(first):
+            self._passes.wait()
+            return 0
         if self._turns is not None:
             self._turns.take(self._name)
         with self._guard:
@@ -252,7 +266,8 @@ class _Link:
             self._proxy.sever()
 
     def _to_server(self, data: bytes) -> bytes | None:
-        if self._answered:
+        # What is not counted comes in one piece, and nobody may answer it.
+        if self._answered or not self._number:
             self._answered = False
             self._number = self._proxy.begun(data)
         else:
@@ -262,7 +277,8 @@ class _Link:
     def _to_client(self, data: bytes) -> bytes | None:
         cut = self._proxy.passing(self._number, "after", data)
         self._answered = True
-        self._proxy.answered()
+        if self._number:
+            self._proxy.answered()
         return cut
 
     def _send(self, sink: socket.socket, data: bytes) -> None:

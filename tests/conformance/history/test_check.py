@@ -104,6 +104,22 @@ def test_level_that_is_declared_weaker_widens_what_is_legal() -> None:
     assert check(say.history()).holds
 
 
+def test_what_came_ahead_to_the_dead_counts_as_lost_where_it_is_declared() -> None:
+    say = Script()
+    say.one_of_each()
+    say.enqueue("a")
+    for process in ("c1", "c2"):
+        say.kill(process)
+    say.settle("a", say.lease("a", redeliveries=3))
+    say.capabilities = {"redeliveries": "upper"}
+
+    assert check(say.history()).holds
+    say.wait(10.0)
+    say.enqueue("b")
+    say.settle("b", say.lease("b", redeliveries=2))
+    assert set(check(say.history()).broken) == {"step"}
+
+
 def test_same_id_stored_twice_is_legal_where_nothing_is_remembered() -> None:
     say = Script()
     say.one_of_each()

@@ -10,6 +10,7 @@ import pika
 
 from anyjob.backends.rabbitmq import RabbitBackend
 from anyjob.conformance import Harness, Site
+from tests.conformance.rabbitmq.damage import plant
 from tests.conformance.rabbitmq.server import ROOT, ctl, rabbitmq
 from tests.waiting import until
 
@@ -49,6 +50,13 @@ class RabbitHarness(Harness):
             yield
         finally:
             ctl(folder, "set_vm_memory_high_watermark", "absolute", "1GB")
+
+    def plant(self, site: Site) -> list[str]:
+        names = RabbitBackend(str(site.url), namespace=site.namespace).names
+        with connection(str(site.url)) as opened:
+            channel = opened.channel()
+            channel.confirm_delivery()
+            return plant(channel, names)
 
     def attest_durability(self, site: Site) -> str:
         return "quorum queues, confirmed once written through by a majority, which is one node"

@@ -12,7 +12,7 @@ from botocore.config import Config
 from anyjob.backends.sqs import SQSBackend
 from anyjob.backends.sqs.names import PLAIN, sqs_name
 from anyjob.conformance import Harness, OwnProcess, Site
-from tests.conformance.sqs.moved import MovedClock
+from tests.conformance.sqs.keeping import forget_time, keep_time
 from tests.conformance.sqs.proxy import KEY
 
 SECRET = "hidden-word"
@@ -36,10 +36,11 @@ class SQSHarness(Harness):
     server = OwnProcess(COMMAND, url=URL, patience=60.0)
 
     def backend(self, site: Site) -> SQSBackend:
-        return SQSBackend(str(site.url), namespace=site.namespace, clock=self.time_of(site))
+        keep_time(site)
+        return SQSBackend(str(site.url), namespace=site.namespace, clock=site.clock)
 
-    def advance(self, site: Site, seconds: float) -> None:
-        self.time_of(site).advance(seconds)
+    def tidy(self, site: Site) -> None:
+        forget_time(site)
 
     def plant(self, site: Site) -> list[str]:
         with contextlib.closing(client(str(site.url).partition("endpoint=")[2])) as asked:
@@ -55,11 +56,6 @@ class SQSHarness(Harness):
         AWS's word (Developer Guide, "Amazon SQS standard queues", at-least-once delivery).
         """
         return "several servers"
-
-    def time_of(self, site: Site) -> MovedClock:
-        """The server's: deadlines of leases have to pass with it."""
-        assert site.server_folder is not None
-        return MovedClock(site.server_folder)
 
 
 def client(endpoint: str) -> Any:

@@ -109,7 +109,6 @@ class _Handler(BaseHTTPRequestHandler):
             raise Refusal(
                 "AccessDeniedException",
                 f"User is not authorized to perform: sqs:{action.lower()}",
-                403,
             )
 
     def _reply(self, action: str, data: dict[str, Any]) -> dict[str, Any]:

@@ -103,9 +103,8 @@ class Rules:
         (the sum of the individual lengths of all of the batched messages) are both 1 MiB 1,048,576
         bytes." (SendMessageBatch)
 
-        "The name, type, value, and message body must not be empty or null. ... All components of a
-        message attribute are included in the message size restriction" (Developer Guide, "Amazon
-        SQS message metadata").
+        "All parts of the message attribute, including Name, Type, and Value, are part of the
+        message size restriction" (MessageAttributeValue).
         """
         sizes = [size_of(entry) for entry in data.get("Entries", [data])]
         if sum(sizes) <= LARGEST:

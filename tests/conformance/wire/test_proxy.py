@@ -142,6 +142,36 @@ def test_dead_client_reaches_nobody_any_more(proxy: Proxy, lines: Lines) -> None
     assert lines.heard == []
 
 
+def test_what_a_client_sends_by_itself_is_neither_counted_nor_cut(lines: Lines) -> None:
+    with (
+        Proxy(lines.port, is_aside=lambda request: request.startswith(b"beat")) as proxy,
+        client(proxy) as wire,
+        client(proxy) as beating,
+    ):
+        ask(wire, b"one\n")
+        proxy.cut = Cut(2, "before", for_good=False)
+        assert ask(beating, b"beat\n") == b"5\n"
+        assert ask(wire, b"two\n") == b""
+
+        assert proxy.was_cut
+        assert proxy.requests == [b"one\n", b"two\n"]
+        assert lines.heard == [b"one\n", b"beat\n"]
+
+
+def test_dead_client_sends_nothing_by_itself(lines: Lines) -> None:
+    with (
+        Proxy(lines.port, is_aside=lambda request: request.startswith(b"beat")) as proxy,
+        client(proxy) as wire,
+        client(proxy) as beating,
+    ):
+        ask(beating, b"beat\n")
+        proxy.cut = Cut(1, "before")
+        ask(wire, b"one\n")
+        assert ask(beating, b"beat\n") == b""
+
+    assert lines.heard == [b"beat\n"]
+
+
 def test_cut_of_one_connection_spares_the_others(proxy: Proxy) -> None:
     proxy.cut = Cut(1, "after", for_good=False)
     with client(proxy) as other, client(proxy) as wire:

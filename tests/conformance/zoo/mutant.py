@@ -10,19 +10,22 @@ from types import ModuleType
 from typing import ClassVar, Literal
 
 import msgspec
+import pytest
 
 from anyjob.conformance import Harness, Site
 from anyjob.core.backend import Backend
 from anyjob.core.clock import SystemClock
 from anyjob.core.store import Store
 from tests.conformance.redis.harness import RedisHarness
+from tests.conformance.sqs.harness import SQSHarness
+from tests.conformance.sqs.keeping import keep_time
 from tests.conformance.test_sqlite import SQLiteHarness
 from tests.conformance.wire.harness import WiredHarness
 from tests.conformance.zoo.planting import Edit, planted
 from tests.conformance.zoo.wrapped import Memory, WrappedBackend, WrappedConsumer
 from tests.conformance.zoo.wraps.stores import WrappedStore
 
-Kind = Literal["memory", "redis", "sqlite", "wired"]
+Kind = Literal["memory", "redis", "sqlite", "sqs", "wired"]
 #: Files in memory where the system has such a folder: nobody asks here how long a disk takes.
 FAST = Path("/dev/shm") if Path("/dev/shm").is_dir() else None
 
@@ -182,6 +185,26 @@ class RedisMutantHarness(MutantHarness):
     tidy = RedisHarness.tidy
 
 
+class SQSMutantHarness(MutantHarness):
+    """A client with a defect, of an emulator behind a front that is as strict as AWS."""
+
+    kind = "sqs"
+    server = SQSHarness.server
+
+    def inner(self, site: Site) -> Backend:
+        keep_time(site)
+        backend: Backend = self.package.SQSBackend(
+            str(site.url), namespace=site.namespace, clock=site.clock
+        )
+        return backend
+
+    def inner_store(self, site: Site) -> Store:
+        pytest.skip("SQS is no store")
+
+    plant = SQSHarness.plant
+    tidy = SQSHarness.tidy
+
+
 class WiredMutantHarness(MutantHarness):
     """A client with a defect, of a server that has none."""
 
@@ -211,6 +234,7 @@ def harness_of(mutant: Mutant) -> MutantHarness:
         "memory": MemoryMutantHarness,
         "redis": RedisMutantHarness,
         "sqlite": SQLiteMutantHarness,
+        "sqs": SQSMutantHarness,
         "wired": WiredMutantHarness,
     }
     return kinds[mutant.of](mutant.edits, mutant.wrap)

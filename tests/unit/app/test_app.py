@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from anyjob import (
     App,
@@ -16,6 +17,7 @@ from anyjob import (
     State,
 )
 from anyjob.core.backend import CancelResult
+from anyjob.core.errors import UnsupportedCapability
 from tests.waiting import until
 
 
@@ -270,6 +272,24 @@ def test_worker_compiles_every_task_before_it_starts(jobs: App) -> None:
 
     with pytest.raises(ConfigurationError, match="Nowhere"):
         jobs.worker()
+
+
+@pytest.mark.parametrize("allowed", [False, True])
+def test_task_that_outlasts_its_lease_is_refused_unless_that_is_allowed(
+    monkeypatch: pytest.MonkeyPatch, *, allowed: bool
+) -> None:
+    with App("memory://", allow_long_jobs=allowed) as jobs:
+        short = replace(jobs.backend.capabilities, max_lease=600.0)
+        monkeypatch.setattr(type(jobs.backend), "capabilities", short)
+
+        @jobs.task(timeout=600)
+        def long() -> None: ...
+
+        if allowed:
+            jobs.worker()
+            return
+        with pytest.raises(UnsupportedCapability, match="task 'long' may run for 600 s"):
+            jobs.worker()
 
 
 def test_result_limit_is_never_larger_than_what_the_backend_holds(jobs: App) -> None:

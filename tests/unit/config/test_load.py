@@ -119,6 +119,7 @@ def test_every_key_is_read_from_the_environment(tmp_path: Path) -> None:
         "ANYJOB_WORKER_LOG_LEVEL": "debug",
         "ANYJOB_WORKER_LOG_FORMAT": "json",
         "ANYJOB_WORKER_QUEUES": "mail",
+        "ANYJOB_ALLOW_LONG_JOBS": "True",
         "ANYJOB_FAILPOINT": "worker.run.before:raise",
         "ANYJOB_APP": "shop:jobs",
     }
@@ -131,6 +132,7 @@ def test_every_key_is_read_from_the_environment(tmp_path: Path) -> None:
     assert config.queues == ("mail", "reports")
     assert (config.lease, config.max_redeliveries, config.unknown_task_grace) == (2.5, 3, 0)
     assert (config.max_payload, config.max_result) == (1000, 2000)
+    assert config.allow_long_jobs is True
     assert (config.worker.concurrency, config.worker.grace, config.worker.cancel_grace) == (7, 1, 2)
     assert (config.worker.log_level, config.worker.log_format) == ("debug", "json")
     assert config.worker.queues == ("mail",)
@@ -166,6 +168,7 @@ def test_real_environment_and_current_folder_are_the_default(
         ('namespace = "a b"', "to be 1 to 80 letters, digits, .*, got 'a b'"),
         ('queues = "mail"', "to be a list of queue names, got 'mail'"),
         ('queues = ["a b"]', "to be 1 to 80 letters, .*, got"),
+        ("allow_long_jobs = 1", "to be true or false, got 1"),
         ('[worker]\nlog_format = "xml"', "to be one of 'text', 'json', got 'xml'"),
         ('store = "jobs.db"', "to be a URL such as 'sqlite:///jobs.db', got 'jobs.db'"),
         ("[defaults]\nretry = 3", "to be a table of max_attempts, .*, got 3"),

@@ -119,3 +119,17 @@ def test_backend_that_adds_nothing_has_no_store_no_weakness_and_tells_nothing() 
     assert bare.store() is None
     assert bare.weaknesses() == []
     bare.subscribe(lambda name, facts: pytest.fail(f"told of {name} {facts}"))
+
+
+@pytest.mark.parametrize(("longest", "timeout"), [(None, 1e6), (600.0, None), (600.0, 599.9)])
+def test_attempt_that_fits_is_let_be(longest: float | None, timeout: float | None) -> None:
+    capabilities(max_lease=longest).check_length(timeout, "task 't'")
+
+
+@pytest.mark.parametrize("timeout", [600.0, 601.0])
+def test_attempt_that_outlasts_the_longest_lease_is_refused_by_name(timeout: float) -> None:
+    with pytest.raises(UnsupportedCapability, match=r"task 't' may run for 60\d s") as refusal:
+        capabilities(max_lease=600.0).check_length(timeout, "task 't'")
+
+    assert refusal.value.name == "max_lease"
+    assert "allow_long_jobs = true" in str(refusal.value)

@@ -22,7 +22,9 @@ class Forgetful(MemoryBackend):
 
     def get(self, queue: str, ids: Sequence[str], wait: float = 0.0) -> list[JobRecord | None]:
         found = super().get(queue, ids)
-        return [each if each is not None and each.state is State.DEAD else None for each in found]
+        if any(each is None or each.state is not State.DEAD for each in found):
+            raise UnsupportedCapability("browse", "dead jobs alone are shown")
+        return found
 
 
 @pytest.fixture

@@ -25,12 +25,12 @@ def step(index: Index) -> Iterator[Finding]:
         first = job.deliveries[0]
         sent = min((each.begin for each in job.sendings), default=first.begin)
         found = (first.event.attempt - 1, first.event.redeliveries)
-        if not _is_legal(found, {(0, 0)}, index.hidden(sent, first.event.mono), index):
+        if not _is_legal(found, {(0, 0)}, _unseen(sent, first.event.mono, index)):
             yield Finding(job.id, f"first delivered with {_told(first)}")
         for before, after in job.pairs:
             found = _between(before, after)
-            unseen = index.hidden(before.begin, after.event.mono)
-            if not _is_legal(found, _steps(before, after), unseen, index):
+            unseen = _unseen(before.begin, after.event.mono, index)
+            if not _is_legal(found, _steps(before, after), unseen):
                 yield Finding(
                     job.id, f"{_told(before)} was followed by {_told(after)}{_why(before, index)}"
                 )
@@ -87,13 +87,19 @@ def _steps(before: Delivery, after: Delivery) -> set[Step]:
     return {LOST, *(STEPS.get(each.event.kind, LOST) for each in doubtful)}
 
 
-def _is_legal(found: Step, steps: set[Step], unseen: int, index: Index) -> bool:
+def _unseen(since: float, until: float, index: Index) -> int:
+    """How often the job may have been lost in that time without anybody having heard of it."""
+    unseen = index.hidden(since, until)
+    if index.levels.redeliveries == "upper":
+        # What was only on its way to somebody who was cut off counts, and a return does.
+        unseen += index.strikes(since, until) + 1
+    return unseen
+
+
+def _is_legal(found: Step, steps: set[Step], unseen: int) -> bool:
     attempts, redeliveries = found
     for more_attempts, more_redeliveries in steps:
         most = more_redeliveries + unseen
-        if index.levels.redeliveries == "upper":
-            # Returns count too.
-            most += 1
         if attempts == more_attempts and more_redeliveries <= redeliveries <= most:
             return True
     return False

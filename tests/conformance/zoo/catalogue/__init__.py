@@ -13,6 +13,7 @@ from tests.conformance.zoo.catalogue.payload import PAYLOAD
 from tests.conformance.zoo.catalogue.redis import REDIS
 from tests.conformance.zoo.catalogue.settle import SETTLE
 from tests.conformance.zoo.catalogue.sqlite import SQLITE
+from tests.conformance.zoo.catalogue.sqs import SQS
 from tests.conformance.zoo.catalogue.stores import STORES
 from tests.conformance.zoo.catalogue.time import MAINTAIN, TIME
 from tests.conformance.zoo.catalogue.whole import LIFE, SHARED
@@ -38,5 +39,6 @@ BROKEN = [
     *CRASHES,
     *WIRED,
     *REDIS,
+    *SQS,
 ]
 MUTANTS = [*BROKEN, *LIARS]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import queue
+import threading
 import time
 
 import pika
@@ -282,3 +284,32 @@ def _passes(backend: RabbitBackend, consumer: Consumer, canary: Envelope) -> boo
     leases = consumer.fetch(10, 0.1)
     settled(consumer, *(Complete(lease=lease) for lease in leases))
     return canary.id in {lease.id for lease in leases}
+
+
+def test_flush_of_another_thread_closes_no_line_of_a_fetch_that_begins(
+    backend: RabbitBackend, consumer: Consumer
+) -> None:
+    """As a worker does: one thread fetches, and another sends what became of the jobs."""
+    done: queue.SimpleQueue[Lease | None] = queue.SimpleQueue()
+
+    def keep() -> None:
+        while (lease := done.get()) is not None:
+            consumer.settle([Complete(lease=lease)])
+            consumer.flush(0.0)
+
+    keeping = threading.Thread(target=keep)
+    keeping.start()
+    try:
+        for _ in range(100):
+            # Comes while the fetch waits already.
+            coming = threading.Timer(0.02, backend.enqueue, [[job()]])
+            coming.start()
+            began = time.monotonic()
+            [lease] = consumer.fetch(8, 5.0)
+            coming.join()
+            # It would come when the next fetch opens the lines, five seconds later.
+            assert time.monotonic() - began < 4.0
+            done.put(lease)
+    finally:
+        done.put(None)
+        keeping.join()

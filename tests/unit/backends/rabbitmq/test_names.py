@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from anyjob.backends.rabbitmq.names import BANDS, Names, as_word
+from anyjob.backends.bands import BANDS
+from anyjob.backends.rabbitmq.names import Names, as_word
 
 NAMES = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,6}", fullmatch=True)
 

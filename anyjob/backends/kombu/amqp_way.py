@@ -1,0 +1,318 @@
+"""kombu's pyamqp: the broker keeps what was taken for as long as the connection lives.
+
+Queues are quorum queues: they count deliveries, and what is confirmed is written through.
+"""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Any
+
+import msgspec
+
+from anyjob.backends.kombu.errors import Lost, Refused
+from anyjob.backends.kombu.link import COMMAND, CONNECT, make_connection
+from anyjob.backends.kombu.messages import Record, headers_of, read
+from anyjob.backends.kombu.url import Location
+from anyjob.backends.kombu.way import Ending, Letter, Taken, Way
+
+_HEARTBEAT = 10
+#: Out of reach: the worker's core buries what is lost too often. Unset, RabbitMQ 4 makes it 20.
+_DELIVERIES = 1000
+#: People look at the dead as often as they like; RabbitMQ 3.10 takes -1, for none, and drops the
+#: message at its first return.
+_LOOKS = 10**9
+#: Messages of a stream that may be on their way unacknowledged.
+_PREFETCH = 500
+#: A stream whose last entry does not come in so many seconds has none.
+_EMPTY = 0.5
+_COUNTED = "x-delivery-count"
+
+
+class AmqpWay(Way):
+    """Leases on the connection; confirms for what is published."""
+
+    lease: Ending = "connection"
+
+    def __init__(self, *args: Any, **more: Any) -> None:
+        super().__init__(*args, **more)
+        self._sent = 0
+        #: By the number that the broker confirms: which message of the lot it is.
+        self._unconfirmed: dict[int, int] = {}
+        self._refused: set[int] = set()
+        self._unroutable: set[int] = set()
+        self._stored: Callable[[int], None] = lambda _: None
+
+    def connect(self, location: Location) -> Any:
+        return make_connection(
+            location, CONNECT, heartbeat=_HEARTBEAT, ssl=self._tls(location) or False
+        )
+
+    def prepare(self, channel: Any) -> None:
+        channel.confirm_select()
+        self._sent = 0
+        self._unconfirmed.clear()
+        channel.events["basic_ack"].add(self._on_ack)
+        channel.events["basic_nack"].add(self._on_nack)
+        channel.events["basic_return"].add(self._on_return)
+
+    def disconnect(self, connection: Any, *, is_broken: bool) -> None:
+        if is_broken:
+            # Closing asks the broker, which may not answer.
+            self.sever(connection)
+            connection.collect()
+        else:
+            connection.release()
+
+    def sever(self, connection: Any) -> None:
+        sock = connection.connection.transport.sock
+        with suppress(OSError):
+            sock.shutdown(socket.SHUT_RDWR)
+
+    def barrier(self, channel: Any) -> None:
+        # Gets are not bound by it; its answer comes after all that was asked before.
+        channel.basic_qos(0, 1, a_global=False)
+
+    def version(self, channel: Any) -> str:
+        return str(channel.connection.server_properties.get("version", ""))
+
+    def declare(self, channel: Any, queues: Sequence[str]) -> None:
+        channel.queue_declare(
+            self.names.index, durable=True, auto_delete=False,
+            arguments={"x-queue-type": "stream"},
+        )  # fmt: skip
+        for queue in queues:
+            dead = self.names.dead(queue)
+            self._quorum(channel, dead, {"x-delivery-limit": _LOOKS})
+            arguments = {
+                "x-delivery-limit": _DELIVERIES,
+                "x-dead-letter-exchange": "",
+                "x-dead-letter-routing-key": dead,
+                # What becomes dead is kept until the broker has it in its new place.
+                "x-dead-letter-strategy": "at-least-once",
+                "x-overflow": "reject-publish",
+            }
+            for band in self.names.bands(queue):
+                self._quorum(channel, band, arguments)
+        known = self.declared(channel)
+        new = [queue for queue in queues if queue not in known]
+        self.publish(
+            channel,
+            [(self.names.index, Record(id=queue, body=queue.encode())) for queue in new],
+            lambda _: None,
+        )
+
+    def declared(self, channel: Any) -> set[str]:
+        """All that stands in the stream, which is read without taking anything out of it."""
+        found: dict[int, str] = {}
+        last = [-1]
+        reading = channel.connection.channel()
+        try:
+            reading.basic_qos(0, _PREFETCH, a_global=False)
+
+            def on_last(message: Any) -> None:
+                last[0] = max(last[0], _offset(message))
+
+            def on_first(message: Any) -> None:
+                found[_offset(message)] = bytes(message.body).decode("utf-8", "replace")
+                reading.basic_ack(message.delivery_tag)
+
+            for callback, place in ((on_last, "last"), (on_first, "first")):
+                reading.basic_consume(
+                    self.names.index, callback=callback, arguments={"x-stream-offset": place}
+                )
+            began = time.monotonic()
+            while last[0] < 0 or last[0] not in found:
+                until = began + (_EMPTY if last[0] < 0 else COMMAND)
+                left = until - time.monotonic()
+                if left <= 0:
+                    break
+                with suppress(TimeoutError):
+                    channel.connection.drain_events(timeout=left)
+            # The rest of the last chunk has come with its first entry.
+            reading.basic_qos(0, _PREFETCH, a_global=False)
+        except Exception as error:
+            if type(error).__name__ != "NotFound":
+                raise
+            return set()
+        finally:
+            with suppress(Exception):
+                reading.close()
+        return set(found.values())
+
+    def size(self, channel: Any, name: str) -> int:
+        looking = channel.connection.channel()
+        try:
+            return int(looking.queue_declare(name, passive=True).message_count)
+        except Exception as error:
+            if type(error).__name__ != "NotFound":
+                raise
+            return 0
+        finally:
+            with suppress(Exception):
+                looking.close()
+
+    def purge(self, channel: Any, name: str) -> int:
+        looking = channel.connection.channel()
+        try:
+            return int(looking.queue_purge(name) or 0)
+        except Exception as error:
+            if type(error).__name__ != "NotFound":
+                raise
+            return 0
+        finally:
+            with suppress(Exception):
+                looking.close()
+
+    def publish(
+        self, channel: Any, messages: Sequence[tuple[str, Record]], stored: Callable[[int], None]
+    ) -> list[bool]:
+        """Send all, then wait until the broker has confirmed each."""
+        self._stored, self._refused, self._unroutable = stored, set(), set()
+        self._unconfirmed.clear()
+        for index, (name, record) in enumerate(messages):
+            self._sent += 1
+            self._unconfirmed[self._sent] = index
+            channel.basic_publish(
+                self.message(channel, record, number=self._sent),
+                exchange="", routing_key=name, mandatory=True,
+            )  # fmt: skip
+        deadline = time.monotonic() + COMMAND
+        while self._unconfirmed:
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise Lost(f"{self.location.shown} did not confirm what was sent")
+            with suppress(TimeoutError):
+                channel.connection.drain_events(timeout=left)
+        if self._refused:
+            raise Refused(f"{self.location.shown} refuses {len(self._refused)} messages")
+        return [index not in self._unroutable for index in range(len(messages))]
+
+    def message(self, channel: Any, record: Record, *, number: int = 0) -> Any:
+        return channel.prepare_message(
+            record.body,
+            content_type="application/octet-stream",
+            headers=headers_of(record),
+            properties={"delivery_mode": 2, "message_id": str(number)},
+        )
+
+    def taken(self, message: Any) -> Taken:
+        record = read(message.properties.get("application_headers"), message.body)
+        lost = record.redeliveries + _lost(message)
+        return Taken(
+            message.delivery_info["delivery_tag"],
+            msgspec.structs.replace(record, redeliveries=lost),
+            time.time(),
+        )
+
+    def remove(self, channel: Any, tags: Sequence[Any]) -> list[bool]:
+        if not self.once:
+            for tag in tags:
+                channel.basic_ack(tag)
+            self.barrier(channel)
+        return [True] * len(tags)
+
+    def give_up(self, channel: Any, tags: Sequence[Any]) -> list[bool] | None:
+        if self.once:
+            return None
+        for tag in tags:
+            channel.basic_reject(tag, requeue=True)
+        self.barrier(channel)
+        return [True] * len(tags)
+
+    def renew(self, channel: Any, tags: Sequence[Any], lease: float) -> list[bool]:
+        # As long as the connection answers, they are ours.
+        self.barrier(channel)
+        return [True] * len(tags)
+
+    def letters(self, channel: Any, name: str) -> list[Letter]:
+        """Held by a channel of their own; what is not dropped is where it was when that closes."""
+        looking = channel.connection.channel()
+        found: list[Letter] = []
+        try:
+            while (message := looking.basic_get(name)) is not None:
+                record = read(message.properties.get("application_headers"), message.body)
+                if record.died is None:
+                    record = msgspec.structs.replace(
+                        record, redeliveries=record.redeliveries + _lost(message)
+                    )
+                found.append(Letter((looking, message.delivery_info["delivery_tag"]), record))
+        except Exception as error:
+            if type(error).__name__ != "NotFound":
+                raise
+        if not found:
+            with suppress(Exception):
+                looking.close()
+        return found
+
+    def finish(
+        self, channel: Any, name: str, rest: Sequence[Letter], letters: Sequence[Letter]
+    ) -> None:
+        for looking in {id(each.tag[0]): each.tag[0] for each in letters}.values():
+            looking.close()
+
+    def drop(self, channel: Any, name: str, letters: Sequence[Letter]) -> list[bool]:
+        channels = {id(each.tag[0]): each.tag[0] for each in letters}
+        for looking, tag in (each.tag for each in letters):
+            looking.basic_ack(tag)
+        for looking in channels.values():
+            looking.basic_qos(0, 1, a_global=False)
+        return [True] * len(letters)
+
+    # Steps
+
+    def _tls(self, location: Location) -> dict[str, Any] | None:
+        if location.transport != "amqps":
+            return None
+        return {
+            "cert_reqs": ssl.CERT_REQUIRED,
+            "ca_certs": location.ca or ssl.get_default_verify_paths().cafile,
+            "certfile": location.cert or None,
+            "keyfile": location.key or None,
+            # As the host in the URL is called.
+            "server_hostname": None,
+        }
+
+    def _quorum(self, channel: Any, name: str, arguments: dict[str, Any]) -> None:
+        channel.queue_declare(
+            name, durable=True, auto_delete=False,
+            arguments={"x-queue-type": "quorum", **arguments},
+        )  # fmt: skip
+
+    def _confirmed(self, number: int, multiple: bool) -> list[int]:  # noqa: FBT001 - AMQP's own
+        numbers = [each for each in self._unconfirmed if each <= number] if multiple else [number]
+        return [
+            index for each in numbers if (index := self._unconfirmed.pop(each, None)) is not None
+        ]
+
+    def _on_ack(self, number: int, multiple: bool) -> None:  # noqa: FBT001 - the same
+        for index in self._confirmed(number, multiple):
+            if index not in self._unroutable:
+                self._stored(index)
+
+    def _on_nack(self, number: int, multiple: bool, *_: Any) -> None:  # noqa: FBT001 - the same
+        self._refused.update(self._confirmed(number, multiple))
+
+    def _on_return(self, error: Any, exchange: str, key: str, message: Any) -> None:
+        """Before its confirm: there is no such queue."""
+        number = int(message.properties.get("message_id") or 0)
+        index = self._unconfirmed.get(number)
+        if index is not None:
+            self._unroutable.add(index)
+
+
+def _lost(message: Any) -> int:
+    headers = message.properties.get("application_headers") or {}
+    counted = headers.get(_COUNTED)
+    if isinstance(counted, int):
+        return int(counted)
+    return int(bool(message.delivery_info.get("redelivered")))
+
+
+def _offset(message: Any) -> int:
+    offset = (message.headers or {}).get("x-stream-offset", -1)
+    return int(offset)

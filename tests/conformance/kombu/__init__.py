@@ -1,0 +1,1 @@
+"""The kombu backend under the conformance suite, by transport."""
