@@ -22,7 +22,8 @@ PYTEST = $(PYTHON) -m pytest
 PARALLEL = -n 2
 WAITING = -n 3
 
-# A push certifies each backend and runs the zoo; here stand those that mostly wait. The tests of the engine that does so are run by `make test-engine`.
+# A push certifies each backend and runs the zoo; here stand those that mostly wait. The tests of the engine that does so
+# are run by `make test-engine`.
 CERTIFIED = $(addprefix tests/conformance/,rabbitmq/test_certified.py wire/test_certified.py test_filebox.py)
 ZOO = tests/conformance/zoo
 ENGINE = $(addprefix tests/conformance/,engine history machines wire test_filebox_deaths.py test_filebox_trouble.py)
