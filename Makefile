@@ -96,8 +96,8 @@ test-pythons: .venv/.complete .servers/.complete
 	@scripts/test_pythons.sh
 
 # The longer tier: the zoo at twenty seeds, faults of a server that take minutes, the full tier on each backend, and the
-# quick one on Valkey, on a Redis that a sentinel names and on a Cluster. Tests read CERTIFY; tests/conftest.py gives
-# Hypothesis its profile.
+# quick one on Valkey, on a Redis that a sentinel names, on a Cluster and on FIFO queues of SQS. Tests read CERTIFY;
+# tests/conftest.py gives Hypothesis its profile.
 certify: export CERTIFY = 1
 certify: .venv/.complete .servers/.complete
 	$(PYTEST) $(ZOO) $(WAITING) --timeout=1800

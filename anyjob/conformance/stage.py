@@ -248,6 +248,9 @@ class Stage:
         """Whether it is declared absent."""
         raise NotImplementedError
 
+    def need_recovery(self) -> None:
+        """Leave the example out where what a client held when it died is declared to be gone."""
+
     def lists_not(self, state: State) -> bool:
         """Whether jobs of this state are declared not to be listed."""
         raise NotImplementedError

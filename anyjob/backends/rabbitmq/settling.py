@@ -84,7 +84,7 @@ class Settling:
         given_up = [at for at in live if isinstance(self._lot[at], Abandon)]
         ended = [at for at in live if not isinstance(self._lot[at], Abandon)]
         line.ack(self._holding(at).tag for at in ended)
-        line.give_back(self._holding(at).tag for at in given_up)
+        line.abandon(self._holding(at).tag for at in given_up)
         line.barrier(lambda alive: self._answer_all(live, Answer.DONE if alive else Answer.UNKNOWN))
 
     def _prove(self, line: Line, places: list[int]) -> None:
