@@ -48,7 +48,6 @@ class RabbitConsumer(Consumer):
         self.publisher = backend.publisher
         self.names = backend.names
         self.sender = backend.sender
-        self.now = time.time
         self._queues = [share.queue for share in shares]
         self._held = Held(lease)
         self._lines = Lines(self.loop, self.link, self.names, self._queues, lose=self._held.lose)

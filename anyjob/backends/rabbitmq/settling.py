@@ -6,6 +6,7 @@ one is given up. In the loop.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, cast
 
@@ -152,7 +153,7 @@ class Settling:
 
     def _dead(self, hold: Hold, record: Record, reason: str) -> Message:
         names = self._consumer.names
-        properties = messages.moved(hold.id, record, reason=reason, ended=self._consumer.now())
+        properties = messages.moved(hold.id, record, reason=reason, ended=time.time())
         return Message(names.exchange, names.dead(hold.line.queue), hold.body, properties)
 
     def _holding(self, at: int) -> Hold:

@@ -24,7 +24,12 @@ class RabbitHarness(Harness):
         self._namespaces: dict[str, set[str]] = {}
 
     def backend(self, site: Site) -> RabbitBackend:
-        backend = RabbitBackend(str(site.url), namespace=site.namespace, clock=site.clock)
+        return self.known(
+            site, RabbitBackend(str(site.url), namespace=site.namespace, clock=site.clock)
+        )
+
+    def known(self, site: Site, backend: RabbitBackend) -> RabbitBackend:
+        """Remember it, so that it is cut off and what it leaves is removed."""
         self._made.setdefault(site.name, weakref.WeakSet()).add(backend)
         self._namespaces.setdefault(site.name, set()).add(site.namespace)
         return backend
