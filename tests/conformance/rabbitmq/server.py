@@ -27,6 +27,8 @@ _SETTINGS = "[{rabbit, [{dead_letter_worker_consumer_prefetch, 1000}]}]."
 _START = (
     f"[ -f '{{dir}}/advanced.config' ] || printf '%s\\n' '{_SETTINGS}' >'{{dir}}/advanced.config'"
 )
+#: Times that a port may turn out to be taken by somebody who was faster.
+_TRIES = 3
 #: In memory, where there is a file system for that: it has nothing to do with what is tested.
 ROOT = Path("/dev/shm") if Path("/dev/shm").is_dir() else None
 PROGRAM = "rabbitmq-server"
@@ -62,16 +64,21 @@ def configured(settings: str = "", advanced: str = "", program: str = PROGRAM) -
     recipe = rabbitmq(program)
     if not settings and not advanced:
         return recipe.start(answers, ROOT)
-    running = Running(recipe, answers, ROOT)
-    (running.folder / "more.conf").write_text(settings)
-    if advanced:
-        (running.folder / "advanced.config").write_text(advanced)
-    try:
-        running.run()
-    except BaseException:
-        running.stop()
-        raise
-    return running
+    for left in reversed(range(_TRIES)):
+        running = Running(recipe, answers, ROOT)
+        (running.folder / "more.conf").write_text(settings)
+        if advanced:
+            (running.folder / "advanced.config").write_text(advanced)
+        try:
+            running.run()
+        except BaseException:
+            is_port_taken = "eaddrinuse" in running.last_words()
+            running.stop()
+            if not left or not is_port_taken:
+                raise
+        else:
+            return running
+    raise AssertionError("unreachable")
 
 
 def definitions(users: Mapping[str, Rights]) -> str:
