@@ -5,7 +5,7 @@ run of that backend makes it, so that the page is never empty and never old: a q
 docs`, a full one for `make certify`, which calls this with `--tier full`. There a run that is not
 clean fails, and more is certified: the filebox and the pair of a line server and its client in
 full; Valkey, a Redis that a sentinel names and a Cluster by a quick run, as they differ from Redis
-in little.
+in little, and two transports of kombu.
 """
 
 import argparse
@@ -40,6 +40,8 @@ QUICKLY = {
     "valkey": "tests.conformance.redis.harness:ValkeyHarness",
     "redis-sentinel": "tests.conformance.redis.harness:SentinelHarness",
     "redis-cluster": "tests.conformance.redis.cluster_harness:ClusterHarness",
+    "kombu-redis": "tests.conformance.kombu.redis_harness:KombuRedisHarness",
+    "kombu-amqp": "tests.conformance.kombu.amqp_harness:KombuAmqpHarness",
 }
 HEAD = """\
 # Certified backends
