@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from anyjob.app.connecting import connected
 from anyjob.app.send import lots_of, send
 from anyjob.config import Config
 from anyjob.config.several import no_route
@@ -51,23 +52,16 @@ def worker_for(
         task.signature  # noqa: B018 - compiles it, which is what may fail
     chosen = _settings(config, settings)
     served = _served(config, apps, queues)
-    grounds: list[Ground] = []
-    absent: dict[str, Callable[[], Ground]] = {}
-    failures: list[BackendUnavailable] = []
+    connects: dict[str, Callable[[], Ground]] = {}
     for app in apps:
         here = [name for name in served if app.has(name)] if served is not None else None
-        if here == []:
-            continue
-        connect = partial(_ground, app, here, chosen)
-        try:
-            grounds.append(connect())
-        except BackendUnavailable as error:
-            if not app.on_backend:
-                raise
-            absent[app.on_backend] = connect
-            failures.append(error)
-    if failures and not grounds:
-        raise failures[0]
+        if here != []:
+            connects[app.on_backend] = partial(_ground, app, here, chosen)
+    if config.backends:
+        grounds, absent = _those_there(connects)
+    else:
+        # One, also where it is a part of an app with several.
+        grounds, absent = [connect() for connect in connects.values()], {}
     return Worker(
         grounds,
         absent=absent,
@@ -79,6 +73,29 @@ def worker_for(
         clock=clock,
         random=Random(),
     )
+
+
+def _those_there(
+    connects: Mapping[str, Callable[[], Ground]],
+) -> tuple[list[Ground], dict[str, Callable[[], Ground]]]:
+    """Return those that are there, and how to go on with those that are not yet; raises
+    BackendUnavailable if none is, and whatever else keeps one from being opened.
+    """
+    grounds: list[Ground] = []
+    absent: dict[str, Callable[[], Ground]] = {}
+    failures: list[BackendUnavailable] = []
+    for name, connection in zip(connects, connected(list(connects.values())), strict=True):
+        if not connection.has_come:
+            absent[name] = connection
+            continue
+        try:
+            grounds.append(connection())
+        except BackendUnavailable as error:
+            failures.append(error)
+            absent[name] = connection
+    if failures and not grounds:
+        raise failures[0]
+    return grounds, absent
 
 
 def _overall(

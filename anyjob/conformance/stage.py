@@ -22,6 +22,7 @@ from msgspec import structs
 from anyjob.conformance.clock import FakeClock
 from anyjob.conformance.harness import Harness, Site, offers
 from anyjob.conformance.servers import Running
+from anyjob.conformance.wall import WallClock
 from anyjob.conformance.wire import Proxy, Turns
 from anyjob.core.errors import ConfigurationError
 from anyjob.core.state import State
@@ -66,6 +67,7 @@ class Stage:
         #: Figures that tell how much was tried, such as the number of crash points.
         self.evidence: dict[str, int] = {}
         self._own_server = server
+        self._wall: WallClock | None = None
         self._marks: set[str] = set()
         #: What was done here, a line each, for whoever reads a failure.
         self.history: deque[str] = deque(maxlen=100)
@@ -191,6 +193,19 @@ class Stage:
             self.clock.advance(seconds)
         else:
             time.sleep(seconds)
+
+    def jump(self, seconds: float) -> None:
+        """Set the wall clock forward or back, as an operator or NTP does: the suite's, or where
+        nobody moves the backend's own, that of this client.
+        """
+        self.remember(f"the wall clock jumps by {seconds:g} s")
+        if self.clock is not None:
+            self.clock.jump(seconds)
+            return
+        if self._wall is None:
+            self._wall = WallClock()
+            self.at_end(self._wall.restore)
+        self._wall.jump(seconds)
 
     def moment(self) -> float:
         """Seconds by which the backend's clock has gone on: those that were let pass, and those of

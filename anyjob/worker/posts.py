@@ -38,7 +38,7 @@ class Posts:
         self._routes = routes
         self._posts: tuple[Post, ...] = ()
         self._by_queue: dict[str, Post] = {}
-        names = list(routes.send) if routes is not None else [""]
+        names = list(routes.send) if routes is not None else []
         self._voices = {name: Voice(name, shared) for name in names}
         self._ways = self._made_ways(routes) if routes is not None else {}
         self._account = Account(concurrency, shared.clock.monotonic)
@@ -93,7 +93,8 @@ class Posts:
     def _one(self, ground: Ground) -> Post:
         held = Held()
         pool = Pool(held, self._concurrency)
-        return Post(ground, self._shared, held, pool, self._voices[""], is_first=True)
+        voice = Voice(ground.name, self._shared)
+        return Post(ground, self._shared, held, pool, voice, is_first=True)
 
     def _one_of_several(self, ground: Ground) -> Post:
         queues = [share.queue for share in ground.settings.shares]

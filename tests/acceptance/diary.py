@@ -51,11 +51,12 @@ class Diary:
 
     def open_by(self, pid: int) -> set[str]:
         """What a process began and did not end."""
-        closed = {line["token"] for line in self.lines("end") if line["pid"] == pid}
+        # By job and token: two backends may give the same token.
+        closed = {(x["job"], x["token"]) for x in self.lines("end") if x["pid"] == pid}
         return {
             line["job"]
             for line in self.lines("begin")
-            if line["pid"] == pid and line["token"] not in closed
+            if line["pid"] == pid and (line["job"], line["token"]) not in closed
         }
 
     def by_process(self) -> dict[int, int]:

@@ -129,8 +129,10 @@ async def amisbehave(how: str) -> None:
 
 
 def make(url: str | None = None, **settings: Any) -> App:
-    """The app: `anyjob worker tests.acceptance.program:make()`."""
-    jobs = App(url, queues=["a", "b", "c"], **settings)
+    """The app: `anyjob worker tests.acceptance.program:make()`. `settings` are more of it, such as
+    the backends and queues of one that has several.
+    """
+    jobs = App(url, **{"queues": ["a", "b", "c"], **settings})
     for function in (work, awork, effect, deadly, clutch, misbehave, amisbehave):
         jobs.task(function)
     jobs.task(retry=QUICKLY)(failing)
@@ -149,4 +151,5 @@ def note_reclaimed(event: Event) -> None:
 
 
 def note(event: Event) -> None:
-    write(folder(), event.name, event.job, **event.facts)
+    named = {"backend": event.backend} if event.backend else {}
+    write(folder(), event.name, event.job, **event.facts, **named)

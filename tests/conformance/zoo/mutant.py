@@ -17,6 +17,7 @@ from anyjob.core.backend import Backend
 from anyjob.core.clock import SystemClock
 from anyjob.core.store import Store
 from tests.conformance.kombu.redis_harness import KombuRedisHarness
+from tests.conformance.rabbitmq.harness import RabbitHarness
 from tests.conformance.redis.harness import RedisHarness
 from tests.conformance.sqs.harness import SQSHarness
 from tests.conformance.sqs.keeping import keep_time
@@ -26,7 +27,7 @@ from tests.conformance.zoo.planting import Edit, planted
 from tests.conformance.zoo.wrapped import Memory, WrappedBackend, WrappedConsumer
 from tests.conformance.zoo.wraps.stores import WrappedStore
 
-Kind = Literal["kombu", "memory", "redis", "sqlite", "sqs", "wired"]
+Kind = Literal["kombu", "memory", "rabbitmq", "redis", "sqlite", "sqs", "wired"]
 #: Files in memory where the system has such a folder: nobody asks here how long a disk takes.
 FAST = Path("/dev/shm") if Path("/dev/shm").is_dir() else None
 
@@ -186,6 +187,30 @@ class RedisMutantHarness(MutantHarness):
     tidy = RedisHarness.tidy
 
 
+class RabbitMutantHarness(MutantHarness):
+    """A client with a defect, of a broker that has none."""
+
+    kind = "rabbitmq"
+    server = RabbitHarness.server
+
+    def __init__(self, edits: Iterable[Edit] = (), wrap: type | None = None) -> None:
+        super().__init__(edits, wrap)
+        self._sound = RabbitHarness()
+
+    def inner(self, site: Site) -> Backend:
+        backend: Backend = self._sound.known(
+            site,
+            self.package.RabbitBackend(str(site.url), namespace=site.namespace, clock=site.clock),
+        )
+        return backend
+
+    def sever(self, site: Site) -> None:
+        self._sound.sever(site)
+
+    def tidy(self, site: Site) -> None:
+        self._sound.tidy(site)
+
+
 class SQSMutantHarness(MutantHarness):
     """A client with a defect, of an emulator behind a front that is as strict as AWS."""
 
@@ -253,6 +278,7 @@ def harness_of(mutant: Mutant) -> MutantHarness:
     kinds = {
         "kombu": KombuMutantHarness,
         "memory": MemoryMutantHarness,
+        "rabbitmq": RabbitMutantHarness,
         "redis": RedisMutantHarness,
         "sqlite": SQLiteMutantHarness,
         "sqs": SQSMutantHarness,
