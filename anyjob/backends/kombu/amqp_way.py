@@ -15,6 +15,7 @@ from typing import Any
 
 import msgspec
 
+from anyjob.backends.kombu.amqp_index import entries
 from anyjob.backends.kombu.errors import Lost, Refused
 from anyjob.backends.kombu.link import COMMAND, CONNECT, make_connection
 from anyjob.backends.kombu.messages import Record, headers_of, read
@@ -27,14 +28,8 @@ _DELIVERIES = 1000
 #: People look at the dead as often as they like; RabbitMQ 3.10 takes -1, for none, and drops the
 #: message at its first return.
 _LOOKS = 10**9
-#: Messages of a stream that may be on their way unacknowledged.
-_PREFETCH = 500
-#: A stream whose last entry does not come in so many seconds has none.
-_EMPTY = 0.5
 #: Messages that a consumer may have unacknowledged (AMQP 0-9-1: a short).
 _MOST = 65_535
-#: Seconds in which all of a stream has come.
-_ALL = 2.0
 #: Seconds without a message after which no more of them come.
 _QUIET = 0.5
 _COUNTED = "x-delivery-count"
@@ -116,21 +111,22 @@ class AmqpWay(Way):
         # A stream that has nothing takes a while to say so.
         known = self.declared(channel) if made.message_count else set()
         # The number tells this stream from another of the same queues.
-        entries = [
-            f"{queue} {secrets.token_hex(8)}".encode() for queue in queues if queue not in known
-        ]
-        sent = [(self.names.index, Record(id="", body=entry, is_ours=False)) for entry in entries]
+        new = [f"{queue} {secrets.token_hex(8)}".encode() for queue in queues if queue not in known]
+        sent = [(self.names.index, Record(id="", body=entry, is_ours=False)) for entry in new]
         self.publish(channel, sent, lambda _: None)
 
     def declared(self, channel: Any) -> set[str]:
-        return {body.split(b" ")[0].decode("ascii", "replace") for body in self._index(channel)}
+        return {
+            body.split(b" ")[0].decode("ascii", "replace")
+            for body in entries(channel, self.names.index)
+        }
 
     def take(
         self, channel: Any, names: Sequence[str], tokens: Sequence[int], lease: float
     ) -> list[Taken]:
         if self._is_new:
             self._is_new = False
-            self._look_at(next(iter(self._index(channel)), b""))
+            self._look_at(next(iter(entries(channel, self.names.index)), b""))
         return super().take(channel, names, tokens, lease)
 
     def size(self, channel: Any, name: str) -> int:
@@ -260,49 +256,6 @@ class AmqpWay(Way):
 
     # Steps
 
-    def _index(self, channel: Any) -> list[bytes]:
-        """All that stands in the stream, which is read without taking anything out of it."""
-        found: dict[int, bytes] = {}
-        last = [-1]
-        reading = channel.connection.channel()
-        try:
-            reading.basic_qos(0, _PREFETCH, a_global=False)
-
-            def on_last(message: Any) -> None:
-                last[0] = max(last[0], _offset(message))
-
-            def on_first(message: Any) -> None:
-                found[_offset(message)] = bytes(message.body)
-                reading.basic_ack(message.delivery_tag)
-
-            for callback, place in ((on_last, "last"), (on_first, "first")):
-                # Known before it is asked for: py-amqp rejects what comes for an unknown one, which
-                # ends the connection where it comes from a stream.
-                reading.callbacks[place] = callback
-                reading.basic_consume(
-                    self.names.index,
-                    consumer_tag=place,
-                    callback=callback,
-                    arguments={"x-stream-offset": place},
-                )
-            began = time.monotonic()
-            while last[0] < 0 or last[0] not in found:
-                left = began + (_EMPTY if last[0] < 0 else _ALL) - time.monotonic()
-                if left <= 0:
-                    break
-                with suppress(TimeoutError):
-                    channel.connection.drain_events(timeout=left)
-            # The rest of the last chunk has come with its first entry.
-            reading.basic_qos(0, _PREFETCH, a_global=False)
-        except Exception as error:
-            if type(error).__name__ != "NotFound":
-                raise
-            return []
-        finally:
-            with suppress(Exception):
-                reading.close()
-        return [found[offset] for offset in sorted(found)]
-
     def _look_at(self, mark: bytes) -> None:
         if self._mark not in (None, mark):
             self.on_emptied()
@@ -362,8 +315,3 @@ def _lost(message: Any) -> int:
     if isinstance(counted, int):
         return int(counted)
     return int(bool(message.delivery_info.get("redelivered")))
-
-
-def _offset(message: Any) -> int:
-    offset = (message.headers or {}).get("x-stream-offset", -1)
-    return int(offset)

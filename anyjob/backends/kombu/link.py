@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import queue
 import threading
-import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
@@ -250,8 +249,3 @@ def make_connection(location: Location, seconds: float, **options: Any) -> Any:
             connection.release()
         raise
     return connection
-
-
-def soon(seconds: float) -> float:
-    """The instant by which a call has ended, on the monotonic clock."""
-    return time.monotonic() + seconds
