@@ -36,8 +36,8 @@ class Location(msgspec.Struct, frozen=True):
     delivery: Delivery | None = None
     #: How many queues the ten priorities make.
     bands: int = 3
-    #: Seconds after which RabbitMQ takes back what was delivered, asked for or not; None: it was told
-    #: never to, or is another broker.
+    #: Seconds after which RabbitMQ takes back what was delivered, asked for or not; None: it was
+    #: told never to, or is another broker.
     consumer_timeout: float | None = None
     #: Files in PEM: who signed the broker's certificate (empty: the system's list), our own
     #: certificate and its key.
