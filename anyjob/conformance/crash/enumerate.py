@@ -272,6 +272,9 @@ class _Enumeration:
     @property
     def _is_whole(self) -> bool:
         whole = self._scenario.whole
+        if whole == "" and self._rules.may_double:
+            # One thing alone may be in both places, and is judged by itself.
+            return False
         return whole is not None and (not whole or not self._like.lacks(whole))
 
     def _must_be(self, crash: Crash, what: str, *legal: Sight) -> None:
