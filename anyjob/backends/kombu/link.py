@@ -217,9 +217,11 @@ class _Hand:
             while True:
                 work = self.works.get_nowait()
                 if work is not None and work.told.set_running_or_notify_cancel():
-                    work.told.set_exception(
-                        BackendUnavailable(f"{self._location.shown} was lost before it was asked")
+                    refusal = BackendUnavailable(
+                        f"{self._location.shown} was lost before it was asked"
                     )
+                    refusal.__cause__ = ConnectionError("the connection was given up")
+                    work.told.set_exception(refusal)
 
 
 def make_connection(location: Location, seconds: float, **options: Any) -> Any:
