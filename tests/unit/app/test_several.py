@@ -207,7 +207,7 @@ def uneven(monkeypatch: pytest.MonkeyPatch) -> Iterator[App]:
 
 
 def _as_memory(self: Plain, url: str, **rest: object) -> None:
-    MemoryBackend.__init__(self, "memory://plain", **rest)  # type: ignore[arg-type]
+    MemoryBackend.__init__(self, "memory://of-the-uneven", **rest)  # type: ignore[arg-type]
 
 
 def test_what_a_task_needs_is_asked_of_the_backend_of_its_queue(uneven: App) -> None:

@@ -1,7 +1,8 @@
 """Children that go to another backend: stored before their parent's end, never lost."""
 
+import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from random import Random
 
 import msgspec
@@ -41,9 +42,24 @@ def envelope(queue: str) -> Envelope:
     return Envelope(id, queue, encode_body(body))
 
 
-def way(name: str, send: Send) -> Way:
-    log = Log(time.monotonic)
-    return Way(name, ROUTES, send, Outage(log, lambda *_, **__: None, Random(1)), log)
+MakeWay = Callable[[str, Send], Way]
+
+
+@pytest.fixture
+def way() -> Iterator[MakeWay]:
+    """Makes ways, which end with the test."""
+    made: list[Way] = []
+
+    def make(name: str, send: Send) -> Way:
+        log = Log(time.monotonic)
+        outage = Outage(log, lambda *_, **__: None, Random(1))
+        made.append(Way(name, ROUTES, send, outage, log))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.stop()
+    until(lambda: not any("anyjob-children" in t.name for t in threading.enumerate()))
 
 
 class Parents:
@@ -87,7 +103,7 @@ def sending(two: Two) -> Send:
     return backend.enqueue
 
 
-def test_child_is_stored_before_its_parent_ends(two: Two, parents: Parents) -> None:
+def test_child_is_stored_before_its_parent_ends(two: Two, parents: Parents, way: MakeWay) -> None:
     seen: list[State | None] = []
 
     def send(children: Sequence[Envelope]) -> Sequence[object]:
@@ -108,7 +124,7 @@ def test_child_is_stored_before_its_parent_ends(two: Two, parents: Parents) -> N
 
 
 def test_parent_waits_for_a_backend_that_is_away_and_others_do_not(
-    two: Two, parents: Parents
+    two: Two, parents: Parents, way: MakeWay
 ) -> None:
     two.app.open()
     two.two.cut = set(EVERYTHING)
@@ -132,7 +148,7 @@ def test_parent_waits_for_a_backend_that_is_away_and_others_do_not(
     assert two.app.counts("right").ready == 1
 
 
-def test_children_near_and_far_all_come(two: Two, parents: Parents) -> None:
+def test_children_near_and_far_all_come(two: Two, parents: Parents, way: MakeWay) -> None:
     far: list[Envelope] = []
 
     def note(children: Sequence[Envelope]) -> Sequence[object]:
@@ -159,7 +175,7 @@ def refusing(_: Sequence[Envelope]) -> Sequence[object]:
 
 @pytest.mark.parametrize("send", [refusing, lambda _: [Rejected("not wanted")]])
 def test_parent_of_children_that_are_refused_is_kept_for_a_person(
-    parents: Parents, send: Send
+    parents: Parents, send: Send, way: MakeWay
 ) -> None:
     parents.held = ParentsHeld({"two": way("two", send)}, ROUTES)
     parents.end(parents.first, envelope("right"))
@@ -170,7 +186,9 @@ def test_parent_of_children_that_are_refused_is_kept_for_a_person(
     assert (record.state, record.reason) == (State.DEAD, "its children were refused")
 
 
-def test_stopped_way_leaves_the_parent_to_its_lease(two: Two, parents: Parents) -> None:
+def test_stopped_way_leaves_the_parent_to_its_lease(
+    two: Two, parents: Parents, way: MakeWay
+) -> None:
     two.app.open()
     two.two.cut = set(EVERYTHING)
     stopped = way("two", sending(two))
