@@ -47,6 +47,8 @@ class AmqpWay(Way):
         #: again, unless it was emptied.
         self._is_new = True
         self._mark: bytes | None = None
+        #: Delivery tags of this connection.
+        self._unsettled: set[Any] = set()
         self._sent = 0
         #: By the number that the broker confirms: which message of the lot it is.
         self._unconfirmed: dict[int, int] = {}
@@ -61,6 +63,7 @@ class AmqpWay(Way):
 
     def prepare(self, channel: Any) -> None:
         self._is_new = True
+        self._unsettled.clear()
         channel.confirm_select()
         self._sent = 0
         self._unconfirmed.clear()
@@ -136,7 +139,9 @@ class AmqpWay(Way):
                 messages.append(first)
                 ready = int(first.delivery_info["message_count"])
                 messages += self._many(channel, name, min(left - 1, ready))
-        return [self.taken(each) for each in messages]
+        taken = [self.taken(each) for each in messages]
+        self._unsettled.update(each.tag for each in taken)
+        return taken
 
     def size(self, channel: Any, name: str) -> int:
         looking = channel.connection.channel()
@@ -204,19 +209,24 @@ class AmqpWay(Way):
         )
 
     def remove(self, channel: Any, tags: Sequence[Any]) -> list[bool]:
-        if not self.once:
-            for tag in tags:
+        if self.once:
+            return [True] * len(tags)
+        ours = self._settled(tags)
+        for tag, is_ours in zip(tags, ours, strict=True):
+            if is_ours:
                 channel.basic_ack(tag)
-            self.barrier(channel)
-        return [True] * len(tags)
+        self.barrier(channel)
+        return ours
 
     def give_up(self, channel: Any, tags: Sequence[Any]) -> list[bool] | None:
         if self.once:
             return None
-        for tag in tags:
-            channel.basic_reject(tag, requeue=True)
+        ours = self._settled(tags)
+        for tag, is_ours in zip(tags, ours, strict=True):
+            if is_ours:
+                channel.basic_reject(tag, requeue=True)
         self.barrier(channel)
-        return [True] * len(tags)
+        return ours
 
     def renew(self, channel: Any, tags: Sequence[Any], lease: float) -> list[bool]:
         # Asked before something follows a job: they are ours if the connection answers.
@@ -264,6 +274,14 @@ class AmqpWay(Way):
         return [True] * len(letters)
 
     # Steps
+
+    def _settled(self, tags: Sequence[Any]) -> list[bool]:
+        """Which of these are unsettled until now: a broker closes the channel of one who settles
+        twice, as happens where an answer came too late.
+        """
+        ours = [tag in self._unsettled for tag in tags]
+        self._unsettled.difference_update(tags)
+        return ours
 
     def _many(self, channel: Any, name: str, count: int) -> list[Any]:
         """Ask for so many at once: one after the other, each would take a round trip."""

@@ -68,7 +68,9 @@ class Link:
             result: T = work.told.result(max(0.0, seconds))
         except TimeoutError as error:
             never_begun = work.told.cancel()
-            self._give_up(hand)
+            if seconds >= COMMAND:
+                self._give_up(hand)
+            # Less time than a call may take says nothing of the connection.
             self.check()
             kind = BackendUnavailable if never_begun else Lost
             raise kind(f"{self.location.shown} did not answer in time") from error
