@@ -5,7 +5,6 @@ Argument over environment over profile over file over default.
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections import Counter
@@ -154,6 +153,8 @@ def _json_table(variable: str, text: str, what: str) -> dict[str, Any]:
             if count > 1:
                 raise ConfigurationError(f"{variable} has {name!r} twice; keep one of them")
         return dict(pairs)
+
+    import json
 
     # Decoding takes the last of two, where a file's TOML refuses them.
     json.loads(text, object_pairs_hook=once)
