@@ -22,8 +22,9 @@ PYTEST = $(PYTHON) -m pytest
 PARALLEL = -n 2
 WAITING = -n 3
 
-# A push certifies four backends and runs the zoo. The tests of the engine that does so are run by `make test-engine`.
-CERTIFIED = $(addprefix tests/conformance/,wire/test_certified.py test_filebox.py)
+# A push certifies each backend and runs the zoo; here stand those that mostly wait. The tests of the engine that does so
+# are run by `make test-engine`.
+CERTIFIED = $(addprefix tests/conformance/,rabbitmq/test_certified.py wire/test_certified.py test_filebox.py)
 ZOO = tests/conformance/zoo
 ENGINE = $(addprefix tests/conformance/,engine history machines wire test_filebox_deaths.py test_filebox_trouble.py)
 NIGHTLY = $(wildcard tests/acceptance/test_*_nightly_*.py)
@@ -95,8 +96,8 @@ test-pythons: .venv/.complete .servers/.complete
 	@scripts/test_pythons.sh
 
 # The longer tier: the zoo at twenty seeds, faults of a server that take minutes, the full tier on each backend, and the
-# quick one on Valkey, on a Redis that a sentinel names and on a Cluster. Tests read CERTIFY; tests/conftest.py gives
-# Hypothesis its profile.
+# quick one on Valkey, on a Redis that a sentinel names, on a Cluster and on FIFO queues of SQS. Tests read CERTIFY;
+# tests/conftest.py gives Hypothesis its profile.
 certify: export CERTIFY = 1
 certify: .venv/.complete .servers/.complete
 	$(PYTEST) $(ZOO) $(WAITING) --timeout=1800

@@ -4,8 +4,9 @@ Reads the reports in build/conformance. Where one is missing, or is of other sou
 run of that backend makes it, so that the page is never empty and never old: a quick one for `make
 docs`, a full one for `make certify`, which calls this with `--tier full`. There a run that is not
 clean fails, and more is certified: the filebox and the pair of a line server and its client in
-full; Valkey, a Redis that a sentinel names and a Cluster by a quick run, as they differ from Redis
-in little.
+full; Valkey, a Redis that a sentinel names, a Cluster, and FIFO queues of SQS by a quick run, as
+they differ from Redis and from SQS's standard queues in little, and each pair of a backend and a
+store, whose parts have runs of their own.
 """
 
 import argparse
@@ -27,6 +28,7 @@ HARNESSES = {
     "memory": "tests.conformance.test_memory:MemoryHarness",
     "sqlite": "tests.conformance.test_sqlite:SQLiteHarness",
     "redis": "tests.conformance.redis.harness:RedisHarness",
+    "rabbitmq": "tests.conformance.rabbitmq.harness:RabbitHarness",
     # On an emulator: that is stamped on its row, and certifies nothing.
     "sqs": "tests.conformance.sqs.harness:SQSHarness",
 }
@@ -40,6 +42,10 @@ QUICKLY = {
     "valkey": "tests.conformance.redis.harness:ValkeyHarness",
     "redis-sentinel": "tests.conformance.redis.harness:SentinelHarness",
     "redis-cluster": "tests.conformance.redis.cluster_harness:ClusterHarness",
+    "sqs-fifo": "tests.conformance.sqs.harness:SQSFifoHarness",
+    "rabbitmq-with-redis": "tests.conformance.paired.rabbit:RabbitRedisPair",
+    "rabbitmq-with-sqlite": "tests.conformance.paired.rabbit:RabbitSQLitePair",
+    "sqs-with-redis": "tests.conformance.paired.sqs:SQSRedisPair",
 }
 HEAD = """\
 # Certified backends

@@ -30,6 +30,7 @@ BACKENDS = {
     "rediss+sentinel": "anyjob.backends.redis:RedisBackend [redis]",
     "sqlite": "anyjob.backends.sqlite:SQLiteBackend",
     "sqs": "anyjob.backends.sqs:SQSBackend [sqs]",
+    "sqs+fifo": "anyjob.backends.sqs:SQSBackend [sqs]",
     "unix": "anyjob.backends.redis:RedisBackend [redis]",
 }
 STORES = {

@@ -84,6 +84,8 @@ def shows(
                 return
             if hook is not None and not offers(scene.harness, hook):
                 pytest.skip(f"UNTESTED: the harness has no {hook}")
+            if layer != "example":
+                scene.need_recovery()
             if moves_clock and scene.clock is None:
                 pytest.skip("UNTESTED: the clock of the site is not obeyed, so it cannot be moved")
             body(self, scene)

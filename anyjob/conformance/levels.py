@@ -37,9 +37,10 @@ def distinct_priorities(scene: Scene) -> int:
 def fence_of(scene: Scene) -> str:
     """Return "local" if a lease is over at nine tenths, "token" if its whole time counts.
 
-    A lease that hangs on a connection has no time, and nothing here tells the two apart.
+    A lease that hangs on a connection, or never ends by itself, has no time, and nothing here tells
+    the two apart.
     """
-    if scene.capabilities.lease == "connection":
+    if scene.capabilities.lease != "timed":
         return scene.capabilities.fencing
     scene.declare("fencing")
     scene.put(queue="fencing")
@@ -65,6 +66,9 @@ def _order(scene: Scene) -> str:
 
 
 def _redeliveries(scene: Scene) -> str:
+    if scene.capabilities.lease == "none":
+        # No lease is lost, so nothing tells how it would be counted.
+        return scene.capabilities.redeliveries
     consumer = _one_leased(scene, "redeliveries")
     scene.settle(consumer, Release(lease=scene.one(consumer)))
     scene.one(consumer)

@@ -22,6 +22,7 @@ from msgspec import structs
 from anyjob.conformance.clock import FakeClock
 from anyjob.conformance.harness import Harness, Site, offers
 from anyjob.conformance.servers import Running
+from anyjob.conformance.wall import WallClock
 from anyjob.conformance.wire import Proxy, Turns
 from anyjob.core.errors import ConfigurationError
 from anyjob.core.state import State
@@ -66,6 +67,7 @@ class Stage:
         #: Figures that tell how much was tried, such as the number of crash points.
         self.evidence: dict[str, int] = {}
         self._own_server = server
+        self._wall: WallClock | None = None
         self._marks: set[str] = set()
         #: What was done here, a line each, for whoever reads a failure.
         self.history: deque[str] = deque(maxlen=100)
@@ -192,6 +194,19 @@ class Stage:
         else:
             time.sleep(seconds)
 
+    def jump(self, seconds: float) -> None:
+        """Set the wall clock forward or back, as an operator or NTP does: the suite's, or where
+        nobody moves the backend's own, that of this client.
+        """
+        self.remember(f"the wall clock jumps by {seconds:g} s")
+        if self.clock is not None:
+            self.clock.jump(seconds)
+            return
+        if self._wall is None:
+            self._wall = WallClock()
+            self.at_end(self._wall.restore)
+        self._wall.jump(seconds)
+
     def moment(self) -> float:
         """Seconds by which the backend's clock has gone on: those that were let pass, and those of
         a server's clock that runs on by itself besides.
@@ -232,6 +247,9 @@ class Stage:
     def lacks(self, capability: str) -> bool:
         """Whether it is declared absent."""
         raise NotImplementedError
+
+    def need_recovery(self) -> None:
+        """Leave the example out where what a client held when it died is declared to be gone."""
 
     def lists_not(self, state: State) -> bool:
         """Whether jobs of this state are declared not to be listed."""

@@ -28,10 +28,11 @@ EVENTS: dict[str, str] = {
     "backend.up": "the backend answers again",
     "backend.slow": "the backend took long to answer what it had not to wait for",
     "backend.replaced": "the storage under the backend was replaced",
+    "backend.blocked": "the backend takes in no jobs for now, as it has no memory or disk left",
     "backend.failover": "another server took over, and the last writes may not have reached it",
     "store.down": "the store beside the backend does not answer",
     "store.up": "the store beside the backend answers again",
-    "index.dropped": "a worker holds more leases than it tells of to whoever looks jobs up",
+    "store.index_dropped": "a worker holds more leases than it tells of to whoever looks jobs up",
     "store.reset_detected": "the server lost all that it held, or another one took its place",
     "clock.jump": "the wall clock jumped",
 }

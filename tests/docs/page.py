@@ -32,6 +32,7 @@ PROVEN_ELSEWHERE = {
     "make docs": ".ci/run",
     "make bench": ".ci/run",
     "pip install anyjob": "tests/wheel",
+    "pip install 'anyjob[kombu]'": "tests/wheel",
     "pip install 'anyjob[redis]'": "tests/wheel",
     "pip install 'anyjob[rabbitmq]'": "tests/wheel",
     "pip install 'anyjob[sqs]'": "tests/wheel",

@@ -76,7 +76,12 @@ def test_wheel_holds_the_whole_package_and_nothing_else(wheel: Path) -> None:
 
 @pytest.mark.parametrize(
     ("extra", "needed"),
-    [("rabbitmq", ["pika"]), ("redis", ["hiredis", "redis"]), ("sqs", ["boto3"])],
+    [
+        ("kombu", ["kombu"]),
+        ("rabbitmq", ["pika"]),
+        ("redis", ["hiredis", "redis"]),
+        ("sqs", ["boto3"]),
+    ],
 )
 def test_wheel_offers_the_extra_that_the_pages_install(
     wheel: Path, extra: str, needed: list[str]

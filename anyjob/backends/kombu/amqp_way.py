@@ -5,6 +5,7 @@ Queues are quorum queues: they count deliveries, and what is confirmed is writte
 
 from __future__ import annotations
 
+import secrets
 import socket
 import ssl
 import time
@@ -30,6 +31,12 @@ _LOOKS = 10**9
 _PREFETCH = 500
 #: A stream whose last entry does not come in so many seconds has none.
 _EMPTY = 0.5
+#: Messages that a consumer may have unacknowledged (AMQP 0-9-1: a short).
+_MOST = 65_535
+#: Seconds in which all of a stream has come.
+_ALL = 2.0
+#: Seconds without a message after which no more of them come.
+_QUIET = 0.5
 _COUNTED = "x-delivery-count"
 
 
@@ -40,6 +47,10 @@ class AmqpWay(Way):
 
     def __init__(self, *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)
+        #: Whether the connection is, and the first entry of the index: by that the broker is known
+        #: again, unless it was emptied.
+        self._is_new = True
+        self._mark: bytes | None = None
         self._sent = 0
         #: By the number that the broker confirms: which message of the lot it is.
         self._unconfirmed: dict[int, int] = {}
@@ -53,6 +64,7 @@ class AmqpWay(Way):
         )
 
     def prepare(self, channel: Any) -> None:
+        self._is_new = True
         channel.confirm_select()
         self._sent = 0
         self._unconfirmed.clear()
@@ -69,9 +81,12 @@ class AmqpWay(Way):
             connection.release()
 
     def sever(self, connection: Any) -> None:
-        sock = connection.connection.transport.sock
-        with suppress(OSError):
-            sock.shutdown(socket.SHUT_RDWR)
+        # Not by `connection.connection`, which makes another one where there is none.
+        made = connection._connection  # noqa: SLF001
+        sock = made and made._transport and made._transport.sock  # noqa: SLF001
+        if sock:
+            with suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)
 
     def barrier(self, channel: Any) -> None:
         # Gets are not bound by it; its answer comes after all that was asked before.
@@ -81,7 +96,7 @@ class AmqpWay(Way):
         return str(channel.connection.server_properties.get("version", ""))
 
     def declare(self, channel: Any, queues: Sequence[str]) -> None:
-        channel.queue_declare(
+        made = channel.queue_declare(
             self.names.index, durable=True, auto_delete=False,
             arguments={"x-queue-type": "stream"},
         )  # fmt: skip
@@ -98,51 +113,25 @@ class AmqpWay(Way):
             }
             for band in self.names.bands(queue):
                 self._quorum(channel, band, arguments)
-        known = self.declared(channel)
-        new = [queue for queue in queues if queue not in known]
-        self.publish(
-            channel,
-            [(self.names.index, Record(id=queue, body=queue.encode())) for queue in new],
-            lambda _: None,
-        )
+        # A stream that has nothing takes a while to say so.
+        known = self.declared(channel) if made.message_count else set()
+        # The number tells this stream from another of the same queues.
+        entries = [
+            f"{queue} {secrets.token_hex(8)}".encode() for queue in queues if queue not in known
+        ]
+        sent = [(self.names.index, Record(id="", body=entry, is_ours=False)) for entry in entries]
+        self.publish(channel, sent, lambda _: None)
 
     def declared(self, channel: Any) -> set[str]:
-        """All that stands in the stream, which is read without taking anything out of it."""
-        found: dict[int, str] = {}
-        last = [-1]
-        reading = channel.connection.channel()
-        try:
-            reading.basic_qos(0, _PREFETCH, a_global=False)
+        return {body.split(b" ")[0].decode("ascii", "replace") for body in self._index(channel)}
 
-            def on_last(message: Any) -> None:
-                last[0] = max(last[0], _offset(message))
-
-            def on_first(message: Any) -> None:
-                found[_offset(message)] = bytes(message.body).decode("utf-8", "replace")
-                reading.basic_ack(message.delivery_tag)
-
-            for callback, place in ((on_last, "last"), (on_first, "first")):
-                reading.basic_consume(
-                    self.names.index, callback=callback, arguments={"x-stream-offset": place}
-                )
-            began = time.monotonic()
-            while last[0] < 0 or last[0] not in found:
-                until = began + (_EMPTY if last[0] < 0 else COMMAND)
-                left = until - time.monotonic()
-                if left <= 0:
-                    break
-                with suppress(TimeoutError):
-                    channel.connection.drain_events(timeout=left)
-            # The rest of the last chunk has come with its first entry.
-            reading.basic_qos(0, _PREFETCH, a_global=False)
-        except Exception as error:
-            if type(error).__name__ != "NotFound":
-                raise
-            return set()
-        finally:
-            with suppress(Exception):
-                reading.close()
-        return set(found.values())
+    def take(
+        self, channel: Any, names: Sequence[str], tokens: Sequence[int], lease: float
+    ) -> list[Taken]:
+        if self._is_new:
+            self._is_new = False
+            self._look_at(next(iter(self._index(channel)), b""))
+        return super().take(channel, names, tokens, lease)
 
     def size(self, channel: Any, name: str) -> int:
         looking = channel.connection.channel()
@@ -206,7 +195,7 @@ class AmqpWay(Way):
         return Taken(
             message.delivery_info["delivery_tag"],
             msgspec.structs.replace(record, redeliveries=lost),
-            time.time(),
+            self.clock.time(),
         )
 
     def remove(self, channel: Any, tags: Sequence[Any]) -> list[bool]:
@@ -225,7 +214,7 @@ class AmqpWay(Way):
         return [True] * len(tags)
 
     def renew(self, channel: Any, tags: Sequence[Any], lease: float) -> list[bool]:
-        # As long as the connection answers, they are ours.
+        # Asked before something follows a job: they are ours if the connection answers.
         self.barrier(channel)
         return [True] * len(tags)
 
@@ -234,13 +223,19 @@ class AmqpWay(Way):
         looking = channel.connection.channel()
         found: list[Letter] = []
         try:
-            while (message := looking.basic_get(name)) is not None:
-                record = read(message.properties.get("application_headers"), message.body)
-                if record.died is None:
-                    record = msgspec.structs.replace(
-                        record, redeliveries=record.redeliveries + _lost(message)
-                    )
-                found.append(Letter((looking, message.delivery_info["delivery_tag"]), record))
+            first = looking.basic_get(name)
+            if first is not None:
+                came = [first]
+                left = int(first.delivery_info["message_count"])
+                # Pushed, as thousands would take too long one by one; without a number of its own
+                # a quorum queue stops at 2000.
+                looking.basic_qos(0, _MOST, a_global=False)
+                looking.basic_consume(name, callback=came.append)
+                # Somebody else may hold some of what was counted.
+                with suppress(TimeoutError):
+                    while len(came) <= left:
+                        channel.connection.drain_events(timeout=_QUIET)
+                found = [self._letter(looking, message) for message in came]
         except Exception as error:
             if type(error).__name__ != "NotFound":
                 raise
@@ -264,6 +259,62 @@ class AmqpWay(Way):
         return [True] * len(letters)
 
     # Steps
+
+    def _index(self, channel: Any) -> list[bytes]:
+        """All that stands in the stream, which is read without taking anything out of it."""
+        found: dict[int, bytes] = {}
+        last = [-1]
+        reading = channel.connection.channel()
+        try:
+            reading.basic_qos(0, _PREFETCH, a_global=False)
+
+            def on_last(message: Any) -> None:
+                last[0] = max(last[0], _offset(message))
+
+            def on_first(message: Any) -> None:
+                found[_offset(message)] = bytes(message.body)
+                reading.basic_ack(message.delivery_tag)
+
+            for callback, place in ((on_last, "last"), (on_first, "first")):
+                # Known before it is asked for: py-amqp rejects what comes for an unknown one, which
+                # ends the connection where it comes from a stream.
+                reading.callbacks[place] = callback
+                reading.basic_consume(
+                    self.names.index,
+                    consumer_tag=place,
+                    callback=callback,
+                    arguments={"x-stream-offset": place},
+                )
+            began = time.monotonic()
+            while last[0] < 0 or last[0] not in found:
+                left = began + (_EMPTY if last[0] < 0 else _ALL) - time.monotonic()
+                if left <= 0:
+                    break
+                with suppress(TimeoutError):
+                    channel.connection.drain_events(timeout=left)
+            # The rest of the last chunk has come with its first entry.
+            reading.basic_qos(0, _PREFETCH, a_global=False)
+        except Exception as error:
+            if type(error).__name__ != "NotFound":
+                raise
+            return []
+        finally:
+            with suppress(Exception):
+                reading.close()
+        return [found[offset] for offset in sorted(found)]
+
+    def _look_at(self, mark: bytes) -> None:
+        if self._mark not in (None, mark):
+            self.on_emptied()
+        self._mark = mark
+
+    def _letter(self, looking: Any, message: Any) -> Letter:
+        record = read(message.properties.get("application_headers"), message.body)
+        if record.died is None:
+            record = msgspec.structs.replace(
+                record, redeliveries=record.redeliveries + _lost(message)
+            )
+        return Letter((looking, message.delivery_info["delivery_tag"]), record)
 
     def _tls(self, location: Location) -> dict[str, Any] | None:
         if location.transport != "amqps":

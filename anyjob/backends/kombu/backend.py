@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -65,8 +64,8 @@ class KombuBackend(Backend):
     `kombu+amqp://user:password@host:5672/vhost` and `kombu+filesystem:///var/lib/jobs`; options are
     `?delivery=at_most_once`, `?bands=1|3|10`, and with TLS `?ca=`, `?cert=` and `?key=`. `delivery`
     says the same as the option; `transport` names a class of another package,
-    `package.module:Transport`, in place of the one that the URL names. `clock` is left aside: time
-    is the server's, or nobody's.
+    `package.module:Transport`, in place of the one that the URL names. `clock` is obeyed in
+    place of Redis's; other transports have no time.
     """
 
     pause = refusing("pause")
@@ -87,6 +86,7 @@ class KombuBackend(Backend):
         self._delivery = checked_delivery(delivery) or self._location.delivery
         self._names = Names(checked_name(namespace, "a namespace"), self._location.bands)
         self._transport = transport
+        self._clock = clock
         self._facts = facts_of(self._location, transport)
         self._opened = False
         self._pid = os.getpid()
@@ -139,7 +139,12 @@ class KombuBackend(Backend):
     def new_link(self) -> Link:
         """A connection of its own, which is made when it is needed."""
         way = way_of(
-            self._facts, self._location, self._names, once=self._once, transport=self._transport
+            self._facts,
+            self._location,
+            self._names,
+            once=self._once,
+            transport=self._transport,
+            clock=self._clock,
         )
         way.on_emptied = self._was_emptied
         return Link(self._location, way)
@@ -150,17 +155,17 @@ class KombuBackend(Backend):
         if names:
             self._change(lambda way, channel: way.declare(channel, names))
 
-    def mend(self, queues: Sequence[str]) -> None:
-        """Declare queues that a consumer misses, and say so of those that were there before."""
-        known = self.queues()
+    def mend(self, queues: Sequence[str], *, was_there: bool) -> None:
+        """Declare queues of which a consumer misses one, and say so if they were there before."""
         self._change(lambda way, channel: way.declare(channel, sorted(queues)))
-        lost = sorted(known & set(queues))
-        if lost and self._report is not None:
-            self._report("backend.replaced", {"queues": lost, "how": "deleted"})
+        if was_there and self._report is not None:
+            self._report("backend.replaced", {"queues": sorted(queues), "how": "deleted"})
 
     def enqueue(self, jobs: Sequence[Envelope], *, transaction: Any = None) -> list[Receipt]:
         self.check_open()
-        check_jobs(jobs, self.capabilities, now=time.time(), transaction=transaction)
+        check_jobs(
+            jobs, self.capabilities, now=self.publishing.way.clock.time(), transaction=transaction
+        )
         if not jobs:
             return []
         stored: set[int] = set()

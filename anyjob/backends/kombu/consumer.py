@@ -21,12 +21,15 @@ from anyjob.backends.kombu.settling import Settling
 from anyjob.backends.kombu.way import Taken
 from anyjob.backends.shares import LowEnd, Turns
 from anyjob.core.backend import Consumer, QueueShare
-from anyjob.core.errors import AnyjobError, BackendError, BackendUnavailable, Misuse
+from anyjob.core.errors import AnyjobError, BackendError, Misuse
 from anyjob.core.seam import check_count
 from anyjob.core.settlement import Answer, Lease, Release, Settled, Settlement, Verdict
 
 if TYPE_CHECKING:
     from anyjob.backends.kombu.backend import KombuBackend
+
+#: Jobs that are taken by one call of the thread that has the connection.
+_MOST = 500
 
 
 class KombuConsumer(Consumer):
@@ -52,6 +55,8 @@ class KombuConsumer(Consumer):
         #: What the last fetch met behind what it returned.
         self._trouble: BackendError | None = None
         self._woken = threading.Event()
+        #: Whether the queues were seen.
+        self._was_there = False
         self._stopped = False
         self._closed = False
 
@@ -82,7 +87,7 @@ class KombuConsumer(Consumer):
 
     def settle(self, settlements: Sequence[Settlement]) -> None:
         self._require()
-        check_ends(settlements, self._backend.capabilities, now=time.time())
+        check_ends(settlements, self._backend.capabilities, now=self._link.way.clock.time())
         for each in settlements:
             reason = getattr(each, "reason", None)
             if reason is not None:
@@ -99,7 +104,7 @@ class KombuConsumer(Consumer):
         self._require()
         check_lease(lease, self._backend.capabilities)
         # Taken before the request, because a slow reply must not make our lease look longer.
-        now = time.monotonic()
+        now = self._link.way.clock.monotonic()
         held = [self._hands.look(each, now) for each in leases]
         mine = [each for each in held if each is not None]
         told = self._renewed(mine, lease)
@@ -162,9 +167,10 @@ class KombuConsumer(Consumer):
 
         try:
             self._turns.serve(credit, limits, take)
+            self._was_there = True
         except NoQueue:
             # Deleted under our hands, or never declared.
-            self._backend.mend(self._queues)
+            self._backend.mend(self._queues, was_there=self._was_there)
         except BackendError as error:
             if not leases:
                 raise
@@ -182,9 +188,14 @@ class KombuConsumer(Consumer):
         if low and len(bands) > 1:
             start = bands.index(names.ready(queue, low_end.start()))
             # The first that has something at or above it.
-            taken += self._taken(queue, bands[start::-1], low)
-        if len(taken) < part:
-            taken += self._taken(queue, bands, part - len(taken))
+            taken += self._taken(queue, bands[start::-1], min(low, _MOST))
+        while len(taken) < part:
+            # A call ends in time, however much is asked for.
+            asked = min(_MOST, part - len(taken))
+            found = self._taken(queue, bands, asked)
+            taken += found
+            if len(found) < asked:
+                break
         # What was chosen from the low end is handed out in its turn.
         taken.sort(key=lambda each: bands.index(names.ready(queue, each.lease.priority)))
         return taken
@@ -196,7 +207,7 @@ class KombuConsumer(Consumer):
         def work(channel: object) -> tuple[list[Taken], int, float]:
             way.tend_now_and_then(channel)
             # Behind the connecting, and before the request: a slow reply makes no lease longer.
-            began = time.monotonic()
+            began = way.clock.monotonic()
             return way.take(channel, bands, tokens, self._seconds), self._link.epoch, began
 
         found, epoch, began = self._link.call(work)
@@ -241,19 +252,12 @@ class KombuConsumer(Consumer):
 
     def _renewed(self, held: Sequence[Held], lease: float) -> list[bool]:
         """Whether each is ours still."""
-        if not held or self._link.way.holds == "none":
-            return [True] * len(held)
-        tags = [each.tag for each in held]
-        try:
-            told = self._link.call(lambda channel: self._link.way.renew(channel, tags, lease))
-        except BackendUnavailable:
-            if self._link.way.holds == "timed":
-                raise
-            # With the connection they hung on.
-            told = [True] * len(held)
-        if self._link.way.holds == "timed":
-            return told
-        return [each.epoch == self._link.epoch for each in held]
+        way = self._link.way
+        if held and way.holds == "timed":
+            tags = [each.tag for each in held]
+            return self._link.call(lambda channel: way.renew(channel, tags, lease))
+        # With a connection they are lost when it is, and nothing has to be asked.
+        return [way.holds == "none" or each.epoch == self._link.epoch for each in held]
 
     def _send(self, deadline: float) -> None:
         """Send what is buffered; what becomes of it is told by the next flush."""
@@ -274,7 +278,7 @@ class KombuConsumer(Consumer):
     def _give_back(self) -> None:
         try:
             self._send(time.monotonic() + COMMAND)
-            held = self._hands.take_all(time.monotonic())
+            held = self._hands.take_all(self._link.way.clock.monotonic())
             self._hands.add(held)
             self._release(held)
         except AnyjobError:

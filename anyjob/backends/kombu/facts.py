@@ -17,6 +17,7 @@ from anyjob.backends.kombu.virtual_way import FilesystemWay, VirtualWay
 from anyjob.backends.kombu.way import Durability, Way
 from anyjob.core.backend import Finding
 from anyjob.core.capabilities import Capabilities
+from anyjob.core.clock import Clock
 from anyjob.core.errors import ConfigurationError
 
 MAX_BATCH = 100
@@ -137,13 +138,19 @@ def is_once(facts: Facts, location: Location, delivery: str | None) -> bool:
 
 
 def way_of(
-    facts: Facts, location: Location, names: Names, *, once: bool, transport: str | None
+    facts: Facts,
+    location: Location,
+    names: Names,
+    *,
+    once: bool,
+    transport: str | None,
+    clock: Clock | None,
 ) -> Way:
     """A new way for one connection."""
     more: dict[str, Any] = {}
     if issubclass(facts.way, VirtualWay):
         more["transport"] = transport
-    return facts.way(location, names, once=once, **more)
+    return facts.way(location, names, once=once, clock=clock, **more)
 
 
 def capabilities_of(
@@ -171,7 +178,7 @@ def capabilities_of(
         priorities=location.bands,
         low_share="emulated",
         order=facts.order,
-        redeliveries="upper" if lease == "connection" else "exact",
+        redeliveries="exact",
         release="count",
         dead="emulated",
         counts="ready",

@@ -33,11 +33,21 @@ _OLDEST = 7
 # A script that is refused for want of memory could end no job: kept moves, and frees in the end.
 _HEAD = """#!lua flags=allow-oom
 local kept, lease, lost = KEYS[1], KEYS[2], KEYS[3]
-local call, t = redis.call, redis.call('TIME')
-local now = t[1] * 1000 + math.floor(t[2] / 1000)
+local call = redis.call
+local now = tonumber(ARGV[1])
+if not now then
+  local t = call('TIME')
+  now = t[1] * 1000 + math.floor(t[2] / 1000)
+end
 local function parts(value)
   local cut = string.find(value, '\\n', 1, true)
   return string.sub(value, 1, cut - 1), string.sub(value, cut + 1)
+end
+local function marked(new)
+  local mark = call('GET', KEYS[4])
+  if mark then return mark end
+  call('SET', KEYS[4], new)
+  return new
 end
 local function back(token, value)
   local queue, raw = parts(value)
@@ -51,13 +61,13 @@ end
 _TAKE = (
     _HEAD
     + """
-local out, i = {tostring(now)}, 2
-for k = 4, #KEYS do
+local out, i = {tostring(now), marked(ARGV[3])}, 4
+for k = 5, #KEYS do
   while ARGV[i] do
     local raw = call('LINDEX', KEYS[k], -1)
     if not raw then break end
     call('HSET', kept, ARGV[i], KEYS[k] .. '\\n' .. raw)
-    call('ZADD', lease, now + ARGV[1], ARGV[i])
+    call('ZADD', lease, now + ARGV[2], ARGV[i])
     call('RPOP', KEYS[k])
     out[#out + 1] = raw
     out[#out + 1] = call('HGET', lost, redis.sha1hex(raw)) or '0'
@@ -70,17 +80,12 @@ return out
 _TEND = (
     _HEAD
     + """
-local mark = call('GET', KEYS[4])
-if not mark then
-  mark = ARGV[2]
-  call('SET', KEYS[4], mark)
-end
-local over = call('ZRANGE', lease, '-inf', now, 'BYSCORE', 'LIMIT', 0, ARGV[1])
+local over = call('ZRANGE', lease, '-inf', now, 'BYSCORE', 'LIMIT', 0, ARGV[2])
 for i = #over, 1, -1 do
   local value = call('HGET', kept, over[i])
   if value then back(over[i], value) else call('ZREM', lease, over[i]) end
 end
-return {#over, mark}
+return {#over, marked(ARGV[3])}
 """
 )
 _EACH = """
@@ -92,13 +97,13 @@ for i = %d, #ARGV do
 end
 return out
 """
-_REMOVE = _HEAD + _EACH % (1, """
+_REMOVE = _HEAD + _EACH % (2, """
     local _, raw = parts(value)
     call('HDEL', kept, ARGV[i])
     call('ZREM', lease, ARGV[i])
     call('HDEL', lost, redis.sha1hex(raw))""")  # fmt: skip
-_GIVE_UP = _HEAD + _EACH % (1, "back(ARGV[i], value)")
-_RENEW = _HEAD + _EACH % (2, "call('ZADD', lease, now + ARGV[1], ARGV[i])")
+_GIVE_UP = _HEAD + _EACH % (2, "back(ARGV[i], value)")
+_RENEW = _HEAD + _EACH % (3, "call('ZADD', lease, now + ARGV[2], ARGV[i])")
 _MOVE = """#!lua flags=allow-oom
 local out = {}
 for i = 1, #KEYS - 1 do
@@ -189,9 +194,13 @@ class RedisWay(VirtualWay):
     ) -> list[Taken]:
         if self.once:
             return super().take(channel, names, tokens, lease)
-        now, *found = self._run("take", [*names], [_ms(lease), *tokens])
+        now, mark, *found = self._run(
+            "take", [self._mark_key, *names], [_ms(lease), secrets.token_hex(8), *tokens]
+        )
+        self._look_at(mark)
+        wall = int(now) / 1000 if self.own_clock is None else self.own_clock.time()
         return [
-            self._taken(channel, token, raw, int(lost), int(now) / 1000)
+            self._taken(channel, token, raw, int(lost), wall)
             for token, raw, lost in zip(tokens, found[::2], found[1::2], strict=False)
         ]
 
@@ -210,9 +219,7 @@ class RedisWay(VirtualWay):
         taken, mark = _SLICE, self._mark
         while taken == _SLICE:
             taken, mark = self._run("tend", [self._mark_key], [_SLICE, secrets.token_hex(8)])
-        if self._mark not in (None, mark):
-            self.on_emptied()
-        self._mark = mark
+        self._look_at(mark)
 
     def letters(self, channel: Any, name: str) -> list[Letter]:
         """Left where they are; the oldest stands last in the list."""
@@ -256,6 +263,11 @@ class RedisWay(VirtualWay):
 
     # Steps
 
+    def _look_at(self, mark: object) -> None:
+        if self._mark not in (None, mark):
+            self.on_emptied()
+        self._mark = mark
+
     def _written(self, channel: Any, name: str, record: Record) -> str:
         """A message as kombu writes it."""
         message = self.message(channel, record)
@@ -264,7 +276,10 @@ class RedisWay(VirtualWay):
         return json.dumps(message)
 
     def _run(self, script: str, keys: Sequence[str], arguments: Sequence[object]) -> Any:
-        return self._scripts[script](keys=[*self._keys, *keys], args=arguments)
+        # The server's own time, unless a clock was given to be obeyed.
+        clock = self.own_clock
+        now = "" if clock is None else str(int(clock.monotonic() * 1000))
+        return self._scripts[script](keys=[*self._keys, *keys], args=[now, *arguments])
 
     def _each(self, script: str, arguments: Sequence[object]) -> list[bool]:
         return [bool(each) for each in self._run(script, [], arguments)]

@@ -28,10 +28,11 @@ class Settling:
         self._hands = hands
         self._names = consuming.way.names
         self._seconds = lease
+        self._clock = consuming.way.clock
 
     def settle(self, lot: Sequence[Settlement], deadline: float) -> list[Answer]:
         """End leases, and say what became of each. Nothing is sent for one whose time is over."""
-        now = time.monotonic()
+        now = self._clock.monotonic()
         answers = [Answer.LEASE_LOST] * len(lot)
         mine = {
             index: held
@@ -85,7 +86,7 @@ class Settling:
 
     def _proven(self, held: dict[int, Held], deadline: float) -> dict[int, bool] | None:
         """Whether each lease is ours still, and for a while; None if nobody can tell."""
-        began = time.monotonic()
+        began = self._clock.monotonic()
         timed = self._consuming.way.holds == "timed"
         try:
             told = self._ask(
@@ -129,7 +130,7 @@ class Settling:
                 told = self._ask(lambda way, channel, t=tags, s=step: s(way, channel, t), deadline)
             except AnyjobError:
                 told = None
-            now = time.monotonic()
+            now = self._clock.monotonic()
             for at, (index, each) in enumerate(live.items()):
                 if told is None or (now >= each.deadline and not told[at]):
                     answers[index] = Answer.UNKNOWN
@@ -160,7 +161,7 @@ class Settling:
                 record = msgspec.structs.replace(
                     record,
                     attempts=record.attempts + settlement.ran,
-                    died=time.time(),
+                    died=self._clock.time(),
                     reason=settlement.reason,
                 )
                 return [*copies, (self._names.dead(queue), record)]

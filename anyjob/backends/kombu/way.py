@@ -5,7 +5,6 @@ All methods but `sever` run in the thread that owns the channel.
 
 from __future__ import annotations
 
-import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Any, Literal, NamedTuple
@@ -13,6 +12,7 @@ from typing import Any, Literal, NamedTuple
 from anyjob.backends.kombu.messages import Record, headers_of, read
 from anyjob.backends.kombu.names import Names
 from anyjob.backends.kombu.url import Location
+from anyjob.core.clock import Clock, SystemClock
 from anyjob.core.errors import AnyjobError
 
 Durability = Literal["none", "process", "os"]
@@ -46,11 +46,16 @@ class Way(ABC):
     #: How a lease ends by itself: never, at its time, or with the connection.
     lease: Ending = "none"
 
-    def __init__(self, location: Location, names: Names, *, once: bool) -> None:
+    def __init__(
+        self, location: Location, names: Names, *, once: bool, clock: Clock | None = None
+    ) -> None:
         self.location = location
         self.names = names
         #: Whether a job is removed before it is handed out.
         self.once = once
+        #: To be obeyed in place of the server's; and by which deadlines pass here.
+        self.own_clock = clock
+        self.clock = clock or SystemClock()
         self._tended = float("-inf")
         #: Asked by whoever has the connection when all that the server had is gone.
         self.on_emptied: Callable[[], None] = lambda: None
@@ -135,7 +140,7 @@ class Way(ABC):
         return channel.basic_get(name, no_ack=self.once)
 
     def taken(self, message: Any) -> Taken:
-        return Taken(message.delivery_tag, read(message.headers, message.body), time.time())
+        return Taken(message.delivery_tag, read(message.headers, message.body), self.clock.time())
 
     def remove(self, channel: Any, tags: Sequence[Any]) -> list[bool]:
         """Remove messages that were taken for good; whether each was ours still."""
@@ -154,8 +159,9 @@ class Way(ABC):
 
     def tend_now_and_then(self, channel: Any) -> None:
         """As `tend`, where that was not done a moment ago."""
-        if self.holds == "timed" and time.monotonic() - self._tended >= _TENDED:
-            self._tended = time.monotonic()
+        now = self.clock.monotonic()
+        if self.holds == "timed" and now - self._tended >= _TENDED:
+            self._tended = now
             self.tend(channel)
 
     # The dead

@@ -25,8 +25,8 @@ from anyjob.core.envelope import Envelope, Rejected
 from anyjob.core.errors import BackendUnavailable, EnqueueUncertain
 from anyjob.core.store import Due
 
-#: How long who takes due jobs has for bringing them to the backend.
-_TAKEN = 10.0
+#: How long who takes due jobs has for bringing them to the backend; after that somebody else does.
+TAKEN = 3.0
 #: Jobs that go over in one step.
 PAGE = 500
 #: Seconds between two looks for what is due.
@@ -131,7 +131,7 @@ class Agenda:
         Raises BackendError, and then what was not brought is due again a little later.
         """
         taken = self._ledger.store.take_due(
-            agenda_of(queue), min(PAGE, self._ledger.store.capabilities.max_batch), _TAKEN
+            agenda_of(queue), min(PAGE, self._ledger.store.capabilities.max_batch), TAKEN
         )
         if not taken:
             return 0

@@ -88,7 +88,10 @@ class PairedConsumer(Consumer):
         self._woken = False
         self._stopped = False
         self._closed = False
-        session.join(self)
+        self._has_joined = False
+        # Else the first fetch does: nobody is handed a job before it can be seen who has it.
+        with suppress(BackendError):
+            self._join()
 
     # Consumer
 
@@ -98,6 +101,7 @@ class PairedConsumer(Consumer):
         self._require()
         check_count(credit, "credit", sys.maxsize)
         deadline = time.monotonic() + timeout
+        self._join()
         while True:
             self._send_off()
             if self._stopped or self._woken:
@@ -187,6 +191,12 @@ class PairedConsumer(Consumer):
             raise Misuse("this consumer is closed; open another with consume()")
         if self._pid != os.getpid():
             raise Misuse("this consumer belongs to the process that opened it; open another")
+
+    def _join(self) -> None:
+        """Be seen by the others; raises BackendError."""
+        if not self._has_joined:
+            self._session.join(self)
+            self._has_joined = True
 
     def _send_off(self) -> None:
         """Let what is settled leave: beside what is fetched, unless that may be the same jobs, or

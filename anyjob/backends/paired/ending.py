@@ -6,10 +6,7 @@ when it comes up again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
-
-from msgspec.structs import replace
+from collections.abc import Callable, Sequence
 
 from anyjob.backends.paired.agenda import Agenda, Entry
 from anyjob.backends.paired.held import Held, Hold
@@ -20,6 +17,7 @@ from anyjob.backends.paired.levels import DEDUP_WINDOW
 from anyjob.backends.paired.plain import Plain
 from anyjob.backends.paired.records import Change, Phase, Record, dead_of
 from anyjob.backends.paired.steps import Step, lasts, needs_proof, owned, settled
+from anyjob.backends.paired.telling import Telling
 from anyjob.backends.paired.verdicts import may_end
 from anyjob.backends.paired.words import Words
 from anyjob.core.backend import Consumer
@@ -33,7 +31,6 @@ from anyjob.core.settlement import (
     Bury,
     Complete,
     Release,
-    Retry,
     Settlement,
 )
 
@@ -70,6 +67,7 @@ class Ending:
         self._lease = lease
         #: Ends are remembered past the window for as long as a message may come again after it.
         self._memory = DEDUP_WINDOW + 2 * lease
+        self._telling = Telling(consumer, ledger, words, agenda)
         self._plain = Plain(held, ledger, words, clock, self._memory)
 
     def end(self, lot: Sequence[Settlement], deadline: float) -> list[Answer]:
@@ -96,14 +94,14 @@ class Ending:
     ) -> list[Answer]:
         """Tell the backend what the store knows already, of jobs that are done."""
         told = [Complete(lease=hold.inner) for hold in holds]
-        answers = self._flushed(told, deadline)
+        answers = self._telling.flushed(told, deadline)
         if all(answers.get(id(each)) is Answer.DONE for each in told):
             self._held.drop(holds)
             return [Answer.DONE] * len(told)
         steps = [Step(settlement, hold) for settlement, hold in zip(lot, holds, strict=True)]
         for step, inner in zip(steps, told, strict=True):
             step.inner = inner
-        self._conclude(steps, answers)
+        self._telling.conclude(steps, answers)
         self._held.drop(step.hold for step in steps if step.answer is not Answer.UNKNOWN)
         return [step.answer or Answer.UNKNOWN for step in steps]
 
@@ -116,7 +114,7 @@ class Ending:
             if self._is_recorded(step):
                 recorded.append(step)
             else:
-                step.inner = self._inner(step)
+                step.inner = self._telling.inner(step)
         try:
             try:
                 self._store(recorded)
@@ -125,7 +123,7 @@ class Ending:
         except BackendError:
             for step in recorded:
                 step.answer = step.answer or Answer.UNKNOWN
-        self._tell_backend([step for step in steps if step.inner is not None], deadline)
+        self._telling.tell([step for step in steps if step.inner is not None], deadline)
         self._held.drop(step.hold for step in steps if step.answer is not Answer.UNKNOWN)
         for step in steps:
             answers[id(step.settlement)] = step.answer or Answer.UNKNOWN
@@ -150,13 +148,13 @@ class Ending:
         self._prove([step for step in steps if needs_proof(step, now)])
         self._bear_children([step for step in steps if step.settlement.then and not step.answer])
         left = [step for step in steps if step.answer is None]
-        if any(self._waits_here(step) for step in left):
+        if any(self._telling.waits_here(step) for step in left):
             now = self._ledger.now()
             for step in left:
                 step.due = now + step.delay
         self._write([step for step in left if not step.is_repeated], self._after, final=True)
         decided = [step for step in left if step.answer is None]
-        self._postpone([step for step in decided if self._waits_here(step)])
+        self._postpone([step for step in decided if self._telling.waits_here(step)])
         over = [step for step in decided if step.is_over]
         keys = [(step.queue, step.id, key) for step in over if (key := step.hold.message.key)]
         if keys:
@@ -165,7 +163,7 @@ class Ending:
         if dead:
             self._ledger.list_([(dead_of(step.queue), step.id) for step in dead])
         for step in decided:
-            step.inner = self._inner(step)
+            step.inner = self._telling.inner(step)
 
     def _remove(self, steps: Sequence[Step]) -> None:
         """Settle what can be settled while the store takes in nothing more: a job that ends is
@@ -176,7 +174,7 @@ class Ending:
             for step in steps
             if not (step.answer or step.is_repeated or step.settlement.then)
             and step.settlement.outcome is None
-            and not self._waits_here(step)
+            and not self._telling.waits_here(step)
         ]
         self._prove(left)
         ours = [step for step in left if step.answer is None]
@@ -187,7 +185,7 @@ class Ending:
         for step in ours:
             if step.answer is None:
                 step.hold.settled = step.settlement if step.is_over else None
-                step.inner = self._inner(step)
+                step.inner = self._telling.inner(step)
         for step in steps:
             if step.inner is None:
                 step.answer = step.answer or Answer.UNKNOWN
@@ -217,7 +215,7 @@ class Ending:
         """
         kind = step.settlement
         if isinstance(kind, Release | Abandon):
-            return bool(kind.then) or kind.note is not None or self._waits_here(step)
+            return bool(kind.then) or kind.note is not None or self._telling.waits_here(step)
         return True
 
     def _write(
@@ -303,12 +301,9 @@ class Ending:
 
     def _after(self, step: Step) -> Record:
         word = self._words.last(step.queue)
-        waits_here = self._waits_here(step)
+        waits_here = self._telling.waits_here(step)
         now, epoch = self._clock.time(), word.purging or word.epoch
         return settled(step, now, epoch, waits_here=waits_here)
-
-    def _waits_here(self, step: Step) -> bool:
-        return step.delay > 0 and self._agenda.takes(step.delay)
 
     def _postpone(self, steps: Sequence[Step]) -> None:
         """Put into the store what comes again later."""
@@ -322,67 +317,3 @@ class Ending:
                 step.hold.message.key_ttl,
             )
             self._agenda.add(step.queue, [(step.id, record.due, entry)])
-
-    # With the backend
-
-    def _inner(self, step: Step) -> Settlement:
-        """What the backend is told."""
-        # What the store was told already stands, whatever is asked now.
-        kind, lease = step.hold.settled or step.settlement, step.hold.inner
-        if self._waits_here(step):
-            return Complete(lease=lease)
-        match kind:
-            case Bury():
-                return Bury(lease=lease, note=kind.note, reason=kind.reason, ran=kind.ran)
-            case Retry():
-                return Retry(lease=lease, note=kind.note, delay=kind.delay)
-            case Release():
-                return Release(lease=lease, note=kind.note, delay=kind.delay)
-            case Abandon():
-                return Abandon(lease=lease, note=kind.note)
-        return Complete(lease=lease)
-
-    def _tell_backend(self, steps: Sequence[Step], deadline: float) -> None:
-        told = [step.inner for step in steps if step.inner is not None]
-        if told:
-            self._conclude(steps, self._flushed(told, deadline))
-
-    def _flushed(self, told: Sequence[Settlement], deadline: float) -> dict[int, Answer]:
-        """What the backend answers to each, by identity; those it did not answer are still held,
-        and may be settled again.
-        """
-        try:
-            self._consumer.settle(told)
-            return {id(each.settlement): each.answer for each in self._consumer.flush(deadline)}
-        except BackendError:
-            return {}
-
-    def _conclude(self, steps: Sequence[Step], answers: Mapping[int, Answer]) -> None:
-        left: list[Step] = []
-        for step in steps:
-            answer = answers.get(id(step.inner), Answer.UNKNOWN)
-            if step.answer is None:
-                step.answer = self._answer(step, answer)
-                if step.answer is Answer.DONE and answer is not Answer.DONE:
-                    left.append(step)
-        with suppress(BackendError):
-            self._leave_behind(left)
-
-    def _leave_behind(self, steps: Sequence[Step]) -> None:
-        """The messages of these are there still: none is to outlive what is known of its job."""
-        for step in steps:
-            self._words.change(
-                step.queue, lambda word: replace(word, superfluous=word.superfluous + 1)
-            )
-        self._ledger.write(
-            [
-                Change(step.queue, step.id, step.record, step.hold.version)
-                for step in steps
-                if step.record.is_over and step.record.phase is not Phase.DEAD
-            ]
-        )
-
-    def _answer(self, step: Step, answer: Answer) -> Answer:
-        """What the caller is told: where the store has decided, a lost message changes nothing."""
-        is_decided = step.is_over or self._waits_here(step)
-        return Answer.DONE if answer is Answer.LEASE_LOST and is_decided else answer

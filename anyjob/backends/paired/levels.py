@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
+from anyjob.backends.paired.agenda import TAKEN
 from anyjob.backends.paired.messages import OVERHEAD
 from anyjob.core.capabilities import FROM_STORE, Capabilities
 from anyjob.core.store import StoreCapabilities
@@ -46,6 +47,8 @@ def paired(backend: Capabilities, store: StoreCapabilities) -> Capabilities:
         max_delay=None,
         resolution=max(backend.resolution, store.resolution),
         schedule_lag=max(backend.schedule_lag, _SCHEDULE_LAG) if delays else backend.schedule_lag,
+        # Whoever took it over when it came due may have died.
+        redelivery_lag=max(backend.redelivery_lag, TAKEN) if delays else backend.redelivery_lag,
         # What was cancelled stays with the backend until it comes up.
         counts="ready" if backend.counts == "ready" else "approximate",
         results="emulated",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 
 from msgspec.structs import replace
 
@@ -14,6 +15,7 @@ from anyjob.backends.paired.session import Session, Told
 from anyjob.backends.paired.words import Words
 from anyjob.core.backend import Backend, JobRecord
 from anyjob.core.clock import Clock
+from anyjob.core.errors import UnsupportedCapability
 from anyjob.core.state import State
 
 _FIRST_LOOK, _LONGEST_LOOK = 0.01, 0.25
@@ -83,11 +85,24 @@ class Lookup:
         unknown = [id for id, record in zip(ids, found, strict=True) if record is None]
         if not unknown or self._backend.capabilities.browse == "none":
             return records
-        theirs = dict(zip(unknown, self._backend.get(queue, unknown), strict=True))
+        theirs = self._theirs(queue, unknown)
         return [
             bare(theirs.get(id)) if record is None else record
             for id, record in zip(ids, records, strict=True)
         ]
+
+    def _theirs(self, queue: str, ids: Sequence[str]) -> dict[str, JobRecord | None]:
+        """What the backend shows of these; one that finds dead jobs alone refuses to look for
+        several if one of them is not dead.
+        """
+        try:
+            return dict(zip(ids, self._backend.get(queue, ids), strict=True))
+        except UnsupportedCapability:
+            found: dict[str, JobRecord | None] = {}
+        for id in ids if len(ids) > 1 else ():
+            with suppress(UnsupportedCapability):
+                [found[id]] = self._backend.get(queue, [id])
+        return found
 
 
 def bare(record: JobRecord | None) -> JobRecord | None:

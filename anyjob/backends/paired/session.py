@@ -268,7 +268,7 @@ class Session:
     def _count(self, dropped: int) -> None:
         """Tell once how many leases are too many to be told of, each time that grows."""
         if dropped > self._dropped:
-            self._report("index.dropped", {"leases": dropped, "told": MOST_TOLD})
+            self._report("store.index_dropped", {"leases": dropped, "told": MOST_TOLD})
         self._dropped = max(dropped, 0)
 
     def _say_goodbye(self) -> None:

@@ -150,7 +150,9 @@ class Storing:
             if job.unique is not None and index in call.versions
         ]
         for index, wish in wishes:
+            call.asked = wish
             [got] = self.holders.take([wish], call.lot, call.words)
+            call.asked = None
             if got.version is not None:
                 call.keys[index] = (wish, got.version)
                 continue
@@ -206,6 +208,9 @@ class Storing:
                 self.holders.keep(list(call.keys.values()), call.lot, in_doubt=True)
             else:
                 self._undo(call, list(call.versions))
+                if call.asked is not None:
+                    # Whether it was taken, no answer said.
+                    self.holders.free([(call.asked.queue, call.asked.id, call.asked.key)])
         except BackendError:
             # The store is away: records without a mark, and keys for a quarter of a minute.
             late = call.has_begun and any(call.due[index] for index in call.versions)
@@ -314,6 +319,8 @@ class _Call:
         #: Of the records that are this call's own.
         self.versions: dict[int, int] = {}
         self.keys: dict[int, tuple[Wish, int]] = {}
+        #: A key that is just being taken.
+        self.asked: Wish | None = None
         self.has_begun = False
 
 

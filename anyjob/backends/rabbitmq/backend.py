@@ -77,6 +77,7 @@ class RabbitBackend(Backend):
         self.loop = Loop()
         self.publishing = Link(self.loop, self._location, "anyjob publishes")
         self.consuming = Link(self.loop, self._location, "anyjob consumes")
+        self.publishing.alarm.report = self._was_blocked
         self.publisher = Publisher(self.loop, self.publishing, self.names.exchange)
         self.sender = Sender(self.publishing, self.publisher, self.names)
         self.register = Register(self.loop, self.publishing, self.names, self.sender)
@@ -279,6 +280,10 @@ class RabbitBackend(Backend):
     def _was_emptied(self) -> None:
         if self._report is not None:
             self._report("store.reset_detected", {"at": self._location.shown})
+
+    def _was_blocked(self, reason: str) -> None:
+        if self._report is not None:
+            self._report("backend.blocked", {"reason": reason})
 
     def _talk(self) -> AbstractContextManager[Talk]:
         self.check_open()

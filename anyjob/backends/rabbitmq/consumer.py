@@ -13,13 +13,14 @@ from anyjob.backends.declared import check_ends, check_lease
 from anyjob.backends.desk import Desk
 from anyjob.backends.rabbitmq import messages
 from anyjob.backends.rabbitmq.dealing import Dealer
+from anyjob.backends.rabbitmq.errors import passing
 from anyjob.backends.rabbitmq.held import Held, Hold
 from anyjob.backends.rabbitmq.lines import Lines
 from anyjob.backends.rabbitmq.link import COMMAND, Link
 from anyjob.backends.rabbitmq.returning import Returning
 from anyjob.backends.rabbitmq.settling import Settling
 from anyjob.core.backend import Consumer, QueueShare
-from anyjob.core.errors import AnyjobError, Misuse
+from anyjob.core.errors import AnyjobError, ConfigurationError, Misuse
 from anyjob.core.seam import check_count
 from anyjob.core.settlement import Answer, Lease, Settled, Settlement
 
@@ -47,7 +48,6 @@ class RabbitConsumer(Consumer):
         self.publisher = backend.publisher
         self.names = backend.names
         self.sender = backend.sender
-        self.now = time.time
         self._queues = [share.queue for share in shares]
         self._held = Held(lease)
         self._lines = Lines(self.loop, self.link, self.names, self._queues, lose=self._held.lose)
@@ -183,12 +183,17 @@ class RabbitConsumer(Consumer):
     def _look(self, credit: int, limits: Mapping[str, int]) -> None:
         """Open the lines as wide as this credit wants, and return once all that was ready has come.
 
-        Raises BackendUnavailable, and what stands in the way of a queue.
+        Raises BackendUnavailable, also for what stands in the way of a queue.
         """
         deadline = time.monotonic() + COMMAND
-        while not self._looked(credit, limits, deadline):
-            if self._is_called():
-                return
+        try:
+            while not self._looked(credit, limits, deadline):
+                if self._is_called():
+                    return
+        except Misuse:
+            raise
+        except ConfigurationError as error:
+            raise passing(error) from error
 
     def _looked(self, credit: int, limits: Mapping[str, int], deadline: float) -> bool:
         """Whether all lines answered; False if one was lost, and it may be tried again."""

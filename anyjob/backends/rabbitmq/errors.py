@@ -15,6 +15,7 @@ from anyjob.core.errors import (
     BackendFull,
     BackendUnavailable,
     ConfigurationError,
+    PayloadTooLarge,
 )
 
 #: Replies of the broker (AMQP 0-9-1, 1.2 of the reference).
@@ -22,6 +23,8 @@ ACCESS_REFUSED, NOT_FOUND, PRECONDITION_FAILED, NOT_ALLOWED = 403, 404, 406, 530
 
 #: What it says of a delivery that nobody settled in time, and of a message that it does not take.
 _TOO_LONG = "timed out"
+#: And of an acknowledgement of what it took back already.
+_NO_SETTINGS = "unknown delivery tag"
 _TOO_LARGE = re.compile(r"message size \d+ (?:B )?is larger than (?:configured )?max size (\d+)")
 
 
@@ -71,7 +74,7 @@ def closed(location: Location, error: BaseException) -> AnyjobError:
                 f"{location.shown} took back what was not settled within its consumer_timeout:"
                 f" {text}"
             )
-        if code == PRECONDITION_FAILED:
+        if code == PRECONDITION_FAILED and _NO_SETTINGS not in text:
             return ConfigurationError(
                 f"{location.shown} holds a queue or exchange of this name with other settings:"
                 f" {text}; remove it, or choose another namespace"
@@ -90,6 +93,26 @@ def full(location: Location) -> BackendFull:
         f"{location.shown} takes in nothing: it has a memory or disk alarm, or a queue at its"
         " limit; running jobs still complete; make room, or let the workers catch up"
     )
+
+
+def passing(error: AnyjobError) -> BackendUnavailable:
+    """What stands in the way of somebody who worked already: whoever took a right away may give it
+    back, so it is tried again.
+    """
+    return BackendUnavailable(str(error))
+
+
+def too_large(location: Location, size: int) -> PayloadTooLarge:
+    """The error for a job of so many bytes, more than the broker takes."""
+    return PayloadTooLarge(
+        f"{location.shown} takes no message of {size} bytes; send a reference, or raise its"
+        " max_message_size"
+    )
+
+
+def is_forbidden(error: BaseException | None) -> bool:
+    """Whether the broker closed a channel because this user has not got the right."""
+    return isinstance(error, said.ChannelClosedByBroker) and error.reply_code == ACCESS_REFUSED
 
 
 def is_missing(error: BaseException) -> bool:
@@ -134,11 +157,19 @@ def _why(location: Location, causes: list[BaseException]) -> str:
     if any(
         isinstance(each, said.IncompatibleProtocolError | said.StreamLostError) for each in causes
     ):
-        hint = "" if location.tls else "; if it speaks TLS alone, write amqps://"
-        return f"it ended the connection before it was open{hint}"
-    if any(isinstance(each, TimeoutError) for each in causes):
+        return f"it ended the connection before it was open{_hint(location)}"
+    # pika itself aborts an opening that takes too long.
+    if any(isinstance(each, TimeoutError | said.ConnectionOpenAborted) for each in causes):
         return "it did not answer in time"
     return text
+
+
+def _hint(location: Location) -> str:
+    if not location.tls:
+        return "; if it speaks TLS alone, write amqps://"
+    # With TLS 1.3 a refused certificate is told after the client's part is over, and pika drops it.
+    whose = "the one of ?cert=" if location.cert else "a client's, with ?cert= and ?key="
+    return f"; it may want another certificate than it got: {whose}"
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

@@ -143,13 +143,16 @@ class Line:
         self._forget(left)
 
     def give_back(self, tags: Iterable[int]) -> None:
-        """Make messages ready again; the broker counts a delivery more."""
-        if self._channel is None or not self._channel.is_open:
-            return
-        left = [tag for tag in tags if tag in self._unsettled]
-        for tag in left:
-            self._channel.basic_nack(tag, requeue=True)
-        self._forget(left)
+        """Make messages ready again that nobody ran. Below 4.3 the broker counts a delivery more
+        all the same.
+        """
+        self._return(tags, lambda channel, tag: channel.basic_nack(tag, requeue=True))
+
+    def abandon(self, tags: Iterable[int]) -> None:
+        """Make messages ready again, one delivery more: from 4.3 on a reject alone is counted
+        (rabbitmq-server#15387).
+        """
+        self._return(tags, lambda channel, tag: channel.basic_reject(tag, requeue=True))
 
     def barrier(self, done: Callable[[bool], None]) -> None:
         """Tell when the broker has done what was asked on this channel; False if it is lost."""
@@ -241,6 +244,14 @@ class Line:
         barriers, self._barriers = self._barriers, deque()
         for done in barriers:
             done(False)  # noqa: FBT003 - the same
+
+    def _return(self, tags: Iterable[int], send: Callable[[Channel, int], None]) -> None:
+        if self._channel is None or not self._channel.is_open:
+            return
+        left = [tag for tag in tags if tag in self._unsettled]
+        for tag in left:
+            send(self._channel, tag)
+        self._forget(left)
 
     def _forget(self, tags: Iterable[int]) -> None:
         used = 0

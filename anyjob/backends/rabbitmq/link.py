@@ -13,7 +13,8 @@ from pika import BasicProperties
 from pika.channel import Channel
 from pika.spec import Basic
 
-from anyjob.backends.rabbitmq.errors import plain, unconnected, unreachable
+from anyjob.backends.rabbitmq.alarm import Alarm
+from anyjob.backends.rabbitmq.errors import passing, plain, unconnected, unreachable
 from anyjob.backends.rabbitmq.loop import Loop, fail, settle
 from anyjob.backends.rabbitmq.url import Location
 from anyjob.backends.rabbitmq.versions import consumer_arguments
@@ -85,6 +86,7 @@ class Link:
         self.is_blocked = False
         #: What stood in the way of the last try; read from any thread.
         self.trouble: AnyjobError | None = None
+        self.alarm = Alarm()
         self.on_up: list[Callable[[], None]] = []
         self.on_down: list[Callable[[BaseException], None]] = []
 
@@ -206,7 +208,9 @@ class Link:
 
     def _not_opened(self, _: pika.connection.Connection, error: BaseException) -> None:
         self._connection = None
-        self._refused(unconnected(self.location, error), error)
+        trouble = unconnected(self.location, error)
+        # What was let in once was right in the URL.
+        self._refused(passing(trouble) if self.epoch else trouble, error)
 
     def _refused(self, trouble: AnyjobError, cause: BaseException) -> None:
         self.trouble = trouble
@@ -243,8 +247,9 @@ class Link:
         self._pause = min(2 * self._pause, _SELDOM)
         self._timer = self._loop.later(pause, self.begin)
 
-    def _on_blocked(self, *_: object) -> None:
+    def _on_blocked(self, _: object, frame: object) -> None:
         self.is_blocked = True
+        self.alarm.begin(frame)
 
     def _on_unblocked(self, *_: object) -> None:
         self.is_blocked = False

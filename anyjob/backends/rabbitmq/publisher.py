@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -14,7 +15,7 @@ from pika.channel import Channel
 from pika.exceptions import AMQPError
 from pika.spec import Basic, BasicProperties
 
-from anyjob.backends.rabbitmq.errors import is_missing
+from anyjob.backends.rabbitmq.errors import is_forbidden, is_missing, largest
 from anyjob.backends.rabbitmq.link import Link
 from anyjob.backends.rabbitmq.loop import Loop, settle
 from anyjob.backends.rabbitmq.messages import Message
@@ -35,6 +36,10 @@ class Fate(Enum):
     REFUSED = "refused"
     #: It takes in nothing for now; nothing was sent.
     BLOCKED = "blocked"
+    #: It has more bytes than the broker takes.
+    TOO_LARGE = "too large"
+    #: This user may not write there, as `Publisher.refusal` says; nothing was sent.
+    FORBIDDEN = "forbidden"
     #: The connection was down, and nothing was sent.
     UNSENT = "unsent"
     #: It was sent, and its answer never came.
@@ -80,9 +85,13 @@ class Publisher:
         self._waiting: list[Future[None]] = []
         #: Whether the broker closed the channel, and nobody wants another yet.
         self._is_idle = False
+        #: For what the broker closed the channel last; read from any thread.
+        self.refusal: BaseException | None = None
         #: What came back since the last confirm: id and key.
         self._returned: list[tuple[str | None, str | None]] = []
         self._confirmed = 0.0
+        #: How many bytes the broker takes, once it refused more.
+        self._most = sys.maxsize
         #: The number under which the broker was asked whether it takes in anything.
         self._probe = 0
         link.on_up.append(self._on_up)
@@ -164,6 +173,8 @@ class Publisher:
         channel.confirm_delivery(self._on_confirm, callback=selected)
 
     def _on_down(self, _: BaseException) -> None:
+        # Another broker may come, or the same with other settings.
+        self._most = sys.maxsize
         self._fail_all()
 
     def _on_close(self, channel: Channel, error: BaseException) -> None:
@@ -176,17 +187,33 @@ class Publisher:
             waiting, self._lots = list(self._lots), deque()
             for lot in waiting:
                 lot.give_up(Fate.UNROUTABLE)
-        self._fail_all()
+        most = largest(error)
+        if most is not None:
+            self._most = most
+            self._refuse_large()
+        self.refusal = error
+        self._fail_all(Fate.FORBIDDEN if is_forbidden(error) else Fate.UNSENT)
         # Of no use to anybody until something is published.
         self._is_idle = True
 
-    def _fail_all(self) -> None:
+    def _refuse_large(self) -> None:
+        """Of what was sent, say what the broker refused for its size, and that it did not look at
+        what came behind that.
+        """
+        was_refused = False
+        for lot, at in self._open.values():
+            is_large = len(lot.messages[at].body) > self._most
+            if is_large or was_refused:
+                lot.decide(at, Fate.TOO_LARGE if is_large else Fate.UNSENT)
+            was_refused |= is_large
+
+    def _fail_all(self, unsent: Fate = Fate.UNSENT) -> None:
         self._channel = None
         open_lots = {id(lot): lot for lot, _ in self._open.values()}
         waiting, self._lots = list(self._lots), deque()
         self._open.clear()
         for lot in (*open_lots.values(), *waiting):
-            lot.give_up(Fate.UNSENT)
+            lot.give_up(unsent)
 
     def _send(self) -> None:
         if self._channel is None:
@@ -207,6 +234,9 @@ class Publisher:
         while self._lots and len(self._open) < WINDOW:
             lot = self._lots[0]
             message = lot.messages[lot.next]
+            if len(message.body) > self._most:
+                self._skip(lot)
+                continue
             self._number += 1
             self._open[self._number] = (lot, lot.next)
             lot.next += 1
@@ -215,6 +245,13 @@ class Publisher:
             channel.basic_publish(
                 message.exchange, message.key, message.body, message.properties, mandatory=True
             )
+
+    def _skip(self, lot: Lot) -> None:
+        """Refuse the next message of the first lot, which would cost everybody the channel."""
+        lot.next += 1
+        if lot.next == len(lot.messages):
+            self._lots.popleft()
+        lot.decide(lot.next - 1, Fate.TOO_LARGE)
 
     def _must_ask(self, channel: Channel) -> bool:
         """Whether it has to be known first that the broker takes in anything.
@@ -263,6 +300,9 @@ class Publisher:
     def _on_confirm(self, frame: object) -> None:
         method = frame.method  # type: ignore[attr-defined]
         self._confirmed = time.monotonic()
+        # A probe is small enough to be taken in by a broker that has just said that it is blocked.
+        if not self._link.is_blocked:
+            self._link.alarm.end()
         fate = Fate.STORED if isinstance(method, Basic.Ack) else Fate.REFUSED
         last = method.delivery_tag
         if self._probe and (last == self._probe or (method.multiple and last > self._probe)):

@@ -9,13 +9,16 @@ from datetime import datetime
 from pika import BasicProperties
 
 from anyjob.backends.rabbitmq import ladder, messages, topology
-from anyjob.backends.rabbitmq.errors import Uncertain, full, unreachable
+from anyjob.backends.rabbitmq.errors import Uncertain, closed, full, too_large, unreachable
 from anyjob.backends.rabbitmq.link import COMMAND, Link
 from anyjob.backends.rabbitmq.messages import Message
 from anyjob.backends.rabbitmq.names import Names, as_word
 from anyjob.backends.rabbitmq.publisher import Fate, Publisher
 from anyjob.core.envelope import ACCEPTED, Envelope, Receipt, Rejected
 from anyjob.core.errors import BackendError, EnqueueUncertain
+
+#: What became of a job, where the broker said so.
+_CERTAIN = (Fate.STORED, Fate.UNROUTABLE, Fate.TOO_LARGE)
 
 
 class Sender:
@@ -32,18 +35,15 @@ class Sender:
         """
         fates = self._publish([self.to_enqueue(job) for job in jobs])
         self._refuse(fates)
-        if not all(fate in (Fate.STORED, Fate.UNROUTABLE) for fate in fates):
+        if all(fate is Fate.TOO_LARGE for fate in fates):
+            raise too_large(self._link.location, max(len(job.body) for job in jobs))
+        if not all(fate in _CERTAIN for fate in fates):
             raise EnqueueUncertain(
                 f"{self._shown} did not confirm all {len(jobs)} jobs; each of them may be"
                 " stored or not, and sending one again may run it twice",
                 jobs,
             ) from TimeoutError("no confirm came")
-        return [
-            ACCEPTED
-            if fate is Fate.STORED
-            else Rejected(f"queue {job.queue!r} is not declared; declare it with declare()")
-            for job, fate in zip(jobs, fates, strict=True)
-        ]
+        return [self._receipt(job, fate) for job, fate in zip(jobs, fates, strict=True)]
 
     def store(self, sent: Sequence[Message]) -> None:
         """Store all of these, or raise."""
@@ -53,6 +53,8 @@ class Sender:
         self._refuse(fates)
         if any(fate in (Fate.BLOCKED, Fate.REFUSED) for fate in fates):
             raise full(self._link.location)
+        if any(fate is Fate.TOO_LARGE for fate in fates):
+            raise too_large(self._link.location, max(len(each.body) for each in sent))
         if any(fate is Fate.UNROUTABLE for fate in fates):
             raise BackendError(
                 f"{self._shown} has no queue for what was sent; declare it with declare()"
@@ -84,8 +86,18 @@ class Sender:
         self._link.wait(COMMAND)
         return self._publisher.publish(sent, COMMAND - (time.monotonic() - began))
 
+    def _receipt(self, job: Envelope, fate: Fate) -> Receipt:
+        if fate is Fate.TOO_LARGE:
+            return Rejected(str(too_large(self._link.location, len(job.body))))
+        if fate is Fate.UNROUTABLE:
+            return Rejected(f"queue {job.queue!r} is not declared; declare it with declare()")
+        return ACCEPTED
+
     def _refuse(self, fates: Sequence[Fate]) -> None:
         """Raise if nothing was stored, and that is known."""
+        refusal = self._publisher.refusal
+        if refusal is not None and all(fate is Fate.FORBIDDEN for fate in fates):
+            raise closed(self._link.location, refusal) from refusal
         if all(fate is Fate.UNSENT for fate in fates):
             raise unreachable(
                 self._link.location, "was lost before anything was sent"

@@ -6,6 +6,7 @@ one is given up. In the loop.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, cast
 
@@ -83,7 +84,7 @@ class Settling:
         given_up = [at for at in live if isinstance(self._lot[at], Abandon)]
         ended = [at for at in live if not isinstance(self._lot[at], Abandon)]
         line.ack(self._holding(at).tag for at in ended)
-        line.give_back(self._holding(at).tag for at in given_up)
+        line.abandon(self._holding(at).tag for at in given_up)
         line.barrier(lambda alive: self._answer_all(live, Answer.DONE if alive else Answer.UNKNOWN))
 
     def _prove(self, line: Line, places: list[int]) -> None:
@@ -152,7 +153,7 @@ class Settling:
 
     def _dead(self, hold: Hold, record: Record, reason: str) -> Message:
         names = self._consumer.names
-        properties = messages.moved(hold.id, record, reason=reason, ended=self._consumer.now())
+        properties = messages.moved(hold.id, record, reason=reason, ended=time.time())
         return Message(names.exchange, names.dead(hold.line.queue), hold.body, properties)
 
     def _holding(self, at: int) -> Hold:

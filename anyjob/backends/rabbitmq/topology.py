@@ -47,7 +47,7 @@ def declare_ladder(talk: Talk) -> None:
 def has_ladder(talk: Talk) -> bool:
     """Whether the whole ladder is there; if it is not, nothing else may be asked."""
     try:
-        talk.do(lambda ch, told: ch.exchange_declare(LADDER_MADE, passive=True, callback=told))
+        _look(talk, LADDER_MADE)
     except Missing:
         return False
     return True
@@ -87,6 +87,23 @@ def declare_queues(talk: Talk, names: Names, queues: Iterable[str]) -> None:
             _bind(talk, band, names.exchange, band)
             pattern = ladder.delivery_pattern(as_word(band))
             _bind(talk, band, ladder_exchange(-1), pattern)
+
+
+def is_declared(talk: Talk, names: Names, queues: Iterable[str]) -> bool:
+    """Whether all of it is there, which needs no right; if it is not, nothing else may be asked."""
+    own = [name for queue in queues for name in (names.dead(queue), *names.bands(queue))]
+    try:
+        for exchange in (LADDER_MADE, names.exchange):
+            _look(talk, exchange)
+        for name in (names.control, *own):
+            talk.count(name)
+    except Missing:
+        return False
+    return True
+
+
+def _look(talk: Talk, exchange: str) -> None:
+    talk.do(lambda ch, told: ch.exchange_declare(exchange, passive=True, callback=told))
 
 
 def _exchange(talk: Talk, name: str, kind: str) -> None:

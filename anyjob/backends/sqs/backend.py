@@ -10,6 +10,7 @@ from typing import Any
 
 from anyjob.backends.checks import check_edit
 from anyjob.backends.declared import check_jobs, refusing
+from anyjob.backends.sqs.claims import LARGEST_CLAIM
 from anyjob.backends.sqs.consumer import SQSConsumer
 from anyjob.backends.sqs.dead import DeadLetters, purge_ready
 from anyjob.backends.sqs.errors import NoQueue, Uncertain
@@ -45,11 +46,12 @@ _ENDED = 2.0
 
 
 class SQSBackend(Backend):
-    """Holds jobs in standard queues of Amazon SQS; any number of objects and hosts may share them.
+    """Holds jobs in queues of Amazon SQS; any number of objects and hosts may share them.
 
-    URLs are `sqs://` and `sqs://eu-central-1`, with keys `sqs://KEY:SECRET@eu-central-1`; options
-    are `?endpoint=http://localhost:4566`, `?profile=`, `?session_token=` and `?ca=`. What is not in
-    the URL comes from the usual configuration of AWS.
+    URLs are `sqs://` and `sqs://eu-central-1`, with keys `sqs://KEY:SECRET@eu-central-1`, and
+    `sqs+fifo://` for FIFO queues, which take no job with a delay; options are
+    `?endpoint=http://localhost:4566`, `?profile=`, `?session_token=`, `?ca=`, and `?bucket=` for
+    bodies of up to 16 MiB. What is not in the URL comes from the usual configuration of AWS.
     """
 
     cancel = refusing("cancel")
@@ -75,7 +77,11 @@ class SQSBackend(Backend):
             self._batches = Batches(self._link, self._crew)
             self._settling = Settling(self._link, self._queues, self._batches, Hands())
             self._dead = DeadLetters(self._link, self._queues, self._batches, self._crew)
-            self.capabilities = capabilities_of(is_emulated=self._link.is_emulated)
+            self.capabilities = capabilities_of(
+                is_emulated=self._link.is_emulated,
+                fifo=self._link.location.fifo,
+                max_payload=MAX_PAYLOAD if self._link.claims is None else LARGEST_CLAIM,
+            )
             try:
                 # Says who we are, and what time it is there.
                 self._queues.names()
@@ -99,6 +105,7 @@ class SQSBackend(Backend):
 
     def enqueue(self, jobs: Sequence[Envelope], *, transaction: Any = None) -> list[Receipt]:
         self._link.check_open()
+        self._check_delays(jobs)
         check_jobs(jobs, self.capabilities, now=self._link.service.time(), transaction=transaction)
         told = self._settling.send(jobs, time.monotonic() + COMMAND)
         errors = [each for each in told if isinstance(each, AnyjobError)]
@@ -190,8 +197,8 @@ class SQSBackend(Backend):
         *,
         edit: Mapping[str, bytes] | None = None,
     ) -> int:
-        check_edit(edit or {}, MAX_PAYLOAD)
         self._check(queue)
+        check_edit(edit or {}, self.capabilities.max_payload)
         return self._dead.revive(queue, ids, edit or {})
 
     def discard(self, queue: str, ids: Sequence[str] | None) -> int:
@@ -208,6 +215,14 @@ class SQSBackend(Backend):
     def _check(self, queue: str) -> None:
         checked_name(queue, "a queue's name")
         self._link.check_open()
+
+    def _check_delays(self, jobs: Sequence[Envelope]) -> None:
+        if self._link.location.fifo and any(job.due is not None for job in jobs):
+            raise UnsupportedCapability(
+                "delay",
+                f"{self!r} cannot delay a job: a FIFO queue of SQS delays all messages or none; add"
+                " store=... that gives delays, or use standard queues, sqs://",
+            )
 
     def _unseen(self, what: str) -> UnsupportedCapability:
         return UnsupportedCapability(

@@ -16,9 +16,9 @@ from anyjob.backends.sqs.url import Location
 _LOADERS: dict[str | None, Any] = {}
 
 
-def make_client(place: Location) -> tuple[Any, str | bool]:
-    """The client, and who signs the certificate of what it asks: a file, or True for the usual
-    ones. Asks nobody but the sources of credentials; raises ConfigurationError.
+def make_client(place: Location, service: str = "sqs") -> tuple[Any, str | bool]:
+    """The client of SQS or S3, and who signs the certificate of what it asks: a file, or True for
+    the usual ones. Asks nobody but the sources of credentials; raises ConfigurationError.
     """
     _hush()
     try:
@@ -28,10 +28,13 @@ def make_client(place: Location) -> tuple[Any, str | bool]:
             session.set_credentials(place.key, place.secret, place.session_token)
         # A request is sent once: what may be sent again is decided by us, and not below.
         config = Config(retries={"total_max_attempts": 1}, tcp_keepalive=True)
+        endpoint = place.endpoint
+        if service == "s3":
+            endpoint, config = place.bucket_endpoint, config.merge(_for_objects(place))
         client = session.create_client(
-            "sqs",
+            service,
             region_name=place.region or None,
-            endpoint_url=place.endpoint or None,
+            endpoint_url=endpoint or None,
             config=config,
         )
         keys = session.get_credentials()
@@ -41,6 +44,19 @@ def make_client(place: Location) -> tuple[Any, str | bool]:
     if keys is None:
         raise undriven(place, botocore.exceptions.NoCredentialsError())
     return client, bundle
+
+
+def _for_objects(place: Location) -> Config:
+    """Plain requests: no sums in trailers, which need another way of sending, and the bucket in the
+    path where an endpoint of one's own knows no name for each.
+    """
+    wanted: dict[str, Any] = {
+        "request_checksum_calculation": "when_required",
+        "response_checksum_validation": "when_required",
+    }
+    known = {name: each for name, each in wanted.items() if name in Config.OPTION_DEFAULTS}
+    style = "path" if place.bucket_endpoint else "auto"
+    return Config(s3={"addressing_style": style}, **known)
 
 
 def _share_loader(session: Any) -> None:

@@ -6,29 +6,27 @@ import math
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import msgspec
 
 from anyjob.backends.checks import check_shares
-from anyjob.backends.declared import check_ends, check_lease
+from anyjob.backends.declared import check_ends, check_jobs, check_lease
 from anyjob.backends.desk import Desk
 from anyjob.backends.shares import LowEnd
-from anyjob.backends.sqs.dead import receive
-from anyjob.backends.sqs.errors import NoQueue
-from anyjob.backends.sqs.held import Hands, Held, leg
+from anyjob.backends.sqs.held import Hands, Held
 from anyjob.backends.sqs.lines import Line, Lines
 from anyjob.backends.sqs.link import ABREAST, COMMAND, Crew, Link
-from anyjob.backends.sqs.messages import MOST, Record, read, received_at, receives
+from anyjob.backends.sqs.messages import MOST
 from anyjob.backends.sqs.names import BANDS, band_of
 from anyjob.backends.sqs.queues import Queues
+from anyjob.backends.sqs.receiving import Receiving
 from anyjob.backends.sqs.sending import Batches, Fate
 from anyjob.backends.sqs.settling import Settling
 from anyjob.core.backend import Consumer, QueueShare
 from anyjob.core.capabilities import Capabilities
 from anyjob.core.errors import AnyjobError, BackendError, BackendUnavailable, Misuse
 from anyjob.core.seam import check_count
-from anyjob.core.settlement import Answer, Lease, Settled, Settlement, Verdict
+from anyjob.core.settlement import Answer, Lease, Settled, Settlement
 
 #: Seconds that SQS lets a request wait at most (AWS, ReceiveMessage).
 _LONGEST_WAIT = 20
@@ -74,13 +72,16 @@ class SQSConsumer(Consumer):
         self._hands = Hands()
         self._batches = Batches(link, crew)
         self._settling = Settling(link, queues, self._batches, self._hands)
+        self._receiving = Receiving(
+            link, queues, self._batches, self._settling, self._hands, lease=lease, group=self
+        )
         self._desk = Desk()
         self._lines = Lines(
             list(self._weights),
             link,
             crew,
-            ask=self._ask,
-            give_back=self._give_back,
+            ask=self._receiving.ask,
+            give_back=self._receiving.give_back,
             lease=lease,
         )
         self._closed = False
@@ -109,7 +110,7 @@ class SQSConsumer(Consumer):
 
     def settle(self, settlements: Sequence[Settlement]) -> None:
         self._require()
-        check_ends(settlements, self._capabilities, now=self._link.service.time())
+        self._check_ends(settlements)
         self._desk.add(settlements)
 
     def flush(self, deadline: float) -> list[Settled]:
@@ -176,6 +177,20 @@ class SQSConsumer(Consumer):
         """The backend is closed: whoever waits here ends."""
         self._lines.interrupt()
 
+    # Steps
+
+    def _check_ends(self, settlements: Sequence[Settlement]) -> None:
+        now = self._link.service.time()
+        if not self._link.location.fifo:
+            check_ends(settlements, self._capabilities, now=now)
+            return
+        # Jobs that run may be put off, since whoever gets them first hides them; new ones may not.
+        check_ends(
+            settlements, msgspec.structs.replace(self._capabilities, delay="emulated"), now=now
+        )
+        for each in settlements:
+            check_jobs(each.then, self._capabilities, now=now)
+
     # Steps of a fetch
 
     def _require(self) -> None:
@@ -233,7 +248,7 @@ class SQSConsumer(Consumer):
         for each in again:
             self._hands.drop(each.lease)
         if again:
-            self._give_back(again)
+            self._receiving.give_back(again)
         return kept
 
     def _take(self, name: str, part: int, wait: int) -> list[Held]:
@@ -267,12 +282,12 @@ class SQSConsumer(Consumer):
         """Ask at once; what there is behind the first ten by as many requests as it takes."""
         # A request costs the same whatever it brings, so none is made for the odd rest.
         count = count if count < MOST else count - count % MOST
-        found = self._ask(line, min(count, MOST), 0)
+        found = self._receiving.ask(line, min(count, MOST), 0)
         is_more = len(found) == MOST
         while is_more and len(found) < count:
             rest = min(count - len(found), ABREAST * MOST)
             parts = [min(MOST, rest - at) for at in range(0, rest, MOST)]
-            works = [lambda part=part: self._ask(line, part, 0) for part in parts]
+            works = [lambda part=part: self._receiving.ask(line, part, 0) for part in parts]
             for part, result in zip(parts, self._crew.together(works), strict=True):
                 # What came is ours, whatever became of the rest: the next fetch asks again.
                 come = [] if isinstance(result, Exception) else result
@@ -283,69 +298,12 @@ class SQSConsumer(Consumer):
     def _handed(self, line: Line, held: list[Held]) -> list[Held]:
         """Those of these that may be handed out; a queue that is paused gets its own back."""
         if held and self._is_paused(line.queue):
-            self._give_back(held)
+            self._receiving.give_back(held)
             return []
         self._hands.add(held)
         return held
 
-    # Messages
-
-    def _ask(self, line: Line, count: int, wait: int) -> list[Held]:
-        """Receive; what is on its way to a later time is sent on."""
-        url = self._queues.url(line.queue, line.band)
-        kept = math.ceil(self._seconds)
-        asked = self._link.clock.monotonic()
-        try:
-            messages, date = receive(self._link, url, count, kept=kept, wait=wait, group=self)
-        except NoQueue:
-            self._queues.lost(line.queue)
-            raise
-        for instant in filter(None, map(received_at, messages)):
-            self._link.service.showed(instant, asked)
-        # A lease begins when its message leaves; a request may have waited long for one.
-        began = self._link.service.left_after(date, asked) if wait else asked
-        now = self._link.service.time()
-        held = [self._held(line, url, each, began, now) for each in messages]
-        early = [each for each in held if each.record.due is not None and each.record.due > now]
-        if early:
-            self._send_on(early, now)
-        return [each for each in held if each not in early]
-
-    def _held(
-        self, line: Line, url: str, message: dict[str, Any], began: float, now: float
-    ) -> Held:
-        record = read(message, line.band)
-        lost = receives(message) - 1
-        record = msgspec.structs.replace(record, redeliveries=record.redeliveries + lost)
-        lease = Lease(
-            id=record.id,
-            queue=line.queue,
-            token=self._hands.token(),
-            body=record.body,
-            priority=record.priority,
-            attempt=record.attempts + 1,
-            redeliveries=record.redeliveries,
-            note=record.note,
-            now=now,
-            until=now + self._seconds,
-            verdict=Verdict.RUN if record.is_ours else Verdict.UNDECODABLE,
-        )
-        return Held(lease, record, url, str(message["ReceiptHandle"]), began, self._seconds)
-
-    def _send_on(self, early: Sequence[Held], now: float) -> None:
-        moves = []
-        for each in early:
-            delay, due = leg(each.record.due or now, now)
-            moves.append((each, msgspec.structs.replace(each.record, due=due), delay))
-        self._settling.move(moves, time.monotonic() + COMMAND)
-
-    def _give_back(self, held: Sequence[Held]) -> None:
-        """Anew and as they were: what SQS counts are receipts, and these were no lost leases."""
-        now = self._link.clock.monotonic()
-        moves = [(each, _released(each.record), 0) for each in held if now < each.deadline]
-        self._settling.move(moves, time.monotonic() + COMMAND)
-
-    # The rest
+    # Pauses, and what is left at the end
 
     def _forget_pauses(self) -> None:
         """A queue that was resumed is served by the next fetch."""
@@ -381,10 +339,7 @@ class SQSConsumer(Consumer):
         arrived = self._lines.take_all()
         try:
             self._send(time.monotonic() + COMMAND)
-            self._give_back([*arrived, *self._hands.take_all(self._link.clock.monotonic())])
+            held = self._hands.take_all(self._link.clock.monotonic())
+            self._receiving.give_back([*arrived, *held])
         except AnyjobError:
             return  # what is out of reach now lapses by itself
-
-
-def _released(record: Record) -> Record:
-    return msgspec.structs.replace(record, due=None)

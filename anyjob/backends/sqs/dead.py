@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from hashlib import blake2b
 from typing import Any
 
 import msgspec
 
-from anyjob.backends.sqs.link import Crew, Link
+from anyjob.backends.sqs.link import COMMAND, Crew, Link
 from anyjob.backends.sqs.messages import ATTRIBUTES, MOST, SYSTEM_ATTRIBUTES, Record, read, sent_at
 from anyjob.backends.sqs.names import BANDS, DEAD, band_of
 from anyjob.backends.sqs.queues import Queues
@@ -49,7 +50,7 @@ class DeadLetters:
         self._put_back(letters)
         rest = sorted(each for each in map(_place, letters) if after is None or each > after)
         chosen = set(rest[:limit])
-        records = [_shown(queue, each) for each in letters if _place(each) in chosen]
+        records = [self._shown(queue, each) for each in letters if _place(each) in chosen]
         records.sort(key=lambda record: (record.ended or 0.0, record.id))
         following = f"{rest[limit - 1][0]:.3f} {rest[limit - 1][1]}" if len(rest) > limit else None
         return Page(records, following)
@@ -58,7 +59,8 @@ class DeadLetters:
         """Those of these jobs that are dead, by id."""
         letters = self._look(queue)
         self._put_back(letters)
-        return {each.record.id: _shown(queue, each) for each in letters if each.record.id in ids}
+        found = [each for each in letters if each.record.id in ids]
+        return {each.record.id: self._shown(queue, each) for each in found}
 
     def revive(self, queue: str, ids: Sequence[str] | None, edit: Mapping[str, bytes]) -> int:
         """Send them anew, then remove them here: a crash in between leaves both."""
@@ -89,8 +91,15 @@ class DeadLetters:
             body=edit.get(record.id, record.body),
             priority=record.priority,
             note=record.note,
+            claim="" if record.id in edit else record.claim,
         )
-        return Send(self._queues.url(queue, band_of(record.priority)), fresh)
+        url = self._queues.url(queue, band_of(record.priority))
+        # Not the id: a job that is revived minutes after it was stored is no copy.
+        return Send(url, fresh, once=blake2b(letter.receipt.encode(), digest_size=16).hexdigest())
+
+    def _shown(self, queue: str, letter: Letter) -> JobRecord:
+        record = whole(self._link, letter.record, time.monotonic() + COMMAND)
+        return _shown(queue, msgspec.structs.replace(letter, record=record))
 
     def _look(self, queue: str) -> list[Letter]:
         """Receive every dead letter there is, and keep it from others for a minute."""
@@ -151,6 +160,23 @@ def receive(
     )
     headers = reply.get("ResponseMetadata", {}).get("HTTPHeaders", {})
     return reply.get("Messages", []), headers.get("date")
+
+
+def whole(link: Link, record: Record, deadline: float) -> Record:
+    """With its body, which may be in S3; what is not there any more is no job. Raises
+    BackendUnavailable.
+    """
+    if not record.claim:
+        return record
+    if link.claims is None:
+        raise BackendUnavailable(
+            f"the body of job {record.id} is in a bucket of S3 that {link.location.shown} does not"
+            " name; add ?bucket= to the URL, as its producer has it"
+        )
+    body = link.claims.get(record.claim, deadline)
+    if body is None:
+        return msgspec.structs.replace(record, body=record.claim.encode(), is_ours=False)
+    return msgspec.structs.replace(record, body=body)
 
 
 def purge_ready(link: Link, queues: Queues, batches: Batches, crew: Crew, queue: str) -> int:

@@ -78,6 +78,18 @@ def refusal(location: Location, operation: str, code: str, status: int) -> Anyjo
     return Refused(f"{shown} refuses {operation} ({code or status})", code)
 
 
+def told(bucket: str, operation: str, code: str) -> str:
+    """What to say of an error of S3."""
+    if code == "NoSuchBucket":
+        return f"there is no S3 bucket {bucket!r}; make it, or correct ?bucket= in the URL"
+    if code in _DENIED:
+        right = "PutObject" if operation == "put_object" else "GetObject"
+        return f"S3 bucket {bucket!r} does not let this caller do s3:{right} below anyjob/"
+    if code in _EXPIRED:
+        return f"the credentials for S3 bucket {bucket!r} have expired; renew them {_KEYS_WHERE}"
+    return f"S3 bucket {bucket!r} refuses what was asked ({code})"
+
+
 def undriven(location: Location, error: Exception) -> AnyjobError:
     """The error of ours for what botocore raises before it asks anybody."""
     kind = type(error).__name__

@@ -18,8 +18,10 @@ CROWDED = 110_000
 PREFETCH = 30
 
 
-def capabilities_of(*, is_emulated: bool) -> Capabilities:
-    """What standard queues can do."""
+def capabilities_of(
+    *, is_emulated: bool, fifo: bool, max_payload: int = MAX_PAYLOAD
+) -> Capabilities:
+    """What standard queues can do, or FIFO queues in which each job is a group of its own."""
     return Capabilities(
         product="sqs",
         # Of the service there is one, so this is the version of its interface.
@@ -38,7 +40,8 @@ def capabilities_of(*, is_emulated: bool) -> Capabilities:
         max_batch=MOST,
         atomic_children=False,
         transaction=False,
-        delay="native",
+        # AWS, SendMessage: a FIFO queue takes no DelaySeconds for one message.
+        delay="none" if fifo else "native",
         resolution=1.0,
         schedule_lag=2.0,
         priorities=3,
@@ -56,8 +59,8 @@ def capabilities_of(*, is_emulated: bool) -> Capabilities:
         wait="block",
         wakeup_lag=1.0,
         # Of AWS's many servers each has a part of a queue, and an emulator is one.
-        visibility_lag=0.1 if is_emulated else 2.0,
+        visibility_lag=0.2 if is_emulated else 2.0,
         redelivery_lag=5.0,
         prefetch=PREFETCH,
-        max_payload=MAX_PAYLOAD,
+        max_payload=max_payload,
     )

@@ -35,6 +35,11 @@ class Held:
         """It is ours for so many seconds from then."""
         self.deadline = now + SAFE * seconds
 
+    @property
+    def once(self) -> str:
+        """What follows this lease, and no other, is sent under this word."""
+        return f"{self.lease.id}-{self.lease.token:x}"
+
     def longest(self, seconds: float, now: float) -> int:
         """For how many whole seconds from now it can be ours: no longer than 12 h in all."""
         return max(0, min(math.ceil(seconds), int(self.began + LONGEST_LEASE - now)))
@@ -89,12 +94,15 @@ class Hands:
         return found
 
 
-def leg(due: float, now: float) -> tuple[int, float | None]:
+def leg(due: float, now: float, *, fifo: bool = False) -> tuple[int, float | None]:
     """The delay of the next message, and the due time that it carries: none if it waits to the end.
 
-    Rounded up, because SQS counts whole seconds.
+    Rounded up, because SQS counts whole seconds. On a FIFO queue no message is delayed, and whoever
+    receives it early hides it.
     """
     rest = math.ceil(due - now)
+    if fifo:
+        return 0, due
     return (rest, None) if rest <= LONGEST_DELAY else (LONGEST_DELAY, due)
 
 

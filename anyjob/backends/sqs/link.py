@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import botocore.exceptions
 from botocore.utils import get_environ_proxies
 
+from anyjob.backends.sqs.claims import Claims
 from anyjob.backends.sqs.client import make_client
 from anyjob.backends.sqs.clock import ServiceClock
 from anyjob.backends.sqs.errors import (
@@ -51,6 +52,8 @@ class Link:
         self._client: Any = None
         self._transport: Transport | None = None
         self.is_emulated = False
+        #: Where bodies are that no message can hold; None without a bucket.
+        self.claims: Claims | None = None
 
     def open(self) -> None:
         """Make the client; asks nobody. Raises ConfigurationError."""
@@ -64,6 +67,8 @@ class Link:
             ca=bundle, proxy=proxy, heard=self.service.heard, now=self.clock.monotonic
         )
         client.meta.events.register("before-send.sqs", transport.send)
+        if place.bucket:
+            self.claims = Claims(self.location, self.clock.monotonic)
         self._client, self._transport, self._pid = client, transport, os.getpid()
         self.is_emulated = not _is_amazon(url)
 
@@ -74,6 +79,8 @@ class Link:
         if was_open and self._transport is not None:
             self._transport.close()
             self._client.close()
+            if self.claims is not None:
+                self.claims.close()
 
     @property
     def is_open(self) -> bool:

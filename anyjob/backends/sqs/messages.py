@@ -1,8 +1,8 @@
 """A job as a message: the body as text, and beside it what changes.
 
 The attribute `anyjob` holds: version, id, priority, failed runs, lost leases, how the body is
-written (`t` as it is, `b` in base64, `e` for an empty one), and when the job is due in milliseconds
-or `-`.
+written (`t` as it is, `b` in base64, `e` for an empty one, `s` for the key of an object in S3), and
+when the job is due in milliseconds or `-`.
 `anyjob.note` holds the note, `anyjob.dead` when a dead job was buried and whether that was a run,
 `anyjob.reason` why.
 """
@@ -39,7 +39,7 @@ ATTRIBUTES = [_RECORD, _NOTE, _DEAD, _REASON]
 # All that AWS lets pass: #x9, #xA, #xD, #x20 to #xD7FF, #xE000 to #xFFFD, #x10000 to #x10FFFF.
 _UNSENDABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _FIELDS = re.compile(
-    r"1 ([0-9A-Fa-f-]{36}) ([0-9]) ([0-9]{1,9}) ([0-9]{1,9}) ([tbe]) ([0-9]{1,15}|-)", re.ASCII
+    r"1 ([0-9A-Fa-f-]{36}) ([0-9]) ([0-9]{1,9}) ([0-9]{1,9}) ([tbes]) ([0-9]{1,15}|-)", re.ASCII
 )
 
 
@@ -59,6 +59,8 @@ class Record(msgspec.Struct, frozen=True):
     reason: str | None = None
     #: Whether it is one of ours at all.
     is_ours: bool = True
+    #: The key of the object that has the body; "" if the message has it.
+    claim: str = ""
 
     def __repr__(self) -> str:
         # No payload in a log line or a traceback.
@@ -71,7 +73,7 @@ def record_of(job: Envelope, due: float | None = None) -> Record:
 
 def entry_of(record: Record, delay: int = 0) -> tuple[dict[str, Any], int]:
     """A message to be sent, and how many bytes of it count."""
-    how, text = _as_text(record.body)
+    how, text = ("s", record.claim) if record.claim else _as_text(record.body)
     due = "-" if record.due is None else str(round(record.due * 1000))
     fields = (1, record.id, record.priority, record.attempts, record.redeliveries, how, due)
     attributes = {_RECORD: _string(" ".join(map(str, fields)))}
@@ -114,6 +116,7 @@ def read(message: dict[str, Any], band: str) -> Record:
         due=None if found[6] == "-" else int(found[6]) / 1000,
         died=int(died) / 1000 if died.isascii() and died.isdecimal() else None,
         reason=_text(attributes.get(_REASON, {}).get("BinaryValue", b"")),
+        claim=text if found[5] == "s" else "",
     )
 
 
@@ -124,8 +127,13 @@ def receives(message: dict[str, Any]) -> int:
 
 def received_at(message: dict[str, Any]) -> float | None:
     """When the service gave it out now, in seconds since the epoch; it tells of the first time."""
-    first = int(message.get("Attributes", {}).get("ApproximateFirstReceiveTimestamp", "0"))
-    return first / 1000 if first and receives(message) == 1 else None
+    return (first_received_at(message) or None) if receives(message) == 1 else None
+
+
+def first_received_at(message: dict[str, Any]) -> float:
+    """When the service gave it out for the first time, in seconds since the epoch; 0.0 unsaid."""
+    said = message.get("Attributes", {}).get("ApproximateFirstReceiveTimestamp", "0")
+    return int(said) / 1000
 
 
 def sent_at(message: dict[str, Any]) -> float:
@@ -148,7 +156,7 @@ def _as_text(body: bytes) -> tuple[str, str]:
 def _as_bytes(how: str, text: str) -> bytes | None:
     if how == "t":
         return text.encode("utf-8", "surrogatepass")
-    if how == "e":
+    if how in ("e", "s"):
         return b""
     try:
         return base64.b64decode(text, validate=True)

@@ -16,6 +16,8 @@ from anyjob.core.envelope import DEFAULT_PRIORITY
 #: dead; by what their names end with.
 HIGH, PLAIN, LOW, DEAD = "_HIGH", "", "_LOW", "_DEAD"
 BANDS = (HIGH, PLAIN, LOW)
+#: "The name of a FIFO queue must end with the .fifo suffix." (AWS, CreateQueue), and no other may.
+FIFO = ".fifo"
 #: The lowest priority of the higher bands.
 _LEAST_HIGH, _LEAST_PLAIN = 7, 4
 #: What is said of a job of somebody else's, by the band it came in.
@@ -36,13 +38,13 @@ def band_of(priority: int) -> str:
     return PLAIN if priority >= _LEAST_PLAIN else LOW
 
 
-def sqs_name(namespace: str, queue: str, band: str) -> str:
+def sqs_name(namespace: str, queue: str, band: str, *, fifo: bool = False) -> str:
     """The name of the SQS queue of a band."""
     name = f"{_escaped(namespace)}__{_escaped(queue)}"
     if len(name) > _LONGEST:
         # Long ones keep their beginning, to be read, and are told apart by a hash.
         name = f"{name[:_KEPT]}_X{blake2b(name.encode(), digest_size=14).hexdigest()}"
-    return name + band
+    return name + band + (FIFO if fifo else "")
 
 
 def prefix_of(namespace: str) -> str:
@@ -50,10 +52,13 @@ def prefix_of(namespace: str) -> str:
     return f"{_escaped(namespace)}__"[:_KEPT]
 
 
-def queue_of(namespace: str, name: str) -> str | None:
+def queue_of(namespace: str, name: str, *, fifo: bool = False) -> str | None:
     """The queue whose plain band has this name; "" if a hash hides it, None if it is none of the
-    namespace's.
+    namespace's, or of the other kind.
     """
+    if name.endswith(FIFO) is not fifo:
+        return None
+    name = name.removesuffix(FIFO)
     if _HASHED.fullmatch(name):
         return ""
     begin = f"{_escaped(namespace)}__"

@@ -13,7 +13,7 @@ from anyjob.backends.sqs.facts import RETENTION
 from anyjob.backends.sqs.link import COMMAND, Crew, Link
 from anyjob.backends.sqs.names import BANDS, DEAD, PLAIN, prefix_of, queue_of, sqs_name
 from anyjob.core.backend import Counts
-from anyjob.core.errors import BackendUnavailable, ConfigurationError
+from anyjob.core.errors import AnyjobError, BackendUnavailable, ConfigurationError
 
 #: The most receives before SQS itself moves a message to the dead; out of reach of what we count.
 _RECEIVES = 1000
@@ -21,6 +21,13 @@ _VISIBILITY = 60
 #: Tags on the plain band: whose it is, in case its name is a hash, and whether it is paused.
 _NAMESPACE_TAG, _QUEUE_TAG, _PAUSED_TAG = "anyjob:namespace", "anyjob:queue", "anyjob:paused"
 _PAGE = 1000
+#: Each job is a group of its own, so a limit of each group's is none (AWS, "High throughput for
+#: FIFO queues in Amazon SQS").
+_FIFO = {
+    "FifoQueue": "true",
+    "DeduplicationScope": "messageGroup",
+    "FifoThroughputLimit": "perMessageGroupId",
+}
 
 T = TypeVar("T")
 
@@ -32,6 +39,7 @@ class Queues:
         self._link = link
         self._namespace = namespace
         self._crew = crew
+        self._fifo = link.location.fifo
         self._lock = threading.Lock()
         self._urls: dict[str, str] = {}
         #: The queues that were found once.
@@ -41,7 +49,7 @@ class Queues:
 
     def url(self, queue: str, band: str) -> str:
         """Where a band is. Raises NoQueue if it is not declared."""
-        name = sqs_name(self._namespace, queue, band)
+        name = self._name(queue, band)
         found = self._urls.get(name)
         if found is None:
             found = self._ask_url(name, queue)
@@ -49,6 +57,7 @@ class Queues:
                 raise NoQueue(
                     f"{self._link.location.shown} has no SQS queue {name!r} for queue {queue!r};"
                     " declare it (App does, and 'anyjob worker'), or correct region and namespace"
+                    f"{self._other_kind(queue, band)}"
                 )
         return found
 
@@ -61,7 +70,7 @@ class Queues:
             return
         with self._lock:
             for band in (*BANDS, DEAD):
-                self._urls.pop(sqs_name(self._namespace, queue, band), None)
+                self._urls.pop(self._name(queue, band), None)
         if self._declare(queue):
             self.report("backend.queue_deleted", {"queue": queue})
 
@@ -88,7 +97,8 @@ class Queues:
                 **token,
             )
             for url in reply.get("QueueUrls", ()):
-                queue = queue_of(self._namespace, str(url).rpartition("/")[2])
+                name = str(url).rpartition("/")[2]
+                queue = queue_of(self._namespace, name, fifo=self._fifo)
                 found |= self._hidden(str(url)) if queue == "" else {queue} if queue else set()
             if not reply.get("NextToken"):
                 return found
@@ -113,6 +123,19 @@ class Queues:
         ready, delayed, leased = (sum(each) for each in zip(*waiting, strict=True))
         return Counts(ready=ready, scheduled=delayed, leased=leased, dead=sum(dead))
 
+    def _name(self, queue: str, band: str) -> str:
+        return sqs_name(self._namespace, queue, band, fifo=self._fifo)
+
+    def _other_kind(self, queue: str, band: str) -> str:
+        """What to do where the queue is there, as one of the other kind."""
+        name = sqs_name(self._namespace, queue, band, fifo=not self._fifo)
+        try:
+            self._link.call("GetQueueUrl", QueueName=name)
+        except AnyjobError:
+            return ""
+        scheme = "sqs" if self._fifo else "sqs+fifo"
+        return f"; there is {name!r}, which is reached by {scheme}://"
+
     def _ask_url(self, name: str, queue: str) -> str | None:
         try:
             url = str(self._link.call("GetQueueUrl", QueueName=name)["QueueUrl"])
@@ -130,6 +153,7 @@ class Queues:
         attributes = {
             "MessageRetentionPeriod": str(RETENTION),
             "VisibilityTimeout": str(_VISIBILITY),
+            **(_FIFO if self._fifo else {}),
         }
         for band in missing:
             if band != DEAD and "RedrivePolicy" not in attributes:
@@ -138,11 +162,11 @@ class Queues:
         return bool(missing)
 
     def _is_missing(self, queue: str, band: str) -> bool:
-        name = sqs_name(self._namespace, queue, band)
+        name = self._name(queue, band)
         return name not in self._urls and self._ask_url(name, queue) is None
 
     def _make(self, queue: str, band: str, attributes: dict[str, str]) -> None:
-        name = sqs_name(self._namespace, queue, band)
+        name = self._name(queue, band)
         tags = {_NAMESPACE_TAG: self._namespace, _QUEUE_TAG: queue}
         try:
             made = self._link.call("CreateQueue", QueueName=name, Attributes=attributes, tags=tags)

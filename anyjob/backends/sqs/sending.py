@@ -8,9 +8,11 @@ from collections.abc import Callable, Sequence
 from enum import Enum
 from typing import Any, TypeVar
 
+import msgspec
+
 from anyjob.backends.sqs.errors import PASSING, STALE, Refused, Uncertain, code_of
 from anyjob.backends.sqs.link import Crew, Link
-from anyjob.backends.sqs.messages import LARGEST, MOST, Record, entry_of
+from anyjob.backends.sqs.messages import LARGEST, MAX_PAYLOAD, MOST, Record, entry_of
 from anyjob.core.errors import AnyjobError, BackendUnavailable
 
 T = TypeVar("T")
@@ -30,13 +32,16 @@ Told = Fate | AnyjobError
 
 class Send:
     """A message to be sent: where, or why nowhere; what, and in how many seconds it can be
-    received.
+    received. On a FIFO queue another one with the same word `once` stores nothing for five minutes.
     """
 
-    __slots__ = ("delay", "record", "url")
+    __slots__ = ("delay", "once", "record", "url")
 
-    def __init__(self, url: str | AnyjobError, record: Record, delay: int = 0) -> None:
+    def __init__(
+        self, url: str | AnyjobError, record: Record, delay: int = 0, *, once: str = ""
+    ) -> None:
         self.url, self.record, self.delay = url, record, delay
+        self.once = once or record.id
 
 
 class Batches:
@@ -55,7 +60,14 @@ class Batches:
             if isinstance(each.url, AnyjobError):
                 nowhere[index] = each.url
                 continue
-            entry, size = entry_of(each.record, each.delay)
+            try:
+                record = self._claimed(each.record, deadline)
+            except AnyjobError as error:
+                nowhere[index] = error
+                continue
+            entry, size = entry_of(record, each.delay)
+            if self._link.location.fifo:
+                entry |= {"MessageGroupId": each.record.id, "MessageDeduplicationId": each.once}
             indexes, entries, total = open_lots.get(each.url, ([], [], 0))
             if len(entries) == MOST or total + size > LARGEST:
                 lots.append((each.url, indexes, entries))
@@ -66,6 +78,13 @@ class Batches:
         lots += [(url, indexes, entries) for url, (indexes, entries, _) in open_lots.items()]
         told = self._each("SendMessageBatch", lots, len(sends), deadline)
         return [nowhere.get(index, fate) for index, fate in enumerate(told)]
+
+    def _claimed(self, record: Record, deadline: float) -> Record:
+        """With its body in S3, where no message can hold it and it is not there yet."""
+        if self._link.claims is None or record.claim or len(record.body) <= MAX_PAYLOAD:
+            return record
+        key = self._link.claims.put(record.id, record.body, deadline)
+        return msgspec.structs.replace(record, claim=key)
 
     def delete(self, receipts: Sequence[tuple[str, str]], deadline: float) -> list[Told]:
         """Delete messages, each by the URL of its queue and its receipt."""

@@ -59,7 +59,12 @@ class Settling:
         from. What is out of reach now lapses by itself.
         """
         sends = [
-            Send(self._place(held.lease.queue, band_of(record.priority)), record, delay)
+            Send(
+                self._place(held.lease.queue, band_of(record.priority)),
+                record,
+                delay,
+                once=held.once,
+            )
             for held, record, delay in moves
         ]
         told = self._batches.send(sends, deadline)
@@ -75,7 +80,7 @@ class Settling:
         due = job.due
         if due is not None and not isinstance(due, int | float):
             due = due.timestamp() - now
-        delay, later = leg(now + due, now) if due is not None and due > 0 else (0, None)
+        delay, later = self._leg(now + due, now) if due is not None and due > 0 else (0, None)
         return Send(self._place(job.queue, band_of(job.priority)), record_of(job, later), delay)
 
     def _place(self, queue: str, band: str) -> str | AnyjobError:
@@ -124,7 +129,7 @@ class Settling:
                     died=now,
                     reason=settlement.reason[:MAX_REASON],
                 )
-                return Send(self._place(queue, DEAD), dead)
+                return Send(self._place(queue, DEAD), dead, once=held.once)
             case Retry():
                 record = msgspec.structs.replace(record, attempts=record.attempts + 1)
             case Abandon():
@@ -134,9 +139,12 @@ class Settling:
             case _:
                 return None
         wait = getattr(settlement, "delay", 0.0)
-        delay, later = leg(now + wait, now) if wait > 0 else (0, None)
+        delay, later = self._leg(now + wait, now) if wait > 0 else (0, None)
         record = msgspec.structs.replace(record, due=later)
-        return Send(self._place(queue, band_of(record.priority)), record, delay)
+        return Send(self._place(queue, band_of(record.priority)), record, delay, once=held.once)
+
+    def _leg(self, due: float, now: float) -> tuple[int, float | None]:
+        return leg(due, now, fifo=self._link.location.fifo)
 
 
 def _answer(told: Told | None) -> Answer:

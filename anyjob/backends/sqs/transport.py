@@ -269,6 +269,9 @@ class _Read:
     def stream(self, *_: Any, **__: Any) -> Any:
         yield self._content
 
+    def read(self, *_: Any, **__: Any) -> bytes:
+        return self._content
+
 
 def _reason(error: BaseException) -> str:
     if isinstance(error, urllib3.exceptions.NewConnectionError):

@@ -2,6 +2,7 @@
 
 sqs:// asks the usual configuration of AWS (environment, ~/.aws, the machine's role) for everything;
 sqs://eu-central-1 names the region; sqs://KEY:SECRET@eu-central-1 brings credentials along.
+sqs+fifo:// is the same for FIFO queues.
 """
 
 from __future__ import annotations
@@ -16,7 +17,10 @@ import msgspec
 from anyjob.core.errors import ConfigurationError
 from anyjob.core.names import suggestion
 
-_OPTIONS = ("endpoint", "profile", "session_token", "ca")
+_OPTIONS = ("endpoint", "profile", "session_token", "ca", "bucket", "bucket_endpoint")
+#: "Bucket names can consist only of lowercase letters, numbers, periods (.), and hyphens (-)", of 3
+#: to 63 characters (AWS, "General purpose bucket naming rules").
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _REGION = re.compile(r"[a-z]{2,}(-[a-z]+)+-[0-9]+")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 
@@ -25,6 +29,8 @@ class Location(msgspec.Struct, frozen=True):
     """Where the queues are, and as whom to ask; None and "" leave it to AWS's configuration."""
 
     region: str = ""
+    #: Whether the queues are FIFO queues.
+    fifo: bool = False
     #: In place of the region's own, as http://localhost:4566.
     endpoint: str = ""
     key: str | None = None
@@ -34,6 +40,9 @@ class Location(msgspec.Struct, frozen=True):
     profile: str = ""
     #: A file in PEM: who signed the endpoint's certificate.
     ca: str = ""
+    #: Where bodies are put that are too large for a message; "": they are refused.
+    bucket: str = ""
+    bucket_endpoint: str = ""
 
     def __repr__(self) -> str:
         return f"<Location {self.shown}>"
@@ -44,13 +53,14 @@ class Location(msgspec.Struct, frozen=True):
     @property
     def shown(self) -> str:
         """The service, without anything that is secret."""
-        return f"sqs://{self.region}" + (f" at {self.endpoint}" if self.endpoint else "")
+        scheme = "sqs+fifo" if self.fifo else "sqs"
+        return f"{scheme}://{self.region}" + (f" at {self.endpoint}" if self.endpoint else "")
 
 
 def parse_url(url: str) -> Location:
     """Read a URL. Raises ConfigurationError, which shows no value of it: one may be a secret."""
     parts = _split(url)
-    if parts.scheme != "sqs":
+    if parts.scheme not in ("sqs", "sqs+fifo"):
         raise ConfigurationError(f"expected a URL like sqs://eu-central-1, got {parts.scheme!r}")
     if parts.fragment or parts.path.strip("/"):
         raise ConfigurationError(
@@ -76,12 +86,15 @@ def parse_url(url: str) -> Location:
         raise ConfigurationError("the sqs:// URL has a session_token and no keys it belongs to")
     return Location(
         region=region,
-        endpoint=_endpoint_of(options),
+        fifo=parts.scheme == "sqs+fifo",
+        endpoint=_endpoint_of(options, "endpoint"),
         key=unquote(key) if key else None,
         secret=unquote(secret) if secret else None,
         session_token=options.get("session_token"),
         profile=options.get("profile", ""),
         ca=options.get("ca", ""),
+        bucket=_bucket_of(options),
+        bucket_endpoint=_endpoint_of(options, "bucket_endpoint"),
     )
 
 
@@ -113,8 +126,20 @@ def _options_of(parts: SplitResult) -> dict[str, str]:
     return options
 
 
-def _endpoint_of(options: dict[str, str]) -> str:
-    endpoint = options.get("endpoint", "")
+def _bucket_of(options: dict[str, str]) -> str:
+    bucket = options.get("bucket", "")
+    if "bucket_endpoint" in options and not bucket:
+        raise ConfigurationError("the sqs:// URL has a bucket_endpoint and no bucket")
+    if bucket and not _BUCKET.fullmatch(bucket):
+        raise ConfigurationError(
+            "expected bucket in the sqs:// URL to be the name of an S3 bucket: 3 to 63 lower-case"
+            " letters, digits, '.' and '-'"
+        )
+    return bucket
+
+
+def _endpoint_of(options: dict[str, str], name: str) -> str:
+    endpoint = options.get(name, "")
     with suppress(ValueError):
         parts = urlsplit(endpoint)
         plain = not (parts.username or parts.password or parts.query or parts.fragment)
@@ -123,6 +148,6 @@ def _endpoint_of(options: dict[str, str]) -> str:
         ):
             return endpoint.rstrip("/")
     raise ConfigurationError(
-        "expected endpoint in the sqs:// URL to be like http://localhost:4566, without user and"
+        f"expected {name} in the sqs:// URL to be like http://localhost:4566, without user and"
         " password, got something else"
     )

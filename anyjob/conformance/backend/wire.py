@@ -181,9 +181,19 @@ def _settlement(
 
 
 def _is_resent(lost: bytes, later: bytes) -> bool:
-    """Whether nine tenths of the one are in the other, in one piece: a number or two may differ."""
+    """Whether nine tenths of the one are in the other, in one piece: a number or two may differ.
+
+    Of HTTP the bodies are compared: a head may have a date, an id and a signature of its own.
+    """
+    lost, later = _content(lost), _content(later)
     match = SequenceMatcher(None, lost, later, autojunk=False).find_longest_match()
     return match.size >= 0.9 * len(lost)
+
+
+def _content(request: bytes) -> bytes:
+    head, _, body = request.partition(b"\r\n\r\n")
+    is_http = head.partition(b"\r\n")[0].endswith(b" HTTP/1.1")
+    return body if is_http and body else request
 
 
 def _threads_since(before: set[int]) -> list[str]:

@@ -27,7 +27,7 @@ from anyjob.conformance.stage import Stage
 from anyjob.conformance.store_scene import StoreScene
 
 #: Deaths of a scenario in the quick tier where nobody moves the clock, from the first to the last.
-_MOST_IN_REAL_TIME = 12
+_MOST_IN_REAL_TIME = 6
 
 
 class Crash(msgspec.Struct):
@@ -256,6 +256,10 @@ class _Enumeration:
         assert len(children) == self._scenario.children, "VACUOUS: no child was made"
         settled = crash.sight.get(parent, ()) == after.get(parent, ())
         there = [crash.sight.get(child, ()) == after[child] for child in children]
+        if before.get(parent, ()) == after.get(parent, ()):
+            # Where returns count as lost leases may, a job that was abandoned looks like one that
+            # was not, so it may be either.
+            settled = all(there)
         whole = (
             set(there) == {settled} if self._rules.atomic_children else all(there) or not settled
         )

@@ -14,6 +14,7 @@ from anyjob.conformance.history.plan import Plan
 from anyjob.conformance.history.probe import service_loses
 from anyjob.conformance.history.record import History
 from anyjob.conformance.history.run import run_history
+from anyjob.conformance.scene import Scene
 
 QUICK = Plan(jobs=150)
 FULL = Plan(
@@ -75,11 +76,19 @@ class BackendHistories:
         layer="history",
     )  # fmt: skip
     def test_history_of_many_processes(self) -> None:
+        _need_recovery(self.harness)
         run_mixed_histories(self.harness)
 
     @explores("TIM-6", layer="history")
     def test_history_of_delayed_jobs_whose_workers_all_die(self) -> None:
+        _need_recovery(self.harness)
         run_delayed_history(self.harness)
+
+
+def _need_recovery(harness: Harness) -> None:
+    """Workers are killed here: where nothing comes back from them, there is nothing to judge."""
+    with Scene(harness, None) as scene:
+        scene.need_recovery()
 
 
 def run_mixed_histories(harness: Harness, plan: Plan | None = None) -> None:

@@ -25,7 +25,8 @@ class Turns:
         self._clients = clients
         self._present: set[str] = set()
         self._condition = threading.Condition()
-        self._waiting: list[str] = []
+        #: Requests that wait, each by its client: one may have several connections.
+        self._waiting: list[tuple[str, object]] = []
         self._holder: str | None = None
         #: The names of the clients in the order in which their requests went.
         self.order: list[str] = []
@@ -50,11 +51,12 @@ class Turns:
         with self._condition:
             if self._holder == client or client not in self._present:
                 return  # its next request, before the answer to the last one; or nobody's business
-            self._waiting.append(client)
+            request = (client, object())
+            self._waiting.append(request)
             deadline = time.monotonic() + PATIENCE
-            while client in self._waiting:
+            while request in self._waiting:
                 late = time.monotonic() >= deadline
-                if self._holder is None and (late or len(self._waiting) >= self._clients):
+                if self._holder is None and (late or len(self._names) >= self._clients):
                     self._choose()
                 else:
                     self._condition.wait(PATIENCE / 10)
@@ -66,10 +68,14 @@ class Turns:
                 self._holder = None
                 self._condition.notify_all()
 
+    @property
+    def _names(self) -> set[str]:
+        return {name for name, _ in self._waiting}
+
     def _choose(self) -> None:
         # Sorted, so that who came first decides nothing.
-        chosen = self._random.choice(sorted(self._waiting))
-        self._waiting.remove(chosen)
+        chosen = self._random.choice(sorted(self._names))
+        self._waiting.remove(next(each for each in self._waiting if each[0] == chosen))
         self._holder = chosen
         self.order.append(chosen)
         self._condition.notify_all()

@@ -82,6 +82,23 @@ def test_job_given_twice_is_counted_where_the_level_allows_it() -> None:
     assert weak.counts["doubles"] == 2
 
 
+def test_return_in_doubt_leaves_two_pasts_where_a_job_may_be_given_twice() -> None:
+    say = Script()
+    say.one_of_each()
+    say.enqueue("a")
+    say.settle("a", say.lease("a"), "release", answer="info")
+    say.wait(LEASE)
+    say.lease("a", redeliveries=1)
+    say.wait(LEASE)
+    say.settle("a", say.lease("a"))
+    strict = check(say.history())
+
+    say.capabilities = {"exclusive": False}
+
+    assert set(strict.broken) == {"step"}
+    assert check(say.history()).holds
+
+
 def test_level_that_is_declared_weaker_widens_what_is_legal() -> None:
     say = Script()
     say.one_of_each()

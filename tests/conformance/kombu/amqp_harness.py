@@ -7,6 +7,7 @@ import weakref
 from collections.abc import Iterator
 
 import pika
+from pika.exceptions import ChannelClosedByBroker
 
 from anyjob.backends.kombu import KombuBackend
 from anyjob.backends.kombu.names import Names
@@ -102,7 +103,7 @@ class RawClient:
         with connection(str(self._site.url)) as opened:
             try:
                 _, _, body = opened.channel().basic_get(self._name(key))
-            except pika.exceptions.ChannelClosedByBroker:
+            except ChannelClosedByBroker:
                 return None
         assert body is None or isinstance(body, bytes)
         return body

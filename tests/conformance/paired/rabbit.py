@@ -8,18 +8,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import redis
 from msgspec import structs
 
 from anyjob.backends.paired import PairedBackend
-from anyjob.backends.redis import RedisStore
 from anyjob.backends.sqlite import SQLiteStore
 from anyjob.conformance import OwnProcess, Site
-from tests.conformance.paired.harnesses import BEAT
+from tests.conformance.paired.harnesses import is_aside_of_store
+from tests.conformance.paired.stores import administrator, store_at, tidy
 from tests.conformance.paired.switch import words
 from tests.conformance.rabbitmq.harness import RabbitHarness
 from tests.conformance.rabbitmq.server import URL
-from tests.conformance.redis.harness import COMMAND, PASSWORD, USER, USERS_PASSWORD
+from tests.conformance.redis.harness import COMMAND
 
 #: A frame of AMQP that says nothing but that its sender lives.
 HEARTBEAT = b"\x08\x00\x00\x00\x00\x00\x00\xce"
@@ -48,21 +47,16 @@ class RabbitRedisPair(RabbitPair):
 
     def backend(self, site: Site) -> PairedBackend:  # type: ignore[override]
         rabbit = super().backend(site)
-        port = urlsplit(str(site.url)).port
-        store = RedisStore(
-            f"redis://{USER}:{USERS_PASSWORD}@127.0.0.1:{port}/0",
-            namespace=site.namespace,
-            clock=site.clock,
-        )
+        store = store_at(_port(site), site.namespace, site.clock)
         return PairedBackend(rabbit, store, clock=site.clock)
 
     def is_aside(self, request: bytes) -> bool:
-        return super().is_aside(request) or BEAT in request
+        return super().is_aside(request) or is_aside_of_store(request)
 
     @contextlib.contextmanager
     def fill(self, site: Site) -> Iterator[None]:
         """Both, as neither may be of help to the other."""
-        with super().fill(_of_broker(site)), _administrator(site) as server:
+        with super().fill(_of_broker(site)), administrator(_port(site)) as server:
             server.config_set("maxmemory", 1)
             try:
                 yield
@@ -70,17 +64,14 @@ class RabbitRedisPair(RabbitPair):
                 server.config_set("maxmemory", 0)
 
     def attest_durability(self, site: Site) -> str:
-        with _administrator(site) as server:
+        with administrator(_port(site)) as server:
             said = server.config_get("append*")
         assert said["appendonly"] == "yes"
         return f"{super().attest_durability(site)}; appendfsync {said['appendfsync']}"
 
     def tidy(self, site: Site) -> None:
         super().tidy(site)
-        with _administrator(site) as server:
-            keys = list(server.scan_iter(f"{site.namespace}*", count=1000))
-            if keys:
-                server.unlink(*keys)
+        tidy(_port(site), site.namespace)
 
 
 class RabbitSQLitePair(RabbitPair):
@@ -99,6 +90,5 @@ def _of_broker(site: Site) -> Site:
     return structs.replace(site, server_folder=Path(site.server_folder) / "broker")
 
 
-def _administrator(site: Site) -> redis.Redis:
-    port = urlsplit(str(site.url)).port or 0
-    return redis.Redis(port=port, password=PASSWORD, socket_timeout=5.0)
+def _port(site: Site) -> int:
+    return urlsplit(str(site.url)).port or 0

@@ -5,26 +5,33 @@ from __future__ import annotations
 import contextlib
 import weakref
 from collections.abc import Iterator
+from functools import partial
 
 import pika
 
 from anyjob.backends.rabbitmq import RabbitBackend
 from anyjob.conformance import Harness, Site
 from tests.conformance.rabbitmq.damage import plant
-from tests.conformance.rabbitmq.server import ROOT, ctl, rabbitmq
+from tests.conformance.rabbitmq.server import NEWEST, PROGRAM, ROOT, ctl, rabbitmq
 from tests.waiting import until
 
 
 class RabbitHarness(Harness):
     root = ROOT
     server = rabbitmq()
+    program = PROGRAM
 
     def __init__(self) -> None:
         self._made: dict[str, weakref.WeakSet[RabbitBackend]] = {}
         self._namespaces: dict[str, set[str]] = {}
 
     def backend(self, site: Site) -> RabbitBackend:
-        backend = RabbitBackend(str(site.url), namespace=site.namespace, clock=site.clock)
+        return self.known(
+            site, RabbitBackend(str(site.url), namespace=site.namespace, clock=site.clock)
+        )
+
+    def known(self, site: Site, backend: RabbitBackend) -> RabbitBackend:
+        """Remember it, so that it is cut off and what it leaves is removed."""
         self._made.setdefault(site.name, weakref.WeakSet()).add(backend)
         self._namespaces.setdefault(site.name, set()).add(site.namespace)
         return backend
@@ -43,13 +50,14 @@ class RabbitHarness(Harness):
         """A memory alarm: below what the broker uses already."""
         folder = site.server_folder
         assert folder is not None
-        ctl(folder, "set_vm_memory_high_watermark", "absolute", "1MB")
+        say = partial(ctl, folder, program=self.program)
+        say("set_vm_memory_high_watermark", "absolute", "1MB")
         try:
             # It looks at its memory every few seconds.
-            until(lambda: "memory" in ctl(folder, "eval", "rabbit_alarm:get_alarms()."))
+            until(lambda: "memory" in say("eval", "rabbit_alarm:get_alarms()."))
             yield
         finally:
-            ctl(folder, "set_vm_memory_high_watermark", "absolute", "1GB")
+            say("set_vm_memory_high_watermark", "absolute", "1GB")
 
     def plant(self, site: Site) -> list[str]:
         names = RabbitBackend(str(site.url), namespace=site.namespace).names
@@ -65,6 +73,13 @@ class RabbitHarness(Harness):
         self._made.pop(site.name, None)
         for namespace in self._namespaces.pop(site.name, ()):
             remove(str(site.url), namespace)
+
+
+class NewestHarness(RabbitHarness):
+    """On the latest release that there is."""
+
+    server = rabbitmq(NEWEST)
+    program = NEWEST
 
 
 def remove(url: str, namespace: str) -> None:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import json
 import shutil
 import subprocess
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import NamedTuple
 
 import pika
 import pytest
@@ -30,6 +35,14 @@ NEWEST = "rabbitmq-server-4.3"
 LOOKING_EACH_SECOND = "[{rabbit, [{channel_tick_interval, 1000}]}]."
 
 
+class Rights(NamedTuple):
+    """Patterns of names that a user may declare, write to and read from."""
+
+    configure: str
+    write: str
+    read: str
+
+
 def rabbitmq(program: str = PROGRAM) -> OwnProcess:
     """How to start one; it takes several seconds to be ready.
 
@@ -37,7 +50,7 @@ def rabbitmq(program: str = PROGRAM) -> OwnProcess:
     (rabbitmq-server#10070).
     """
     start = f"{_START}; exec {program} '{{port}}' '{{dir}}'"
-    return OwnProcess(["sh", "-c", start], url=URL, patience=90.0, calm=3.0)
+    return OwnProcess(["sh", "-c", start], url=URL, patience=180.0, calm=3.0)
 
 
 def configured(settings: str = "", advanced: str = "", program: str = PROGRAM) -> Running:
@@ -59,6 +72,36 @@ def configured(settings: str = "", advanced: str = "", program: str = PROGRAM) -
     return running
 
 
+def definitions(users: Mapping[str, Rights]) -> str:
+    """A file for `load_definitions`, with these users beside the administrator; a command of
+    rabbitmqctl's costs seconds.
+    """
+    everybody = {USER: Rights(".*", ".*", ".*"), **users}
+    return json.dumps(
+        {
+            "vhosts": [{"name": "/"}],
+            "users": [
+                {
+                    "name": name,
+                    "password_hash": _hashed(PASSWORD),
+                    "hashing_algorithm": "rabbit_password_hashing_sha256",
+                    "tags": "administrator" if name == USER else "",
+                }
+                for name in everybody
+            ],
+            "permissions": [
+                {"user": name, "vhost": "/", **rights._asdict()}
+                for name, rights in everybody.items()
+            ],
+        }
+    )
+
+
+def _hashed(password: str) -> str:
+    salt = b"salt"
+    return base64.b64encode(salt + hashlib.sha256(salt + password.encode()).digest()).decode()
+
+
 def answers(running: Running) -> bool:
     """Whether it takes its administrator in."""
     with pika.BlockingConnection(pika.URLParameters(f"{running.url}%2F")):
@@ -71,7 +114,7 @@ def ctl(folder: Path, *words: str, program: str = PROGRAM) -> str:
         [program, str(folder), "ctl", *words],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=180,
         check=True,
     )
     return run.stdout

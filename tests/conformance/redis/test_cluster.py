@@ -39,7 +39,7 @@ from tests.conformance.redis.cluster import (
     url_of,
 )
 from tests.conformance.redis.harness import RedisHarness
-from tests.unit.backends.redis.test_tls import Authority
+from tests.unit.backends.authority import Authority
 from tests.waiting import until
 
 #: A failover, as these nodes do it, with what a loaded machine adds.

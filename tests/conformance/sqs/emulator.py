@@ -1,4 +1,4 @@
-"""Runs ministack's SQS for the tests, in ministack's own environment:
+"""Runs ministack's SQS, and S3, for the tests, in ministack's own environment:
 `ministack-python -m tests.conformance.sqs.emulator PORT FOLDER`.
 
 It listens on 127.0.0.1 alone, takes the time from a clock that tests move forward and let stand,
@@ -27,7 +27,7 @@ def run(port: int, folder: Path) -> None:
         "BIND_HOST": HOST,
         "GATEWAY_PORT": str(port),
         "LOG_LEVEL": "ERROR",
-        "SERVICES": "sqs",
+        "SERVICES": "s3,sqs",
         "TMPDIR": str(folder),
     }
     from ministack import app

@@ -18,8 +18,8 @@ class Fault:
     #: fail: "The request has failed due to a temporary failure of the server." (API Reference,
     #:   "Common Errors", ServiceUnavailable)
     #: expire: "The security token included in the request is expired", of which the documents of
-    #:   other services tell ("Common Errors", ExpiredTokenException); that SQS says ExpiredToken, and
-    #:   403, is known from those who met it (aws-sdk-go#249, aws-sdk-js#3807).
+    #:   other services tell ("Common Errors", ExpiredTokenException); that SQS says ExpiredToken
+    #:   and 403 is known from those who met it (aws-sdk-go#249, aws-sdk-js#3807).
     #: deny: "You do not have sufficient access to perform this action." (API Reference, "Common
     #:   Errors", AccessDeniedException, HTTP status code 400)
     #: entries: "Specifies whether the error happened due to the caller of the batch API action."

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import boto3
 from botocore.config import Config
@@ -19,6 +20,8 @@ SECRET = "hidden-word"
 REGION = "us-east-1"
 COMMAND = ["ministack-python", "-m", "tests.conformance.sqs.server", "{port}", "{dir}"]
 URL = f"sqs://{KEY}:{SECRET}@{REGION}?endpoint=http://{{host}}:{{port}}"
+#: Seconds.
+_LONGEST_WAIT = "2"
 _ID = "01890a5d-ac96-774b-bcce-b302099a8057"
 #: Messages that no client of ours would leave, by body and record: somebody else's, one without a
 #: body, and those of a damaged or a newer client.
@@ -33,7 +36,8 @@ PLANTED = {
 
 class SQSHarness(Harness):
     root = Path("/dev/shm") if Path("/dev/shm").is_dir() else None
-    server = OwnProcess(COMMAND, url=URL, patience=60.0)
+    #: A consumer that is closed lets its waiting requests end, so none waits long here.
+    server = OwnProcess([*COMMAND, _LONGEST_WAIT], url=URL, patience=60.0)
 
     def backend(self, site: Site) -> SQSBackend:
         keep_time(site)
@@ -43,19 +47,41 @@ class SQSHarness(Harness):
         forget_time(site)
 
     def plant(self, site: Site) -> list[str]:
-        with contextlib.closing(client(str(site.url).partition("endpoint=")[2])) as asked:
-            name = sqs_name(site.namespace, "line", PLAIN)
-            url = asked.get_queue_url(QueueName=name)["QueueUrl"]
-            for body, record in PLANTED.items():
-                said = {"anyjob": {"DataType": "String", "StringValue": record}} if record else {}
-                asked.send_message(QueueUrl=url, MessageBody=body, MessageAttributes=said)
-        return list(PLANTED)
+        return plant(site, fifo=False)
 
     def attest_durability(self, site: Site) -> str:
         """Nobody can cut the power of a service; that it keeps messages in several data centers is
         AWS's word (Developer Guide, "Amazon SQS standard queues", at-least-once delivery).
         """
         return "several servers"
+
+
+class SQSFifoHarness(SQSHarness):
+    """The same on FIFO queues."""
+
+    def backend(self, site: Site) -> SQSBackend:
+        keep_time(site)
+        url = str(site.url).replace("sqs://", "sqs+fifo://", 1)
+        return SQSBackend(url, namespace=site.namespace, clock=site.clock)
+
+    def plant(self, site: Site) -> list[str]:
+        return plant(site, fifo=True)
+
+
+def plant(site: Site, *, fifo: bool) -> list[str]:
+    """Leave messages in the queue "line" that no client of ours would."""
+    with contextlib.closing(client(str(site.url).partition("endpoint=")[2])) as asked:
+        name = sqs_name(site.namespace, "line", PLAIN, fifo=fifo)
+        url = asked.get_queue_url(QueueName=name)["QueueUrl"]
+        for body, record in PLANTED.items():
+            said = {"anyjob": {"DataType": "String", "StringValue": record}} if record else {}
+            asked.send_message(
+                QueueUrl=url,
+                MessageBody=body,
+                MessageAttributes=said,
+                **({"MessageGroupId": "g", "MessageDeduplicationId": uuid4().hex} if fifo else {}),
+            )
+    return list(PLANTED)
 
 
 def client(endpoint: str) -> Any:

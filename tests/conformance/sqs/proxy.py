@@ -13,7 +13,6 @@ import json
 import re
 import select
 import socket
-import threading
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -36,10 +35,11 @@ class Front(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 256
 
-    def __init__(self, port: int, emulator: int, clock: MovedClock) -> None:
+    def __init__(self, port: int, emulator: int, clock: MovedClock, longest_wait: int) -> None:
         super().__init__((HOST, port), _Handler)
         self.emulator = emulator
         self.clock = clock
+        self.longest_wait = longest_wait
         self.rules = Rules(clock.time)
         self.faults = Faults()
 
@@ -168,7 +168,7 @@ class _Handler(BaseHTTPRequestHandler):
         """Wait a second at a time: whoever has gone away takes nothing any more after that. Of this
         AWS says nothing.
         """
-        left = int(data.get("WaitTimeSeconds", 0))
+        left = min(int(data.get("WaitTimeSeconds", 0)), self.server.longest_wait)
         while True:
             part = {**data, "WaitTimeSeconds": min(left, 1)}
             reply = self._ask("ReceiveMessage", part)
@@ -242,13 +242,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
 
 
-def serve(port: int, emulator: int, clock: MovedClock) -> None:
-    """Serve until the process ends."""
-    with Front(port, emulator, clock) as front:
+def serve(port: int, emulator: int, clock: MovedClock, longest_wait: int) -> None:
+    """Serve until the process ends; no request waits longer, in seconds, whatever it asks for."""
+    with Front(port, emulator, clock, longest_wait) as front:
         front.serve_forever()
-
-
-def in_background(port: int, emulator: int, clock: MovedClock) -> Front:
-    front = Front(port, emulator, clock)
-    threading.Thread(target=front.serve_forever, daemon=True).start()
-    return front

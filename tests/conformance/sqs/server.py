@@ -1,5 +1,5 @@
 """The emulator and the proxy in front of it, as one program that tests start, kill and freeze:
-`ministack-python -m tests.conformance.sqs.server PORT FOLDER`.
+`ministack-python -m tests.conformance.sqs.server PORT FOLDER [LONGEST_WAIT]`.
 
 What is killed is the front. The emulator behind it goes on: of a service in many data centers, no
 machine that ends takes a message along, and ministack keeps them in memory. It ends with the front
@@ -23,8 +23,8 @@ HOST = "127.0.0.1"
 _PATIENCE = 60.0
 
 
-def run(port: int, folder: Path) -> None:
-    proxy.serve(port, _emulator(folder), MovedClock(folder))
+def run(port: int, folder: Path, longest_wait: int = 20) -> None:
+    proxy.serve(port, _emulator(folder), MovedClock(folder), longest_wait)
 
 
 def _emulator(folder: Path) -> int:
@@ -64,4 +64,4 @@ def _free_port() -> int:
 
 
 if __name__ == "__main__":
-    run(int(sys.argv[1]), Path(sys.argv[2]))
+    run(int(sys.argv[1]), Path(sys.argv[2]), *map(int, sys.argv[3:]))

@@ -8,11 +8,15 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from anyjob.conformance import OwnProcess
 from anyjob.conformance.servers.own_process import Running
 from tests.conformance.sqs.faults import Fault, written
-from tests.conformance.sqs.harness import SQSHarness, client
+from tests.conformance.sqs.harness import COMMAND, URL, SQSHarness, client
 from tests.conformance.sqs.moved import MovedClock
 from tests.conformance.sqs.proxy import HOST
+
+#: Its requests wait as long as they ask to.
+SERVER = OwnProcess(COMMAND, url=URL, patience=60.0)
 
 
 class Service:
@@ -30,6 +34,11 @@ class Service:
     @property
     def endpoint(self) -> str:
         return f"http://{HOST}:{self.running.port}"
+
+    @property
+    def objects(self) -> str:
+        """The endpoint of S3, with no front."""
+        return f"http://{HOST}:{(self.running.folder / 'emulator').read_text()}"
 
     def client(self) -> Any:
         """boto3's own."""
@@ -60,13 +69,13 @@ class Service:
 
 def shared() -> Service:
     """The one that all tests of this process share."""
-    return Service(SQSHarness.server.shared(_is_ready, SQSHarness.root))
+    return Service(SERVER.shared(_is_ready, SQSHarness.root))
 
 
 @contextlib.contextmanager
 def own() -> Iterator[Service]:
     """One that may be killed and frozen."""
-    running = SQSHarness.server.start(_is_ready, SQSHarness.root)
+    running = SERVER.start(_is_ready, SQSHarness.root)
     try:
         yield Service(running)
     finally:

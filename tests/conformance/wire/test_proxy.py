@@ -6,6 +6,7 @@ import contextlib
 import socket
 import threading
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 
@@ -249,3 +250,25 @@ def test_order_of_two_clients_is_chosen_by_the_seed(lines: Lines) -> None:
     assert {seed: interleaved(lines, seed) for seed in range(4)} == orders
     assert len({tuple(order) for order in orders.values()}) > 1
     assert all(order.count("a") == 5 for order in orders.values())
+
+
+def test_client_with_two_connections_is_held_up_by_neither(lines: Lines) -> None:
+    turns = Turns(0, clients=2)
+    with (
+        Proxy(lines.port, name="a", turns=turns) as one,
+        Proxy(lines.port, name="b", turns=turns) as other,
+        client(one) as first,
+        client(one) as second,
+        client(other) as third,
+    ):
+        together = threading.Barrier(3)
+
+        def talk(wire: socket.socket, name: str) -> list[bytes]:
+            with turns.taking_part(name):
+                together.wait(10.0)
+                return [ask(wire, b"line\n") for _ in range(5)]
+
+        wires = [(first, "a"), (second, "a"), (third, "b")]
+        talking = [Background(partial(talk, *each)) for each in wires]
+
+        assert [each.result(5.0) for each in talking] == [[b"5\n"] * 5] * 3

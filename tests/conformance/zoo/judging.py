@@ -45,10 +45,11 @@ def judged(harness: Harness, found: list[Found], *, clocks: int | None = 1) -> I
     """
     for group, name, example in found:
         for kind in example.clocks[:clocks]:
-            yield Verdict(name, example.property_id, _failure(harness, group, name, kind))
+            yield Verdict(name, example.property_id, failure_of(harness, group, name, kind))
 
 
-def _failure(harness: Harness, group: type, name: str, kind: str) -> str | None:
+def failure_of(harness: Harness, group: type, name: str, kind: str) -> str | None:
+    """What an example says of it, on the suite's clock or, for "own", its own."""
     clock = FakeClock() if kind == "suite" else None
     stage = StoreScene if group in STORE_GROUPS else Scene
     try:

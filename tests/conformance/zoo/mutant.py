@@ -16,6 +16,8 @@ from anyjob.conformance import Harness, Site
 from anyjob.core.backend import Backend
 from anyjob.core.clock import SystemClock
 from anyjob.core.store import Store
+from tests.conformance.kombu.redis_harness import KombuRedisHarness
+from tests.conformance.rabbitmq.harness import RabbitHarness
 from tests.conformance.redis.harness import RedisHarness
 from tests.conformance.sqs.harness import SQSHarness
 from tests.conformance.sqs.keeping import keep_time
@@ -25,7 +27,7 @@ from tests.conformance.zoo.planting import Edit, planted
 from tests.conformance.zoo.wrapped import Memory, WrappedBackend, WrappedConsumer
 from tests.conformance.zoo.wraps.stores import WrappedStore
 
-Kind = Literal["memory", "redis", "sqlite", "sqs", "wired"]
+Kind = Literal["kombu", "memory", "rabbitmq", "redis", "sqlite", "sqs", "wired"]
 #: Files in memory where the system has such a folder: nobody asks here how long a disk takes.
 FAST = Path("/dev/shm") if Path("/dev/shm").is_dir() else None
 
@@ -185,6 +187,30 @@ class RedisMutantHarness(MutantHarness):
     tidy = RedisHarness.tidy
 
 
+class RabbitMutantHarness(MutantHarness):
+    """A client with a defect, of a broker that has none."""
+
+    kind = "rabbitmq"
+    server = RabbitHarness.server
+
+    def __init__(self, edits: Iterable[Edit] = (), wrap: type | None = None) -> None:
+        super().__init__(edits, wrap)
+        self._sound = RabbitHarness()
+
+    def inner(self, site: Site) -> Backend:
+        backend: Backend = self._sound.known(
+            site,
+            self.package.RabbitBackend(str(site.url), namespace=site.namespace, clock=site.clock),
+        )
+        return backend
+
+    def sever(self, site: Site) -> None:
+        self._sound.sever(site)
+
+    def tidy(self, site: Site) -> None:
+        self._sound.tidy(site)
+
+
 class SQSMutantHarness(MutantHarness):
     """A client with a defect, of an emulator behind a front that is as strict as AWS."""
 
@@ -203,6 +229,25 @@ class SQSMutantHarness(MutantHarness):
 
     plant = SQSHarness.plant
     tidy = SQSHarness.tidy
+
+
+class KombuMutantHarness(MutantHarness):
+    """A client with a defect, or scripts with one, of kombu's Redis transport."""
+
+    kind = "kombu"
+    server = KombuRedisHarness.server
+
+    def inner(self, site: Site) -> Backend:
+        backend: Backend = self.package.KombuBackend(
+            str(site.url), namespace=site.namespace, clock=site.clock
+        )
+        return backend
+
+    def inner_store(self, site: Site) -> Store:
+        pytest.skip("kombu is no store")
+
+    fill = KombuRedisHarness.fill
+    tidy = KombuRedisHarness.tidy
 
 
 class WiredMutantHarness(MutantHarness):
@@ -231,7 +276,9 @@ class WiredMutantHarness(MutantHarness):
 def harness_of(mutant: Mutant) -> MutantHarness:
     """The harness that makes it."""
     kinds = {
+        "kombu": KombuMutantHarness,
         "memory": MemoryMutantHarness,
+        "rabbitmq": RabbitMutantHarness,
         "redis": RedisMutantHarness,
         "sqlite": SQLiteMutantHarness,
         "sqs": SQSMutantHarness,

@@ -11,6 +11,7 @@ import pytest
 
 from anyjob.conformance.clock import FakeClock
 from anyjob.conformance.scene import Scene
+from tests.conformance.sqs.long import LONG
 from tests.conformance.zoo.catalogue import BROKEN, MUTANTS
 from tests.conformance.zoo.catalogue.declared import LIARS
 from tests.conformance.zoo.judging import directed, judged, showing
@@ -65,6 +66,9 @@ def test_liar_is_failed_by_its_property(
 def test_mutant_fails_no_property_but_those_it_names(at: int) -> None:
     mutant = MUTANTS[at]
     part = directed()[(at + SEED) % PARTS :: PARTS]
+    if mutant.of == "sqs":
+        # Each of its requests passes three programs, so a quarter has to do; another at each seed.
+        part = [each for each in part if not each[1].startswith(LONG)][(at + SEED) % 4 :: 4]
     if CERTIFYING:
         # In a quick run it takes as long to find out as it saves.
         part = touching(mutant, part)

@@ -7,6 +7,7 @@ from tests.conformance.zoo.catalogue.dead import DEAD
 from tests.conformance.zoo.catalogue.declared import LIARS
 from tests.conformance.zoo.catalogue.enqueue import ENQUEUE, UNIQUE
 from tests.conformance.zoo.catalogue.fetch import FETCH
+from tests.conformance.zoo.catalogue.kombu import KOMBU
 from tests.conformance.zoo.catalogue.lease import LEASE
 from tests.conformance.zoo.catalogue.order import ORDER
 from tests.conformance.zoo.catalogue.payload import PAYLOAD
@@ -39,6 +40,7 @@ BROKEN = [
     *CRASHES,
     *WIRED,
     *REDIS,
+    *KOMBU,
     *SQS,
 ]
 MUTANTS = [*BROKEN, *LIARS]

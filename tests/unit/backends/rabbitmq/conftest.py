@@ -15,7 +15,7 @@ from anyjob.conformance.servers.own_process import Running
 from anyjob.core.backend import Consumer, QueueShare, QueueSpec
 from anyjob.core.envelope import Envelope
 from anyjob.core.settlement import Answer, Settlement
-from tests.conformance.rabbitmq.server import ROOT, rabbitmq
+from tests.conformance.rabbitmq.server import ROOT, answers, rabbitmq
 
 Open = Callable[..., RabbitBackend]
 RECIPE = rabbitmq()
@@ -24,12 +24,7 @@ RECIPE = rabbitmq()
 @pytest.fixture(scope="session")
 def server() -> Running:
     """One for all tests of a process, which none of them may kill; it ends with the process."""
-    return RECIPE.shared(_answers, ROOT)
-
-
-def _answers(running: Running) -> bool:
-    with pika.BlockingConnection(pika.URLParameters(f"{running.url}%2F")):
-        return True
+    return RECIPE.shared(answers, ROOT)
 
 
 @pytest.fixture

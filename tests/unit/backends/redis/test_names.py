@@ -12,6 +12,7 @@ import pytest
 from anyjob.conformance.servers.own_process import Running
 from anyjob.core.envelope import ACCEPTED
 from anyjob.core.errors import BackendUnavailable
+from tests.unit.backends.authority import Authority
 from tests.unit.backends.redis.conftest import (
     PASSWORD,
     MakeJob,
@@ -20,7 +21,6 @@ from tests.unit.backends.redis.conftest import (
     free_port,
     raw,
 )
-from tests.unit.backends.redis.test_tls import Authority
 
 NAME = "jobs.example"
 #: Addresses of one machine.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import socket
-import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -21,6 +20,7 @@ from anyjob.core.backend import QueueShare
 from anyjob.core.envelope import ACCEPTED, Receipt
 from anyjob.core.errors import AnyjobError, BackendUnavailable, ConfigurationError
 from anyjob.core.settlement import Answer, Complete
+from tests.unit.backends.authority import Authority
 from tests.unit.backends.redis.conftest import (
     PASSWORD,
     MakeJob,
@@ -30,41 +30,6 @@ from tests.unit.backends.redis.conftest import (
     from_loop,
     serving,
 )
-
-
-class Authority:
-    """A folder with a certificate authority, and what it signed."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.ca = folder / "ca.pem"
-        self._key("ca")
-        self._run(
-            *("req", "-x509", "-new", "-key", "ca.key", "-out", "ca.pem", "-subj", "/CN=CA"),
-            # Without it, a Python from 3.13 on takes nobody for an authority (RFC 5280, 4.2.1.3).
-            *("-addext", "keyUsage=critical,keyCertSign,cRLSign"),
-        )
-
-    def sign(self, name: str, subject: str) -> tuple[Path, Path]:
-        """A certificate for "DNS:..." or "IP:...", and its key."""
-        self._key(name)
-        self._run(
-            "req", "-new", "-key", f"{name}.key", "-out", f"{name}.csr", "-subj", f"/CN={name}"
-        )
-        extensions = f"subjectAltName={subject}\nauthorityKeyIdentifier=keyid\n"
-        (self.folder / f"{name}.ext").write_text(extensions)
-        self._run(
-            *("x509", "-req", "-in", f"{name}.csr", "-CA", "ca.pem", "-CAkey", "ca.key"),
-            *("-CAcreateserial", "-out", f"{name}.pem", "-extfile", f"{name}.ext"),
-        )
-        return self.folder / f"{name}.pem", self.folder / f"{name}.key"
-
-    def _key(self, name: str) -> None:
-        self._run("ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", f"{name}.key")
-
-    def _run(self, *words: str) -> None:
-        command = ["openssl", *words]
-        subprocess.run(command, cwd=self.folder, check=True, capture_output=True, timeout=30)
 
 
 @pytest.fixture(scope="module")

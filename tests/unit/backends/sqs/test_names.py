@@ -54,6 +54,15 @@ def test_other_bands_name_no_queue(namespace: str, queue: str, band: str) -> Non
     assert queue_of(namespace, sqs_name(namespace, queue, band)) is None
 
 
+@given(names, names, bands)
+def test_fifo_queue_is_another_one(namespace: str, queue: str, band: str) -> None:
+    name, fifo = sqs_name(namespace, queue, band), sqs_name(namespace, queue, band, fifo=True)
+
+    assert fifo == f"{name}.fifo"
+    assert queue_of(namespace, fifo, fifo=True) == queue_of(namespace, name)
+    assert (queue_of(namespace, fifo), queue_of(namespace, name, fifo=True)) == (None, None)
+
+
 def test_queue_of_another_namespace_is_none_of_ours() -> None:
     assert queue_of("shop", sqs_name("shop2", "mail", PLAIN)) is None
     assert queue_of("shop", sqs_name("shop_", "mail", PLAIN)) is None

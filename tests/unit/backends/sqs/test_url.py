@@ -16,6 +16,13 @@ def test_bare_url_leaves_everything_to_the_usual_configuration() -> None:
     assert parse_url("sqs://") == Location()
 
 
+def test_fifo_is_a_scheme_and_shown() -> None:
+    location = parse_url("sqs+fifo://AKIA:word@eu-west-1")
+
+    assert (location.fifo, location.region) == (True, "eu-west-1")
+    assert location.shown == "sqs+fifo://eu-west-1"
+
+
 def test_every_part_is_read() -> None:
     location = parse_url(
         "sqs://AKIA:hidden%2Fword%2Bx@eu-central-1?endpoint=http://localhost:4566/&session_token=t"
