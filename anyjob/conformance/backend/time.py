@@ -185,7 +185,7 @@ class Time(BackendProperties):
     @shows("TIM-6", needs="delay")
     def test_tim_6_delayed_job_outlives_every_worker(self, scene: Scene) -> None:
         # Long enough that in real time, too, half of it is not over before it is looked at.
-        delay = scene.delay if scene.clock is not None else 4 * scene.delay
+        delay = scene.delay if scene.clock is not None else 8 * scene.delay
         [job] = scene.put(due=delay)
         dying = scene.fresh()
         scene.assert_idle(scene.consumer(backend=dying))
