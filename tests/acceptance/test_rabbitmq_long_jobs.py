@@ -60,7 +60,8 @@ def test_allowed_job_that_outlasts_the_timeout_is_fenced_and_its_worker_goes_on(
 ) -> None:
     """B28, F25: 10 seconds, and a job of 30."""
     variables = {"ANYJOB_DEFAULTS": '{"timeout": 40}', "ANYJOB_ALLOW_LONG_JOBS": "true"}
-    workers = [site.worker("-c", "2", **variables) for _ in range(2)]
+    # Of one slot each: a worker that has another takes its own job back and runs it to its end.
+    workers = [site.worker("-c", "1", **variables) for _ in range(3)]
     [long] = site.enqueue("work", seconds=JOB)
     site.wait(lambda: len(begun(site, long)) == 1, "the job begins")
 
@@ -82,7 +83,8 @@ def test_what_the_url_says_goes_before_the_broker_where_consumers_may_ask(
 ) -> None:
     site = RabbitSite(tmp_path, f"{broker.url}?consumer_timeout=60")
     try:
-        site.worker("-c", "2", ANYJOB_DEFAULTS='{"timeout": 50}')
+        for _ in range(2):
+            site.worker("-c", "1", ANYJOB_DEFAULTS='{"timeout": 50}')
         [long] = site.enqueue("work", seconds=TIMEOUT + 2 * NOTICED)
         site.wait(lambda: long in site.diary.ended(), "it ends", 2 * TIMEOUT + 3 * NOTICED)
 
