@@ -111,14 +111,12 @@ class PairedConsumer(Consumer):
             allowed = self._allowed(limits or {})
             came, leases = self._take(credit, left, allowed)
             # What came and was removed may stand before a job.
-            if leases:
+            if leases or (left <= 0 and not came):
                 self._woken = False
+                if timeout <= 0:
+                    # Whoever looks once has settled when he has looked.
+                    self._courier.wait(PATIENCE)
                 return leases
-            if left <= 0 and not came:
-                self._woken = False
-                # Whoever looks once, looks at what he settled.
-                self._courier.wait(PATIENCE)
-                return []
 
     def settle(self, settlements: Sequence[Settlement]) -> None:
         self._require()

@@ -4,10 +4,9 @@ what it was given before. No dedup, unique keys, cancelling, results, delays, pa
 
 from __future__ import annotations
 
-import time
 from collections.abc import Collection, Mapping, Sequence
-from random import SystemRandom
 from typing import Any
+from uuid import uuid4
 
 from msgspec.structs import replace
 
@@ -16,6 +15,7 @@ from anyjob.backends import (
     Backend,
     Capabilities,
     Consumer,
+    Duplicate,
     Envelope,
     JobRecord,
     Lease,
@@ -35,9 +35,7 @@ from anyjob.backends.declared import check_ends
 from anyjob.conformance.handing_on import HandingOn, HandingOnConsumer
 from anyjob.core.backend import QueueShare
 from anyjob.core.clock import Clock, SystemClock
-from anyjob.core.ids import IdMaker
 
-_ids = IdMaker(SystemRandom().getrandbits)
 #: Before each body stands the id of the job that it is of.
 _ID = 36
 
@@ -74,6 +72,7 @@ class ThinBackend(HandingOn):
     def enqueue(self, jobs: Sequence[Envelope], *, transaction: Any = None) -> list[Receipt]:
         check_jobs(jobs, self.capabilities, now=self._clock.time(), transaction=transaction)
         receipts = self.inner.enqueue([_message(job) for job in jobs])
+        assert not any(isinstance(each, Duplicate) for each in receipts), "a message got lost"
         return [each if isinstance(each, Rejected) else ACCEPTED for each in receipts]
 
     def consume(self, queues: Sequence[QueueShare], *, lease: float, worker: str) -> Consumer:
@@ -182,7 +181,8 @@ class ThinConsumer(HandingOnConsumer):
 
 
 def _message(job: Envelope) -> Envelope:
-    return replace(job, id=_ids(time.time()), body=job.id.encode() + job.body)
+    # From the system: processes that were forked must not make the same ones.
+    return replace(job, id=str(uuid4()), body=job.id.encode() + job.body)
 
 
 def _job_of(body: bytes) -> str:
