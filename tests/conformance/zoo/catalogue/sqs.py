@@ -58,7 +58,7 @@ SQS = [
         ),
         fails="LSE-5",
         says="lse_5",
-        spoils="LSE-4 LSE-6 LSE-12 SET-6 SET-7 ADM-1 DLQ-3 TIM-4",
+        spoils="CAP-2 LSE-4 LSE-6 LSE-11 LSE-12 SET-6 SET-7 ADM-1 DLQ-3 TIM-4",
     ),
     sqs(
         "a delay is cut at the 15 minutes of SQS",
