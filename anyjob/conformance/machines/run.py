@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
+from anyjob.conformance.backend.widened import remembers_apart
 from anyjob.conformance.effort import effort
 from anyjob.conformance.harness import Harness, offers
 from anyjob.conformance.machines.administration import AdministrationMachine
@@ -58,7 +59,7 @@ def run_machine(
     if offers(harness, "advance"):
         # The models count what the suite lets pass, to the millisecond.
         pytest.skip("UNTESTED: time passes on the server's clock beside what the suite lets pass")
-    if issubclass(MACHINES[name], SceneMachine) and not _lists_all(harness):
+    if issubclass(MACHINES[name], SceneMachine) and not _looks_up(harness):
         pytest.skip("UNTESTED: the models look jobs up, and jobs that wait are declared unlisted")
     machine = _on(harness, MACHINES[name])
     lots = effort().pick(60, 300) // FRESH
@@ -74,9 +75,10 @@ def run_machine(
     raise AssertionError(f"VACUOUS: never reached {', '.join(missed)}")
 
 
-def _lists_all(harness: Harness) -> bool:
+def _looks_up(harness: Harness) -> bool:
+    """Whether a job that waits is found by its id: listed, or remembered apart from the jobs."""
     with Scene(harness, None) as scene:
-        return scene.capabilities.browse == "all"
+        return scene.capabilities.browse == "all" or remembers_apart(scene)
 
 
 def run_lease_machine(harness: Harness, *, shrink: bool = True) -> None:
