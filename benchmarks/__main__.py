@@ -42,6 +42,7 @@ MEASUREMENTS = (
     "rabbitmq_drain",
     "rabbitmq_latency",
     "sqs_cycle",
+    "kombu_drain",
 )
 
 

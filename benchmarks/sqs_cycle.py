@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from anyjob.backends.sqs.link import ABREAST
+from anyjob.backends.sqs.crew import ABREAST
 from anyjob.core.backend import QueueSpec
 from benchmarks.emulated_sqs import client, emulated_sqs, requests
 from benchmarks.processes import worker

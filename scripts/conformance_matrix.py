@@ -5,8 +5,8 @@ run of that backend makes it, so that the page is never empty and never old: a q
 docs`, a full one for `make certify`, which calls this with `--tier full`. There a run that is not
 clean fails, and more is certified: the filebox and the pair of a line server and its client in
 full; Valkey, a Redis that a sentinel names, a Cluster, and FIFO queues of SQS by a quick run, as
-they differ from Redis and from SQS's standard queues in little, and each pair of a backend and a
-store, whose parts have runs of their own.
+they differ from Redis and from SQS's standard queues in little, two transports of kombu, and each
+pair of a backend and a store, whose parts have runs of their own.
 """
 
 import argparse
@@ -42,6 +42,8 @@ QUICKLY = {
     "valkey": "tests.conformance.redis.harness:ValkeyHarness",
     "redis-sentinel": "tests.conformance.redis.harness:SentinelHarness",
     "redis-cluster": "tests.conformance.redis.cluster_harness:ClusterHarness",
+    "kombu-redis": "tests.conformance.kombu.redis_harness:KombuRedisHarness",
+    "kombu-amqp": "tests.conformance.kombu.amqp_harness:KombuAmqpHarness",
     "sqs-fifo": "tests.conformance.sqs.harness:SQSFifoHarness",
     "rabbitmq-with-redis": "tests.conformance.paired.rabbit:RabbitRedisPair",
     "rabbitmq-with-sqlite": "tests.conformance.paired.rabbit:RabbitSQLitePair",

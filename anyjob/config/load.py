@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -141,11 +142,23 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, Given]:
 
 def _json_table(variable: str, text: str, what: str) -> dict[str, Any]:
     try:
-        return msgspec.json.decode(text, type=dict[str, Any])
+        table = msgspec.json.decode(text, type=dict[str, Any])
     except msgspec.MsgspecError as error:
         raise ConfigurationError(
             f"expected {variable} to be a JSON object of {what}, got what is none: {error}"
         ) from error
+
+    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        for name, count in Counter(name for name, _ in pairs).items():
+            if count > 1:
+                raise ConfigurationError(f"{variable} has {name!r} twice; keep one of them")
+        return dict(pairs)
+
+    import json
+
+    # Decoding takes the last of two, where a file's TOML refuses them.
+    json.loads(text, object_pairs_hook=once)
+    return table
 
 
 def _from_arguments(arguments: Mapping[str, Any], folder: Path | None) -> dict[str, Given]:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from anyjob.backends.rabbitmq.versions import numbers_of
 from anyjob.conformance.servers.own_process import Running
 from tests.acceptance.conftest import ANYJOB, BUSY, Site
 from tests.acceptance.rabbit_site import RabbitSite
@@ -74,6 +75,22 @@ def test_allowed_job_that_outlasts_the_timeout_is_fenced_and_its_worker_goes_on(
     assert second["redeliveries"] >= first["redeliveries"]
     assert all(each.poll() is None for each in workers)
     assert all("Traceback" not in site.log_of(each) for each in workers)
+
+
+def test_what_the_url_says_goes_before_the_broker_where_consumers_may_ask(
+    tmp_path: Path, broker: Running
+) -> None:
+    site = RabbitSite(tmp_path, f"{broker.url}?consumer_timeout=60")
+    try:
+        site.worker("-c", "2", ANYJOB_DEFAULTS='{"timeout": 50}')
+        [long] = site.enqueue("work", seconds=TIMEOUT + 2 * NOTICED)
+        site.wait(lambda: long in site.diary.ended(), "it ends", 2 * TIMEOUT + 3 * NOTICED)
+
+        # From 3.12 on the broker obeys; on 3.10 its own word is the last, and the URL's a mistake.
+        is_asked = numbers_of(site.app.backend.capabilities.version) >= (3, 12)
+        assert (len(begun(site, long)) == 1) is is_asked
+    finally:
+        site.close()
 
 
 def begun(site: Site, job: str) -> list[dict[str, Any]]:

@@ -22,8 +22,8 @@ from tests.conformance.rabbitmq.server import (
     USER,
     Rights,
     configured,
-    ctl,
     definitions,
+    told,
 )
 
 #: How long a right is missing.
@@ -69,13 +69,13 @@ def test_queue_that_is_deleted_under_a_worker_is_made_again_and_others_go_on(
     other = [site.app.tasks.get("work").using(queue="a").enqueue().id for _ in range(5)]
     site.wait(lambda: set(other) <= site.diary.ended(), "another queue's jobs run", RESUMED)
     site.wait(lambda: site.diary.lines("backend.replaced"), "it is told", RESUMED)
-    told = time.monotonic() - gone
+    noticed = time.monotonic() - gone
     later = site.enqueue("work", 5)
     site.wait(lambda: set(later) <= site.diary.ended(), "its own run again", RESUMED)
 
     assert worker.poll() is None
     assert "Traceback" not in site.log_of(worker)
-    assert told < RESUMED
+    assert noticed < RESUMED
     [line] = site.diary.lines("backend.replaced")
     assert line["queues"] == ["default"]
     site.diary.check([*first, *other, *later])
@@ -151,13 +151,13 @@ def test_right_that_is_lost_is_told_calmly_and_used_again_when_it_is_back(
     worker = site.worker("-c", "4", ANYJOB_BACKEND=url)
     site.wait(site.settled, "it works")
 
-    ctl(server.folder, "eval", f"{trouble.take}, {_CUT}, ok.")
+    told(server.folder, f"{trouble.take}, {_CUT}")
     computed, began = seconds_computed(worker), time.monotonic()
     site.wait(lambda: trouble.said in site.log_of(worker), "it says so", RESUMED)
     site.wait(lambda: time.monotonic() - began > LASTS, "some seconds pass")
     lasted, computed = time.monotonic() - began, seconds_computed(worker) - computed
     reported = troubles(site, worker)
-    ctl(server.folder, "eval", f"{trouble.give}, ok.")
+    told(server.folder, trouble.give)
     jobs = site.enqueue("work", 5)
     site.wait(lambda: set(jobs) <= site.diary.ended(), "it works again", RESUMED)
 

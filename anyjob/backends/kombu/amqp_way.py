@@ -14,7 +14,9 @@ from contextlib import suppress
 from typing import Any
 
 import msgspec
+from amqp import spec
 
+from anyjob.backends.kombu.amqp_index import entries
 from anyjob.backends.kombu.errors import Lost, Refused
 from anyjob.backends.kombu.link import COMMAND, CONNECT, make_connection
 from anyjob.backends.kombu.messages import Record, headers_of, read
@@ -27,14 +29,8 @@ _DELIVERIES = 1000
 #: People look at the dead as often as they like; RabbitMQ 3.10 takes -1, for none, and drops the
 #: message at its first return.
 _LOOKS = 10**9
-#: Messages of a stream that may be on their way unacknowledged.
-_PREFETCH = 500
-#: A stream whose last entry does not come in so many seconds has none.
-_EMPTY = 0.5
 #: Messages that a consumer may have unacknowledged (AMQP 0-9-1: a short).
 _MOST = 65_535
-#: Seconds in which all of a stream has come.
-_ALL = 2.0
 #: Seconds without a message after which no more of them come.
 _QUIET = 0.5
 _COUNTED = "x-delivery-count"
@@ -51,6 +47,8 @@ class AmqpWay(Way):
         #: again, unless it was emptied.
         self._is_new = True
         self._mark: bytes | None = None
+        #: Delivery tags of this connection.
+        self._unsettled: set[Any] = set()
         self._sent = 0
         #: By the number that the broker confirms: which message of the lot it is.
         self._unconfirmed: dict[int, int] = {}
@@ -65,6 +63,7 @@ class AmqpWay(Way):
 
     def prepare(self, channel: Any) -> None:
         self._is_new = True
+        self._unsettled.clear()
         channel.confirm_select()
         self._sent = 0
         self._unconfirmed.clear()
@@ -116,22 +115,33 @@ class AmqpWay(Way):
         # A stream that has nothing takes a while to say so.
         known = self.declared(channel) if made.message_count else set()
         # The number tells this stream from another of the same queues.
-        entries = [
-            f"{queue} {secrets.token_hex(8)}".encode() for queue in queues if queue not in known
-        ]
-        sent = [(self.names.index, Record(id="", body=entry, is_ours=False)) for entry in entries]
+        new = [f"{queue} {secrets.token_hex(8)}".encode() for queue in queues if queue not in known]
+        sent = [(self.names.index, Record(id="", body=entry, is_ours=False)) for entry in new]
         self.publish(channel, sent, lambda _: None)
 
     def declared(self, channel: Any) -> set[str]:
-        return {body.split(b" ")[0].decode("ascii", "replace") for body in self._index(channel)}
+        return {
+            body.split(b" ")[0].decode("ascii", "replace")
+            for body in entries(channel, self.names.index)
+        }
 
     def take(
         self, channel: Any, names: Sequence[str], tokens: Sequence[int], lease: float
     ) -> list[Taken]:
         if self._is_new:
             self._is_new = False
-            self._look_at(next(iter(self._index(channel)), b""))
-        return super().take(channel, names, tokens, lease)
+            self._look_at(next(iter(entries(channel, self.names.index)), b""))
+        messages: list[Any] = []
+        for name in names:
+            left = len(tokens) - len(messages)
+            first = self.get(channel, name) if left else None
+            if first is not None:
+                messages.append(first)
+                ready = int(first.delivery_info["message_count"])
+                messages += self._many(channel, name, min(left - 1, ready))
+        taken = [self.taken(each) for each in messages]
+        self._unsettled.update(each.tag for each in taken)
+        return taken
 
     def size(self, channel: Any, name: str) -> int:
         looking = channel.connection.channel()
@@ -199,19 +209,24 @@ class AmqpWay(Way):
         )
 
     def remove(self, channel: Any, tags: Sequence[Any]) -> list[bool]:
-        if not self.once:
-            for tag in tags:
+        if self.once:
+            return [True] * len(tags)
+        ours = self._settled(tags)
+        for tag, is_ours in zip(tags, ours, strict=True):
+            if is_ours:
                 channel.basic_ack(tag)
-            self.barrier(channel)
-        return [True] * len(tags)
+        self.barrier(channel)
+        return ours
 
     def give_up(self, channel: Any, tags: Sequence[Any]) -> list[bool] | None:
         if self.once:
             return None
-        for tag in tags:
-            channel.basic_reject(tag, requeue=True)
+        ours = self._settled(tags)
+        for tag, is_ours in zip(tags, ours, strict=True):
+            if is_ours:
+                channel.basic_reject(tag, requeue=True)
         self.barrier(channel)
-        return [True] * len(tags)
+        return ours
 
     def renew(self, channel: Any, tags: Sequence[Any], lease: float) -> list[bool]:
         # Asked before something follows a job: they are ours if the connection answers.
@@ -260,48 +275,39 @@ class AmqpWay(Way):
 
     # Steps
 
-    def _index(self, channel: Any) -> list[bytes]:
-        """All that stands in the stream, which is read without taking anything out of it."""
-        found: dict[int, bytes] = {}
-        last = [-1]
-        reading = channel.connection.channel()
+    def _settled(self, tags: Sequence[Any]) -> list[bool]:
+        """Which of these are unsettled until now: a broker closes the channel of one who settles
+        twice, as happens where an answer came too late.
+        """
+        ours = [tag in self._unsettled for tag in tags]
+        self._unsettled.difference_update(tags)
+        return ours
+
+    def _many(self, channel: Any, name: str, count: int) -> list[Any]:
+        """Ask for so many at once: one after the other, each would take a round trip."""
+        came: list[Any] = []
+        answers = 0
+
+        def on_ok(*told: Any) -> None:
+            nonlocal answers
+            answers += 1
+            came.append(channel._on_get_ok(*told))  # noqa: SLF001
+
+        def on_empty(*_: Any) -> None:
+            nonlocal answers
+            answers += 1
+
+        # As py-amqp registers its own; it waits for one answer at a time.
+        listeners = channel._callbacks  # noqa: SLF001
+        listeners[spec.Basic.GetOk], listeners[spec.Basic.GetEmpty] = on_ok, on_empty
         try:
-            reading.basic_qos(0, _PREFETCH, a_global=False)
-
-            def on_last(message: Any) -> None:
-                last[0] = max(last[0], _offset(message))
-
-            def on_first(message: Any) -> None:
-                found[_offset(message)] = bytes(message.body)
-                reading.basic_ack(message.delivery_tag)
-
-            for callback, place in ((on_last, "last"), (on_first, "first")):
-                # Known before it is asked for: py-amqp rejects what comes for an unknown one, which
-                # ends the connection where it comes from a stream.
-                reading.callbacks[place] = callback
-                reading.basic_consume(
-                    self.names.index,
-                    consumer_tag=place,
-                    callback=callback,
-                    arguments={"x-stream-offset": place},
-                )
-            began = time.monotonic()
-            while last[0] < 0 or last[0] not in found:
-                left = began + (_EMPTY if last[0] < 0 else _ALL) - time.monotonic()
-                if left <= 0:
-                    break
-                with suppress(TimeoutError):
-                    channel.connection.drain_events(timeout=left)
-            # The rest of the last chunk has come with its first entry.
-            reading.basic_qos(0, _PREFETCH, a_global=False)
-        except Exception as error:
-            if type(error).__name__ != "NotFound":
-                raise
-            return []
+            for _ in range(count):
+                channel.send_method(spec.Basic.Get, "Bsb", (0, name, self.once))
+            while answers < count:
+                channel.connection.drain_events(timeout=COMMAND)
         finally:
-            with suppress(Exception):
-                reading.close()
-        return [found[offset] for offset in sorted(found)]
+            del listeners[spec.Basic.GetOk], listeners[spec.Basic.GetEmpty]
+        return came
 
     def _look_at(self, mark: bytes) -> None:
         if self._mark not in (None, mark):
@@ -362,8 +368,3 @@ def _lost(message: Any) -> int:
     if isinstance(counted, int):
         return int(counted)
     return int(bool(message.delivery_info.get("redelivered")))
-
-
-def _offset(message: Any) -> int:
-    offset = (message.headers or {}).get("x-stream-offset", -1)
-    return int(offset)

@@ -62,7 +62,8 @@ class KombuBackend(Backend):
 
     URLs are kombu's own behind `kombu+`, such as `kombu+redis://localhost:6379/0`,
     `kombu+amqp://user:password@host:5672/vhost` and `kombu+filesystem:///var/lib/jobs`; options are
-    `?delivery=at_most_once`, `?bands=1|3|10`, and with TLS `?ca=`, `?cert=` and `?key=`. `delivery`
+    `?delivery=at_most_once`, `?bands=1|3|10`, with RabbitMQ `?consumer_timeout=1800`, and with TLS
+    `?ca=`, `?cert=` and `?key=`. `delivery`
     says the same as the option; `transport` names a class of another package,
     `package.module:Transport`, in place of the one that the URL names. `clock` is obeyed in
     place of Redis's; other transports have no time.

@@ -163,6 +163,7 @@ def capabilities_of(
         version=version,
         reach=facts.reach,
         lease=lease,
+        max_lease=location.consumer_timeout if lease == "connection" else None,
         fencing="local",
         durability=durability,
         failover=facts.failover,

@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import queue
 import threading
-import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
@@ -69,7 +68,9 @@ class Link:
             result: T = work.told.result(max(0.0, seconds))
         except TimeoutError as error:
             never_begun = work.told.cancel()
-            self._give_up(hand)
+            if seconds >= COMMAND:
+                self._give_up(hand)
+            # Less time than a call may take says nothing of the connection.
             self.check()
             kind = BackendUnavailable if never_begun else Lost
             raise kind(f"{self.location.shown} did not answer in time") from error
@@ -218,9 +219,11 @@ class _Hand:
             while True:
                 work = self.works.get_nowait()
                 if work is not None and work.told.set_running_or_notify_cancel():
-                    work.told.set_exception(
-                        BackendUnavailable(f"{self._location.shown} was lost before it was asked")
+                    refusal = BackendUnavailable(
+                        f"{self._location.shown} was lost before it was asked"
                     )
+                    refusal.__cause__ = ConnectionError("the connection was given up")
+                    work.told.set_exception(refusal)
 
 
 def make_connection(location: Location, seconds: float, **options: Any) -> Any:
@@ -250,8 +253,3 @@ def make_connection(location: Location, seconds: float, **options: Any) -> Any:
             connection.release()
         raise
     return connection
-
-
-def soon(seconds: float) -> float:
-    """The instant by which a call has ended, on the monotonic clock."""
-    return time.monotonic() + seconds

@@ -21,6 +21,7 @@ import msgspec
 from anyjob.backends.kombu.errors import Lost
 from anyjob.backends.kombu.link import COMMAND, CONNECT
 from anyjob.backends.kombu.messages import Record, read
+from anyjob.backends.kombu.redis_scripts import SCRIPTS
 from anyjob.backends.kombu.url import Location
 from anyjob.backends.kombu.virtual_way import VirtualWay
 from anyjob.backends.kombu.way import Durability, Ending, Letter, Taken
@@ -29,101 +30,6 @@ from anyjob.core.errors import AnyjobError, ConfigurationError
 #: Leases that are taken back in one step.
 _SLICE = 100
 _OLDEST = 7
-
-# A script that is refused for want of memory could end no job: kept moves, and frees in the end.
-_HEAD = """#!lua flags=allow-oom
-local kept, lease, lost = KEYS[1], KEYS[2], KEYS[3]
-local call = redis.call
-local now = tonumber(ARGV[1])
-if not now then
-  local t = call('TIME')
-  now = t[1] * 1000 + math.floor(t[2] / 1000)
-end
-local function parts(value)
-  local cut = string.find(value, '\\n', 1, true)
-  return string.sub(value, 1, cut - 1), string.sub(value, cut + 1)
-end
-local function marked(new)
-  local mark = call('GET', KEYS[4])
-  if mark then return mark end
-  call('SET', KEYS[4], new)
-  return new
-end
-local function back(token, value)
-  local queue, raw = parts(value)
-  call('HINCRBY', lost, redis.sha1hex(raw), 1)
-  call('RPUSH', queue, raw)
-  call('HDEL', kept, token)
-  call('ZREM', lease, token)
-end
-"""
-# The new place is written first, so that an error in between leaves two copies and never none.
-_TAKE = (
-    _HEAD
-    + """
-local out, i = {tostring(now), marked(ARGV[3])}, 4
-for k = 5, #KEYS do
-  while ARGV[i] do
-    local raw = call('LINDEX', KEYS[k], -1)
-    if not raw then break end
-    call('HSET', kept, ARGV[i], KEYS[k] .. '\\n' .. raw)
-    call('ZADD', lease, now + ARGV[2], ARGV[i])
-    call('RPOP', KEYS[k])
-    out[#out + 1] = raw
-    out[#out + 1] = call('HGET', lost, redis.sha1hex(raw)) or '0'
-    i = i + 1
-  end
-end
-return out
-"""
-)
-_TEND = (
-    _HEAD
-    + """
-local over = call('ZRANGE', lease, '-inf', now, 'BYSCORE', 'LIMIT', 0, ARGV[2])
-for i = #over, 1, -1 do
-  local value = call('HGET', kept, over[i])
-  if value then back(over[i], value) else call('ZREM', lease, over[i]) end
-end
-return {#over, marked(ARGV[3])}
-"""
-)
-_EACH = """
-local out = {}
-for i = %d, #ARGV do
-  local value = call('HGET', kept, ARGV[i])
-  out[#out + 1] = value and 1 or 0
-  if value then %s end
-end
-return out
-"""
-_REMOVE = _HEAD + _EACH % (2, """
-    local _, raw = parts(value)
-    call('HDEL', kept, ARGV[i])
-    call('ZREM', lease, ARGV[i])
-    call('HDEL', lost, redis.sha1hex(raw))""")  # fmt: skip
-_GIVE_UP = _HEAD + _EACH % (2, "back(ARGV[i], value)")
-_RENEW = _HEAD + _EACH % (3, "call('ZADD', lease, now + ARGV[2], ARGV[i])")
-_MOVE = """#!lua flags=allow-oom
-local out = {}
-for i = 1, #KEYS - 1 do
-  local found = redis.call('LPOS', KEYS[#KEYS], ARGV[2 * i - 1], 'RANK', -1)
-  out[i] = found and 1 or 0
-  if found then
-    redis.call('LPUSH', KEYS[i], ARGV[2 * i])
-    redis.call('LREM', KEYS[#KEYS], -1, ARGV[2 * i - 1])
-  end
-end
-return out
-"""
-_SCRIPTS = {
-    "move": _MOVE,
-    "take": _TAKE,
-    "tend": _TEND,
-    "remove": _REMOVE,
-    "give_up": _GIVE_UP,
-    "renew": _RENEW,
-}
 
 
 class RedisWay(VirtualWay):
@@ -164,9 +70,7 @@ class RedisWay(VirtualWay):
     def prepare(self, channel: Any) -> None:
         with channel.conn_or_acquire() as client:
             self._client = client
-        self._scripts = {
-            name: self._client.register_script(text) for name, text in _SCRIPTS.items()
-        }
+        self._scripts = {name: self._client.register_script(text) for name, text in SCRIPTS.items()}
 
     def barrier(self, channel: Any) -> None:
         self._client.ping()

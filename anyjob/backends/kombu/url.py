@@ -16,7 +16,10 @@ Delivery = Literal["at_least_once", "at_most_once"]
 DELIVERIES = ("at_least_once", "at_most_once")
 _TLS_OPTIONS = ("ca", "cert", "key")
 _TLS_TRANSPORTS = ("amqps", "rediss")
-_OPTIONS = ("bands", "delivery", *_TLS_OPTIONS)
+_AMQP_TRANSPORTS = ("amqp", "amqps", "pyamqp")
+_OPTIONS = ("bands", "consumer_timeout", "delivery", *_TLS_OPTIONS)
+#: Seconds that RabbitMQ lets a delivery go unsettled, unless it was told otherwise.
+CONSUMER_TIMEOUT = 1800.0
 _SCHEME = re.compile(r"kombu\+([A-Za-z][A-Za-z0-9-]*)")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 
@@ -33,6 +36,9 @@ class Location(msgspec.Struct, frozen=True):
     delivery: Delivery | None = None
     #: How many queues the ten priorities make.
     bands: int = 3
+    #: Seconds after which RabbitMQ takes back what was delivered, asked for or not; None: it was
+    #: told never to, or is another broker.
+    consumer_timeout: float | None = None
     #: Files in PEM: who signed the broker's certificate (empty: the system's list), our own
     #: certificate and its key.
     ca: str = ""
@@ -77,6 +83,7 @@ def parse_url(url: str) -> Location:
         shown=f"{scheme}://{_shown(plain)}",
         delivery=checked_delivery(options.get("delivery")),
         bands=_bands(scheme, options.get("bands", "3")),
+        consumer_timeout=_consumer_timeout(scheme, transport, options),
         ca=options.get("ca", ""),
         cert=options.get("cert", ""),
         key=options.get("key", ""),
@@ -124,6 +131,24 @@ def _bands(scheme: str, text: str) -> int:
             f"expected bands in the {scheme}:// URL to be 1, 3 or 10, got something else"
         )
     return int(text)
+
+
+def _consumer_timeout(scheme: str, transport: str, options: dict[str, str]) -> float | None:
+    text = options.get("consumer_timeout")
+    if transport not in _AMQP_TRANSPORTS:
+        if text is not None:
+            raise ConfigurationError(
+                f"the {scheme}:// URL has 'consumer_timeout', which RabbitMQ alone has"
+            )
+        return None
+    if text is None or text == "none":
+        return CONSUMER_TIMEOUT if text is None else None
+    if not (text.isdecimal() and text.isascii() and 0 < len(text) < 9 and int(text)):
+        raise ConfigurationError(
+            f"expected consumer_timeout in the {scheme}:// URL to be whole seconds or 'none', got"
+            " something else"
+        )
+    return float(text)
 
 
 def _shown(rest: str) -> str:

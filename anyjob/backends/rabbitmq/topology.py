@@ -21,11 +21,21 @@ _QUORUM: dict[str, Any] = {"x-queue-type": "quorum"}
 _SAFELY = {"x-dead-letter-strategy": "at-least-once", "x-overflow": "reject-publish"}
 #: An exchange that is made last, so that it is there if the whole ladder is.
 LADDER_MADE = f"{LADDER}:made"
+#: Where a delayed message ends whose queue was deleted meanwhile. Without it the broker would keep
+#: trying, and once it tries as many as it has on their way at once (32), nothing that is delayed
+#: comes due any more in the whole virtual host.
+UNROUTABLE = f"{LADDER}:unroutable"
+#: The oldest go first.
+_MOST_UNROUTABLE = 100_000
 
 
 def declare_ladder(talk: Talk) -> None:
     """Make the levels, lowest first, as each leads to the one below."""
-    for level in range(-1, ladder.LEVELS):
+    _exchange(talk, UNROUTABLE, "fanout")
+    _queue(talk, UNROUTABLE, _QUORUM | {"x-max-length": _MOST_UNROUTABLE})
+    _bind(talk, UNROUTABLE, UNROUTABLE, "")
+    _exchange(talk, ladder_exchange(-1), "topic", {"alternate-exchange": UNROUTABLE})
+    for level in range(ladder.LEVELS):
         _exchange(talk, ladder_exchange(level), "topic")
     for level in range(ladder.LEVELS):
         name = f"{LADDER}:{level:02}"
@@ -106,8 +116,12 @@ def _look(talk: Talk, exchange: str) -> None:
     talk.do(lambda ch, told: ch.exchange_declare(exchange, passive=True, callback=told))
 
 
-def _exchange(talk: Talk, name: str, kind: str) -> None:
-    talk.do(lambda ch, told: ch.exchange_declare(name, kind, durable=True, callback=told))
+def _exchange(talk: Talk, name: str, kind: str, arguments: dict[str, Any] | None = None) -> None:
+    talk.do(
+        lambda ch, told: ch.exchange_declare(
+            name, kind, durable=True, arguments=arguments, callback=told
+        )
+    )
 
 
 def _queue(talk: Talk, name: str, arguments: dict[str, Any]) -> int:

@@ -12,11 +12,12 @@ from anyjob.backends.checks import check_edit
 from anyjob.backends.declared import check_jobs, refusing
 from anyjob.backends.sqs.claims import LARGEST_CLAIM
 from anyjob.backends.sqs.consumer import SQSConsumer
+from anyjob.backends.sqs.crew import Crew
 from anyjob.backends.sqs.dead import DeadLetters, purge_ready
 from anyjob.backends.sqs.errors import NoQueue, Uncertain
 from anyjob.backends.sqs.facts import CROWDED, capabilities_of
 from anyjob.backends.sqs.held import Hands
-from anyjob.backends.sqs.link import COMMAND, Crew, Link
+from anyjob.backends.sqs.link import COMMAND, Link
 from anyjob.backends.sqs.messages import MAX_PAYLOAD
 from anyjob.backends.sqs.queues import Queues
 from anyjob.backends.sqs.sending import Batches, Told

@@ -10,7 +10,7 @@ import botocore.exceptions
 from botocore.utils import get_environ_proxies
 
 from anyjob.backends.sqs.client import make_client
-from anyjob.backends.sqs.errors import told
+from anyjob.backends.sqs.errors import bucket_refusal
 from anyjob.backends.sqs.transport import Broken, Transport
 from anyjob.backends.sqs.url import Location
 from anyjob.core.errors import BackendUnavailable
@@ -72,7 +72,7 @@ class Claims:
             code = str(error.response.get("Error", {}).get("Code", ""))
             if code == "NoSuchKey":
                 return None
-            raise BackendUnavailable(told(bucket, operation, code)) from error
+            raise BackendUnavailable(bucket_refusal(bucket, operation, code)) from error
         except botocore.exceptions.BotoCoreError as error:
             kind = type(error).__name__
             raise BackendUnavailable(f"S3 bucket {bucket!r} cannot be asked ({kind})") from error

@@ -13,11 +13,13 @@ from anyjob.backends.checks import check_shares
 from anyjob.backends.declared import check_ends, check_jobs, check_lease
 from anyjob.backends.desk import Desk
 from anyjob.backends.shares import LowEnd
+from anyjob.backends.sqs.crew import ABREAST, Crew
 from anyjob.backends.sqs.held import Hands, Held
 from anyjob.backends.sqs.lines import Line, Lines
-from anyjob.backends.sqs.link import ABREAST, COMMAND, Crew, Link
+from anyjob.backends.sqs.link import COMMAND, Link
 from anyjob.backends.sqs.messages import MOST
 from anyjob.backends.sqs.names import BANDS, band_of
+from anyjob.backends.sqs.pauses import Pauses
 from anyjob.backends.sqs.queues import Queues
 from anyjob.backends.sqs.receiving import Receiving
 from anyjob.backends.sqs.sending import Batches, Fate
@@ -32,9 +34,6 @@ from anyjob.core.settlement import Answer, Lease, Settled, Settlement
 _LONGEST_WAIT = 20
 #: A fetch that waits so long is a worker's, and comes again: its requests may outlast it.
 _COMES_AGAIN = 0.4
-#: Seconds after which the tag that pauses a queue is read again: before jobs are handed out, and
-#: before a paused queue is left out once more.
-_PAUSED, _RESUMED = 4.0, 0.5
 #: Seconds in which requests have ended, once they are cut.
 _CUT = 2.0
 
@@ -67,8 +66,7 @@ class SQSConsumer(Consumer):
         #: How much each queue has had, by its weight; and how much the one that is served now.
         self._passes = dict.fromkeys(self._weights, 0.0)
         self._pass = 0.0
-        #: By queue: whether it is paused, and when that was read.
-        self._pauses: dict[str, tuple[bool, float]] = {}
+        self._pauses = Pauses(link, queues)
         self._hands = Hands()
         self._batches = Batches(link, crew)
         self._settling = Settling(link, queues, self._batches, self._hands)
@@ -94,7 +92,7 @@ class SQSConsumer(Consumer):
         deadline = time.monotonic() + timeout
         if self._desk:
             self._send(time.monotonic() + COMMAND)
-        self._forget_pauses()
+        self._pauses.begin_fetch()
         self._lines.begin_fetch()
         try:
             leases = self._fetch(
@@ -212,7 +210,11 @@ class SQSConsumer(Consumer):
     def _look(self, credit: int, limits: Mapping[str, int], wait: int) -> list[Lease]:
         """Divide the credit among the queues by weight; a queue that is empty leaves its part."""
         room = {name: min(credit, limits.get(name, credit)) for name in self._weights}
-        active = [name for name in self._weights if room[name] > 0 and not self._is_off(name)]
+        active = [
+            name
+            for name in self._weights
+            if room[name] > 0 and not self._pauses.is_still_paused(name)
+        ]
         leases: list[Lease] = []
         while active and len(leases) < credit:
             name = min(active, key=lambda each: max(self._passes[each], self._pass))
@@ -297,32 +299,13 @@ class SQSConsumer(Consumer):
 
     def _handed(self, line: Line, held: list[Held]) -> list[Held]:
         """Those of these that may be handed out; a queue that is paused gets its own back."""
-        if held and self._is_paused(line.queue):
+        if held and self._pauses.is_paused(line.queue):
             self._receiving.give_back(held)
             return []
         self._hands.add(held)
         return held
 
-    # Pauses, and what is left at the end
-
-    def _forget_pauses(self) -> None:
-        """A queue that was resumed is served by the next fetch."""
-        self._pauses = {name: known for name, known in self._pauses.items() if not known[0]} | {
-            name: (True, -math.inf) for name, known in self._pauses.items() if known[0]
-        }
-
-    def _is_off(self, name: str) -> bool:
-        """Whether a queue is paused still; that it is paused now is found out when a job comes."""
-        paused, _ = self._pauses.get(name, (False, 0.0))
-        return paused and self._is_paused(name, _RESUMED)
-
-    def _is_paused(self, name: str, known: float = _PAUSED) -> bool:
-        now = self._link.clock.monotonic()
-        paused, read_at = self._pauses.get(name, (False, -math.inf))
-        if now - read_at >= known:
-            paused = self._queues.is_paused(name)
-            self._pauses[name] = paused, now
-        return paused
+    # What is left at the end
 
     def _send(self, deadline: float) -> None:
         """Send what is buffered; what becomes of it is told by the next flush."""

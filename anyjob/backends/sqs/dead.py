@@ -9,7 +9,8 @@ from typing import Any
 
 import msgspec
 
-from anyjob.backends.sqs.link import COMMAND, Crew, Link
+from anyjob.backends.sqs.crew import Crew
+from anyjob.backends.sqs.link import COMMAND, Link
 from anyjob.backends.sqs.messages import ATTRIBUTES, MOST, SYSTEM_ATTRIBUTES, Record, read, sent_at
 from anyjob.backends.sqs.names import BANDS, DEAD, band_of
 from anyjob.backends.sqs.queues import Queues

@@ -78,7 +78,7 @@ def refusal(location: Location, operation: str, code: str, status: int) -> Anyjo
     return Refused(f"{shown} refuses {operation} ({code or status})", code)
 
 
-def told(bucket: str, operation: str, code: str) -> str:
+def bucket_refusal(bucket: str, operation: str, code: str) -> str:
     """What to say of an error of S3."""
     if code == "NoSuchBucket":
         return f"there is no S3 bucket {bucket!r}; make it, or correct ?bucket= in the URL"

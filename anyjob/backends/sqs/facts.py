@@ -12,7 +12,7 @@ LONGEST_DELAY = 900
 #: Seconds that a message can be kept: 14 days (AWS, CreateQueue, MessageRetentionPeriod).
 RETENTION = 1_209_600
 #: Messages of a queue that are received and not deleted, from which on SQS may give out no more
-#: (AWS, "Amazon SQS standard queue quotas": approximately 120,000).
+#: (AWS, "Amazon SQS standard queue quotas": approximately 120,000; FIFO queues: 120,000).
 CROWDED = 110_000
 #: Jobs that a consumer may hold beside those it was asked for.
 PREFETCH = 30

@@ -6,9 +6,10 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 
+from anyjob.backends.sqs.crew import Crew
 from anyjob.backends.sqs.facts import PREFETCH
 from anyjob.backends.sqs.held import Held
-from anyjob.backends.sqs.link import Crew, Link
+from anyjob.backends.sqs.link import Link
 from anyjob.backends.sqs.messages import MOST
 from anyjob.backends.sqs.names import BANDS
 from anyjob.core.errors import AnyjobError, Misuse

@@ -16,7 +16,7 @@ from anyjob.core.envelope import DEFAULT_PRIORITY
 #: dead; by what their names end with.
 HIGH, PLAIN, LOW, DEAD = "_HIGH", "", "_LOW", "_DEAD"
 BANDS = (HIGH, PLAIN, LOW)
-#: "The name of a FIFO queue must end with the .fifo suffix." (AWS, CreateQueue), and no other may.
+#: "The name of a FIFO queue must end with the .fifo suffix." (AWS, "Amazon SQS FIFO queue quotas").
 FIFO = ".fifo"
 #: The lowest priority of the higher bands.
 _LEAST_HIGH, _LEAST_PLAIN = 7, 4

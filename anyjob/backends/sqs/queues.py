@@ -8,9 +8,10 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
+from anyjob.backends.sqs.crew import Crew
 from anyjob.backends.sqs.errors import NoQueue, Refused
 from anyjob.backends.sqs.facts import RETENTION
-from anyjob.backends.sqs.link import COMMAND, Crew, Link
+from anyjob.backends.sqs.link import COMMAND, Link
 from anyjob.backends.sqs.names import BANDS, DEAD, PLAIN, prefix_of, queue_of, sqs_name
 from anyjob.core.backend import Counts
 from anyjob.core.errors import AnyjobError, BackendUnavailable, ConfigurationError

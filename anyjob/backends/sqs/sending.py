@@ -10,8 +10,9 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from anyjob.backends.sqs.crew import Crew
 from anyjob.backends.sqs.errors import PASSING, STALE, Refused, Uncertain, code_of
-from anyjob.backends.sqs.link import Crew, Link
+from anyjob.backends.sqs.link import Link
 from anyjob.backends.sqs.messages import LARGEST, MAX_PAYLOAD, MOST, Record, entry_of
 from anyjob.core.errors import AnyjobError, BackendUnavailable
 

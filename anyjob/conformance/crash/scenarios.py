@@ -226,7 +226,9 @@ def _wait_and_hold(scene: Scene) -> None:
 
 
 def _purge(scene: Scene, begin: Begin) -> None:
-    states = [State.READY] if scene.lacks("delay") else [State.READY, State.SCHEDULED]
+    # Where jobs of a state are not listed, none of them is purged either.
+    ready_alone = scene.lacks("delay") or scene.lists_not(State.SCHEDULED)
+    states = [State.READY] if ready_alone else [State.READY, State.SCHEDULED]
     begin()
     scene.backend.purge(QUEUE, states)
 

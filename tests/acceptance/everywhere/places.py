@@ -56,6 +56,12 @@ def sqs(folder: Path) -> Iterator[Ready]:
         yield Ready(service.url, restart=service.running.restart)
 
 
+@contextmanager
+def kombu(folder: Path) -> Iterator[Ready]:
+    with redis_(folder) as server:
+        yield Ready(f"kombu+{server.backend}", restart=server.restart)
+
+
 def paired(backend: Opening, store: Opening) -> Opening:
     """One beside the other."""
 
@@ -78,6 +84,8 @@ PLACES: dict[str, Opening] = {
     "rabbitmq": rabbit,
     "sqs": sqs,
     "rabbitmq + redis": paired(rabbit, redis_),
+    # By itself it has no delays, which the program's retries want.
+    "kombu + redis": paired(kombu, redis_),
     "rabbitmq + sqlite": paired(rabbit, sqlite),
     "sqs + redis": paired(sqs, redis_),
 }

@@ -150,6 +150,31 @@ def test_same_id_stored_twice_is_legal_where_nothing_is_remembered() -> None:
     assert check(say.history()).holds
 
 
+def test_settlement_that_moves_a_job_may_leave_two_where_nothing_is_remembered() -> None:
+    say = Script()
+    say.one_of_each()
+    say.enqueue("a")
+    say.settle("a", say.lease("a"), "release", answer="info")
+    say.settle("a", say.lease("a"))
+    say.settle("a", say.lease("a"))
+
+    assert "resurrected" in check(say.history()).broken
+    say.capabilities = {"dedup": "none"}
+    assert check(say.history()).holds
+
+
+def test_settlement_that_surely_moved_a_job_leaves_one() -> None:
+    say = Script()
+    say.capabilities = {"dedup": "none"}
+    say.one_of_each()
+    say.enqueue("a")
+    say.settle("a", say.lease("a"), "release")
+    say.settle("a", say.lease("a"))
+    say.settle("a", say.lease("a"))
+
+    assert "resurrected" in check(say.history()).broken
+
+
 def test_marks_tell_what_the_history_reached() -> None:
     say = Script()
     say.capabilities = {"max_batch": 3}

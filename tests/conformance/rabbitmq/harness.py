@@ -5,15 +5,13 @@ from __future__ import annotations
 import contextlib
 import weakref
 from collections.abc import Iterator
-from functools import partial
 
 import pika
 
 from anyjob.backends.rabbitmq import RabbitBackend
 from anyjob.conformance import Harness, Site
 from tests.conformance.rabbitmq.damage import plant
-from tests.conformance.rabbitmq.server import NEWEST, PROGRAM, ROOT, ctl, rabbitmq
-from tests.waiting import until
+from tests.conformance.rabbitmq.server import NEWEST, PROGRAM, ROOT, memory_alarm, rabbitmq
 
 
 class RabbitHarness(Harness):
@@ -50,14 +48,8 @@ class RabbitHarness(Harness):
         """A memory alarm: below what the broker uses already."""
         folder = site.server_folder
         assert folder is not None
-        say = partial(ctl, folder, program=self.program)
-        say("set_vm_memory_high_watermark", "absolute", "1MB")
-        try:
-            # It looks at its memory every few seconds.
-            until(lambda: "memory" in say("eval", "rabbit_alarm:get_alarms()."))
+        with memory_alarm(folder, self.program):
             yield
-        finally:
-            say("set_vm_memory_high_watermark", "absolute", "1GB")
 
     def plant(self, site: Site) -> list[str]:
         names = RabbitBackend(str(site.url), namespace=site.namespace).names

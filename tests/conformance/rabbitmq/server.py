@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import json
+import os
 import shutil
 import subprocess
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,6 +18,7 @@ import pytest
 
 from anyjob.conformance import OwnProcess
 from anyjob.conformance.servers.own_process import Running
+from tests.waiting import until
 
 USER, PASSWORD = "anyjob", "hidden-word"
 URL = f"amqp://{USER}:{PASSWORD}@{{host}}:{{port}}/"
@@ -25,6 +27,8 @@ _SETTINGS = "[{rabbit, [{dead_letter_worker_consumer_prefetch, 1000}]}]."
 _START = (
     f"[ -f '{{dir}}/advanced.config' ] || printf '%s\\n' '{_SETTINGS}' >'{{dir}}/advanced.config'"
 )
+#: Times that a port may turn out to be taken by somebody who was faster.
+_TRIES = 3
 #: In memory, where there is a file system for that: it has nothing to do with what is tested.
 ROOT = Path("/dev/shm") if Path("/dev/shm").is_dir() else None
 PROGRAM = "rabbitmq-server"
@@ -60,21 +64,26 @@ def configured(settings: str = "", advanced: str = "", program: str = PROGRAM) -
     recipe = rabbitmq(program)
     if not settings and not advanced:
         return recipe.start(answers, ROOT)
-    running = Running(recipe, answers, ROOT)
-    (running.folder / "more.conf").write_text(settings)
-    if advanced:
-        (running.folder / "advanced.config").write_text(advanced)
-    try:
-        running.run()
-    except BaseException:
-        running.stop()
-        raise
-    return running
+    for left in reversed(range(_TRIES)):
+        running = Running(recipe, answers, ROOT)
+        (running.folder / "more.conf").write_text(settings)
+        if advanced:
+            (running.folder / "advanced.config").write_text(advanced)
+        try:
+            running.run()
+        except BaseException:
+            is_port_taken = "eaddrinuse" in running.last_words()
+            running.stop()
+            if not left or not is_port_taken:
+                raise
+        else:
+            return running
+    raise AssertionError("unreachable")
 
 
 def definitions(users: Mapping[str, Rights]) -> str:
-    """A file for `load_definitions`, with these users beside the administrator; a command of
-    rabbitmqctl's costs seconds.
+    """A file for `load_definitions`, with these users beside the administrator; they are there
+    from the beginning.
     """
     everybody = {USER: Rights(".*", ".*", ".*"), **users}
     return json.dumps(
@@ -108,22 +117,36 @@ def answers(running: Running) -> bool:
         return True
 
 
-def ctl(folder: Path, *words: str, program: str = PROGRAM) -> str:
-    """What rabbitmqctl answers about the one that keeps its data in `folder`; takes a second."""
+def told(folder: Path, code: str, program: str = PROGRAM) -> str:
+    """What the one that keeps its data in `folder` answers to a line of Erlang, in milliseconds:
+    rabbitmqctl starts an Erlang of its own first, and takes two seconds of a core.
+    """
+    found = shutil.which(program)
+    assert found is not None
+    root = Path(found).resolve().parents[1] / f"root{program.removeprefix(PROGRAM)}"
+    [erl_call] = root.glob("usr/lib/erlang/erts-*/bin/erl_call")
+    cookie = (folder / ".erlang.cookie").read_text().strip()
     run = subprocess.run(
-        [program, str(folder), "ctl", *words],
+        [str(erl_call), "-c", cookie, "-n", "anyjob@localhost", "-e"],
+        input=f"{code}, ok.\n" if not code.endswith(".") else f"{code}\n",
+        env={**os.environ, "ERL_EPMD_PORT": (folder / "epmd").read_text().strip()},
         capture_output=True,
         text=True,
-        timeout=180,
+        timeout=30,
         check=True,
     )
+    assert run.stdout.startswith("{ok, "), run.stdout
     return run.stdout
 
 
-def log_of(running: Running) -> str:
-    """What the broker wrote into its log."""
-    with suppress(OSError):
-        return "\n".join(
-            path.read_text("utf-8", "replace") for path in (running.folder / "log").glob("*.log")
-        )
-    return ""
+@contextlib.contextmanager
+def memory_alarm(folder: Path, program: str = PROGRAM) -> Iterator[None]:
+    """The broker is told that it may use less memory than it uses."""
+    limit = "vm_memory_monitor:set_vm_memory_high_watermark({{absolute, {}}})"
+    told(folder, limit.format(1_000_000), program)
+    try:
+        # It looks at its memory every few seconds.
+        until(lambda: "memory" in told(folder, "rabbit_alarm:get_alarms().", program))
+        yield
+    finally:
+        told(folder, limit.format(1_000_000_000), program)

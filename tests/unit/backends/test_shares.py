@@ -5,7 +5,7 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from anyjob.backends.shares import LowEnd, Ring
+from anyjob.backends.shares import LowEnd, Ring, Turns
 from anyjob.core.backend import QueueShare
 
 
@@ -72,3 +72,46 @@ def test_the_priority_to_start_at_goes_round() -> None:
     low_end = LowEnd()
 
     assert [low_end.start() for _ in range(12)] == [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 0, 1]
+
+
+def _served(turns: Turns, credit: int, jobs: dict[str, int], **limits: int) -> dict[str, int]:
+    """How many of each queue a fetch of so much credit takes, where there are so many."""
+    served = dict.fromkeys(jobs, 0)
+
+    def take(queue: str, part: int) -> int:
+        taken = min(part, jobs[queue])
+        jobs[queue] -= taken
+        served[queue] += taken
+        return taken
+
+    turns.serve(credit, limits, take)
+    return served
+
+
+def test_turns_divide_by_weight() -> None:
+    turns = Turns([QueueShare("a", 3), QueueShare("b", 1)])
+    jobs = {"a": 10_000, "b": 10_000}
+    total = {"a": 0, "b": 0}
+
+    for _ in range(400):
+        for queue, count in _served(turns, 1, jobs).items():
+            total[queue] += count
+
+    assert total == {"a": 300, "b": 100}
+
+
+def test_empty_queue_leaves_its_part_and_saves_up_no_more_than_a_fetch() -> None:
+    turns = Turns([QueueShare("a"), QueueShare("b")])
+
+    for _ in range(100):
+        assert _served(turns, 10, {"a": 100, "b": 0}) == {"a": 10, "b": 0}
+    after = [_served(turns, 10, {"a": 100, "b": 100})["b"] for _ in range(20)]
+
+    assert 100 <= sum(after) <= 105
+
+
+def test_limit_of_a_queue_leaves_the_rest_to_others() -> None:
+    turns = Turns([QueueShare("a"), QueueShare("b")])
+
+    assert _served(turns, 10, {"a": 100, "b": 100}, a=2) == {"a": 2, "b": 8}
+    assert _served(turns, 10, {"a": 100, "b": 100}, a=0, b=0) == {"a": 0, "b": 0}

@@ -187,6 +187,13 @@ def test_two_of_one_name_in_a_file_are_refused(tmp_path: Path) -> None:
         read(tmp_path, '[backends]\nfast = "memory://"\nfast = "memory://x"\n')
 
 
+def test_two_of_one_name_in_a_variable_are_refused(tmp_path: Path) -> None:
+    twice = '{"fast": "memory://", "fast": "memory://x"}'
+
+    with pytest.raises(ConfigurationError, match="ANYJOB_BACKENDS has 'fast' twice; keep one"):
+        load(folder=tmp_path, environ={"ANYJOB_BACKENDS": twice})
+
+
 def test_same_url_with_another_namespace_is_another_place(tmp_path: Path) -> None:
     config = load(
         folder=tmp_path,

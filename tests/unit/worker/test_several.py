@@ -176,6 +176,46 @@ def test_one_that_is_away_at_the_start_is_worked_on_once_it_is_there(two: Two, t
     assert {event.backend for event in told if event.name.startswith("backend.")} == {"two"}
 
 
+def test_one_that_is_slow_to_open_holds_up_no_start(two: Two) -> None:
+    @two.app.task(queue="left")
+    def left() -> str:
+        return "l"
+
+    @two.app.task(queue="right")
+    def right() -> str:
+        return "r"
+
+    two.two.delays = {"open": 5.0}
+    worker = two.app.worker()
+    assert [ground.name for ground in worker.grounds] == ["one"]
+    with worker:
+        assert left.enqueue().result(timeout=30) == "l"
+        assert [ground.name for ground in worker.grounds] == ["one"]
+        until(lambda: len(worker.grounds) == 2)
+        assert right.enqueue().result(timeout=30) == "r"
+
+
+def test_lines_of_jobs_and_troubles_name_the_backend(
+    two: Two, caplog: pytest.LogCaptureFixture
+) -> None:
+    @two.app.task(queue="right")
+    def right() -> None: ...
+
+    caplog.set_level("INFO", "anyjob.worker")
+    with two.app.worker():
+        right.enqueue().result(timeout=30)
+        two.two.cut = {"fetch"}
+        until(lambda: any("fetch failed" in line for line in caplog.messages))
+        two.two.cut = set()
+    facts = [getattr(record, "facts", {}) for record in caplog.records]
+
+    assert {(one["event"], one["backend"]) for one in facts if "backend" in one} >= {
+        ("job.succeeded", "two"),
+        ("backend.down", "two"),
+    }
+    assert any(line.startswith("two: fetch failed") for line in caplog.messages)
+
+
 def test_worker_without_any_backend_is_refused(two: Two) -> None:
     two.one.cut = two.two.cut = set(EVERYTHING)
 

@@ -8,6 +8,9 @@ from anyjob.conformance.history.index import TERMINAL, Index, Job
 from anyjob.conformance.history.rules.causes import cause, is_comparable
 from anyjob.conformance.history.rules.finding import Finding
 
+#: Settlements after which a job is still there.
+_MOVES = frozenset({"retry", "release", "bury", "abandon"})
+
 
 def resurrected(index: Index) -> Iterator[Finding]:
     """What has ended is not delivered again."""
@@ -58,8 +61,15 @@ def stored(job: Job) -> int:
 
 
 def copies(job: Job) -> int:
-    """How often it may have been stored."""
-    return sum(each.fate in ("accepted", "doubt") for each in job.sendings)
+    """How often it may have been stored: also by a settlement that puts it into a new place, of
+    which nobody knows whether the old one was removed.
+    """
+    sent = sum(each.fate in ("accepted", "doubt") for each in job.sendings)
+    return sent + sum(
+        settling.event.kind in _MOVES
+        for delivery in job.deliveries
+        for settling in delivery.doubtful
+    )
 
 
 def deliveries(index: Index) -> int:

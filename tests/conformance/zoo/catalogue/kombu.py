@@ -28,7 +28,7 @@ KOMBU = [
     kombu(
         "a lease that Redis took back is not counted",
         (
-            "redis_way.py",
+            "redis_scripts.py",
             "  call('HINCRBY', lost, redis.sha1hex(raw), 1)\n",
             "",
         ),

@@ -30,6 +30,8 @@ def test_several_brokers_stand_one_behind_the_other_and_none_shows_its_password(
         ("kombu+redis://x?bands=4", "1, 3 or 10"),
         ("kombu+redis://x?bands=3&bands=3", "once"),
         ("kombu+redis://x?delivery=often", "at_most_once"),
+        ("kombu+redis://x?consumer_timeout=60", "RabbitMQ alone"),
+        ("kombu+amqp://x?consumer_timeout=0", "whole seconds"),
         ("kombu+redis://x?ca=/own.pem", "kombu+rediss://"),
         ("kombu+rediss://x?cert=/own.pem", "both cert and key"),
         ("kombu+redis://:hidden#word@x", "%23"),
@@ -43,6 +45,16 @@ def test_url_that_says_something_else_is_refused(url: str, told: str) -> None:
 
     assert told in str(refused.value)
     assert "hidden" not in str(refused.value)
+
+
+def test_rabbitmq_takes_back_what_takes_too_long() -> None:
+    told = {
+        url: parse_url(f"kombu+{url}").consumer_timeout
+        for url in ("amqp://x", "amqps://x?consumer_timeout=60", "pyamqp://x?consumer_timeout=none")
+    }
+
+    assert [*told.values()] == [1800.0, 60.0, None]
+    assert parse_url("kombu+redis://x").consumer_timeout is None
 
 
 def test_filesystem_names_a_folder() -> None:

@@ -12,6 +12,7 @@ from pika.adapters.blocking_connection import BlockingChannel
 
 from anyjob.backends.rabbitmq import RabbitBackend
 from anyjob.backends.rabbitmq.names import Names
+from anyjob.backends.rabbitmq.topology import UNROUTABLE
 from anyjob.conformance.servers.own_process import Running
 from anyjob.core.backend import Consumer, QueueSpec
 from anyjob.core.envelope import ACCEPTED, Envelope, Rejected, Unique
@@ -213,6 +214,23 @@ def test_consumer_that_does_not_fetch_keeps_nothing_from_another(backend: Rabbit
     assert {lease.redeliveries for lease in found} == {0}
     for each in (idle, other):
         each.close(release=True)
+
+
+def test_delayed_jobs_of_a_queue_that_was_deleted_stand_in_no_other_ones_way(
+    backend: RabbitBackend, consumer: Consumer, admin: BlockingChannel
+) -> None:
+    backend.declare([QueueSpec("gone")])
+    # As many as the broker has on their way at once, and more.
+    for _ in range(3):
+        backend.enqueue([job("gone", due=0.5) for _ in range(500)])
+    for name in backend.names.bands("gone"):
+        admin.queue_delete(name)
+    still = job(due=0.75)
+    backend.enqueue([still])
+
+    assert [lease.id for lease in consumer.fetch(1, 20.0)] == [still.id]
+    kept = admin.queue_declare(UNROUTABLE, passive=True)
+    assert kept.method.message_count > 0
 
 
 def test_delayed_jobs_come_in_their_time_and_leave_no_trace_of_the_way(
