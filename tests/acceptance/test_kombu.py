@@ -30,7 +30,7 @@ class KombuSite(RabbitSite):
 
     def __init__(self, folder: Path, url: str) -> None:
         super().__init__(folder, url)
-        self.app = undelayed.make(url)
+        self.app = undelayed.make(url, namespace=self.namespace)
 
     def worker(self, *options: str, **variables: str) -> subprocess.Popen[str]:
         command = [ANYJOB, "worker", "tests.acceptance.undelayed:make()", *options]

@@ -8,9 +8,9 @@ from anyjob import App
 from tests.acceptance import program
 
 
-def make(url: str | None = None) -> App:
+def make(url: str | None = None, *, namespace: str | None = None) -> App:
     """The app: `anyjob worker tests.acceptance.undelayed:make()`."""
-    jobs = App(url)
+    jobs = App(url, namespace=namespace)
     for function in (program.work, program.effect):
         jobs.task(function)
     if "PROGRAM_FOLDER" in os.environ:
