@@ -80,7 +80,7 @@ def test_every_log_line_is_in_the_reference() -> None:
         for name in logged(ast.parse(file.read_text()))
     } | {name for name in EVENTS if name.startswith("job.") and name != "job.reclaimed"}
     # What a backend reports, the app logs under the name that the report gives it.
-    written |= {"backend.failover", "store.reset_detected"}
+    written |= {"backend.blocked", "backend.failover", "store.reset_detected"}
     table = EVENTS_PAGE.partition("## Log lines")[2]
     listed = {
         name

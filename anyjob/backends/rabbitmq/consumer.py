@@ -15,7 +15,8 @@ from anyjob.backends.rabbitmq import messages
 from anyjob.backends.rabbitmq.dealing import Dealer
 from anyjob.backends.rabbitmq.errors import passing
 from anyjob.backends.rabbitmq.held import Held, Hold
-from anyjob.backends.rabbitmq.lines import Lines
+from anyjob.backends.rabbitmq.line import Line
+from anyjob.backends.rabbitmq.lines import Lines, shut_all
 from anyjob.backends.rabbitmq.link import COMMAND, Link
 from anyjob.backends.rabbitmq.returning import Returning
 from anyjob.backends.rabbitmq.settling import Settling
@@ -86,7 +87,9 @@ class RabbitConsumer(Consumer):
         if not leases:
             # Who asks no more takes nothing away from others.
             with self._lock:
-                self._lines.shut(self._lines.every)
+                shut = self._lines.shut(self._lines.every)
+                if shut:
+                    self.loop.call(lambda: shut_all(shut))
         return leases
 
     def settle(self, settlements: Sequence[Settlement]) -> None:
@@ -257,19 +260,26 @@ class RabbitConsumer(Consumer):
             return
         with self._lock:
             holds = [self._held.take(settlement.lease) for settlement in lot]
-            if not self._is_fetching:
-                # Or what is settled makes room for jobs that nobody asks for.
-                self._lines.shut([hold.line for hold in holds if hold is not None])
-        self._start(lot, holds, lambda answers: self._desk.answer(lot, answers))
+            # Or what is settled makes room for jobs that nobody asks for.
+            settled = [] if self._is_fetching else [hold.line for hold in holds if hold is not None]
+            shut = self._lines.shut(settled)
+            self._start(lot, holds, lambda answers: self._desk.answer(lot, answers), shut)
 
     def _start(
         self,
         lot: Sequence[Settlement],
         holds: Sequence[Hold | None],
         done: Callable[[list[Answer]], None],
+        shut: Sequence[Line] = (),
     ) -> None:
+        """Settle, in the loop, once these lines are shut there."""
         settling = Settling(self, lot, holds, done)
-        self.loop.call(settling.begin)
+
+        def begin() -> None:
+            shut_all(shut)
+            settling.begin()
+
+        self.loop.call(begin)
 
     def _give_back(self, deadline: float) -> None:
         """Send what is buffered, and give back what is held and what nobody was given."""

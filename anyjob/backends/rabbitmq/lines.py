@@ -158,22 +158,16 @@ class Lines:
         for line in lines:
             line.barrier(answered)
 
-    def shut(self, lines: Sequence[Line]) -> None:
-        """With the lock held: have nothing more delivered to these until the next fetch.
+    def shut(self, lines: Sequence[Line]) -> list[Line]:
+        """With the lock held: count these as shut; returns those that the loop has to
+        `shut_all`, a step that is to be posted under the same lock.
 
-        They count as shut from now on, so that a fetch which begins before the loop has come to it
-        has them opened anew, behind this.
+        A fetch that begins before the loop has come to it has them opened anew, behind that.
         """
         open_ones = [line for line in dict.fromkeys(lines) if line.window]
         for line in open_ones:
             line.window = 0
-
-        def shut() -> None:
-            for line in open_ones:
-                line.open_to(0)
-
-        if open_ones:
-            self.loop.call(shut)
+        return open_ones
 
     # Waiting, with the lock held
 
@@ -208,3 +202,9 @@ class Lines:
     def _on_down(self, error: BaseException) -> None:
         for line in self.every:
             line.on_down(error)
+
+
+def shut_all(lines: Sequence[Line]) -> None:
+    """Have nothing more delivered to these; in the loop."""
+    for line in lines:
+        line.open_to(0)
