@@ -82,15 +82,9 @@ class RabbitConsumer(Consumer):
         try:
             self._send()
             leases = self._fetched(credit, deadline, limits or {})
+            return leases or self._last(credit, limits or {})
         finally:
             self._is_fetching = False
-        if not leases:
-            # Who asks no more takes nothing away from others.
-            with self._lock:
-                shut = self._lines.shut(self._lines.every)
-                if shut:
-                    self.loop.call(lambda: shut_all(shut))
-        return leases
 
     def settle(self, settlements: Sequence[Settlement]) -> None:
         self._require()
@@ -173,6 +167,18 @@ class RabbitConsumer(Consumer):
                     return leases
             self._require()
         return []
+
+    def _last(self, credit: int, limits: Mapping[str, int]) -> list[Lease]:
+        """Shut the lines, as who asks no more takes nothing away from others; returns what came
+        until the broker had done so.
+        """
+        with self._lock:
+            shut = self._lines.shut(self._lines.every)
+        if not shut or self._stopped:
+            return []
+        self._lines.answered([(line, 0) for line in shut], time.monotonic() + COMMAND)
+        with self._lock:
+            return [] if self._is_called() else self._take(credit, limits)
 
     def _is_called(self) -> bool:
         """Whether a fetch is to return."""

@@ -210,7 +210,7 @@ class Line:
 
     def _on_barrier(self, _: object) -> None:
         # Behind the answer to a consume: there is such a queue.
-        self.was_there = self.was_there or self.window > 0
+        self.was_there = self.was_there or self._is_consuming
         if self._barriers:
             self._barriers.popleft()(True)  # noqa: FBT003 - the same
 

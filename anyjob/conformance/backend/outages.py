@@ -34,7 +34,7 @@ from anyjob.conformance.threads import Background
 from anyjob.conformance.wire import Proxy
 from anyjob.core.backend import Backend, Consumer, QueueSpec
 from anyjob.core.envelope import ACCEPTED, Duplicate, Envelope, Unique
-from anyjob.core.errors import AnyjobError, BackendError, BackendFull, EnqueueUncertain
+from anyjob.core.errors import AnyjobError, BackendError, BackendFull
 from anyjob.core.settlement import Answer, Bury, Complete, Lease, Release, Retry
 from anyjob.core.state import State
 
@@ -342,17 +342,8 @@ def _pass(backend: Backend, consumer: Consumer, job: Envelope) -> list[Lease]:
 
 
 def _enqueue_many(scene: Scene) -> None:
-    """Until there is no room. Where no id is remembered, what was on its way just then may be in
-    doubt, and nothing after it.
-    """
-    doubts = 0
     for _ in range(MANY):
-        try:
-            scene.backend.enqueue([scene.job(body=bytes(LARGE))])
-        except EnqueueUncertain:
-            doubts += 1
-            if doubts > 1 or not scene.lacks("dedup"):
-                raise
+        scene.backend.enqueue([scene.job(body=bytes(LARGE))])
 
 
 def _is_accepted(scene: Scene) -> bool:

@@ -61,6 +61,17 @@ def was_lost(scene: Scene, lease: Lease, times: int) -> bool:
     )
 
 
+def came_or_went(
+    scene: Scene, found: Iterable[Lease], sure: Iterable[Envelope], doubtful: Envelope
+) -> bool:
+    """Whether what is found are the sure ones and one whose enqueue was in doubt; that may have
+    gone with the connection it came over, where a broker drops with one what it has read last.
+    """
+    ids = sorted(lease.id for lease in found)
+    went = sorted(job.id for job in sure)
+    return ids == sorted([*went, doubtful.id]) or (hangs(scene) and ids == went)
+
+
 def assert_shown(scene: Scene, job: Envelope | Lease, state: State, **fields: object) -> None:
     """`get` shows the job in this state, and so; or refuses, where jobs of it are not listed."""
     if not is_refused(scene, job):

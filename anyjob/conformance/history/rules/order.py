@@ -22,9 +22,10 @@ def inversion(index: Index) -> Iterator[Finding]:
     """Of jobs ready before a fetch began, the higher priority comes first.
 
     The declared level allows a sixteenth of the jobs from the low end, each consumer beginning with
-    one; a job that may have been leased meanwhile does not count as overtaken.
+    one; a job that may have been leased meanwhile does not count as overtaken. Where jobs go ahead
+    to consumers that have not asked for them, nobody sees which were ready for another.
     """
-    if index.levels.priorities == 1:
+    if index.levels.priorities == 1 or index.levels.prefetch:
         return
     waits = _waits(index)
     found: dict[str, list[Finding]] = defaultdict(list)
