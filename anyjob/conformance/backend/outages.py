@@ -186,7 +186,9 @@ class Outages(BackendProperties):
             rounds += 1
             found = _tried(lambda: _pass(backend, consumer, canary), reports)
         assert [lease.id for lease in found] == [canary.id]
-        assert reports, "nobody was told that the jobs are gone"
+        assert eventually(lambda: bool(reports), RECOVERED), (
+            "nobody was told that the jobs are gone"
+        )
         here.complete(consumer, *found)
         here.assert_idle(consumer)
         assert rounds <= 20 + 20 * (time.monotonic() - began), "a hot loop"

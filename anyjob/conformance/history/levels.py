@@ -27,6 +27,7 @@ class Levels(msgspec.Struct, frozen=True, kw_only=True):
     wakeup_lag: float = 0.01
     schedule_lag: float = 0.01
     visibility_lag: float = 0.0
+    prefetch: int = 0
 
 
 def levels_of(header: Header) -> Levels:
