@@ -101,8 +101,10 @@ def _unseen(since: float, until: float, index: Index) -> int:
     """How often the job may have been lost in that time without anybody having heard of it."""
     unseen = index.hidden(since, until)
     if index.levels.redeliveries == "upper":
-        # What was only on its way to somebody who was cut off counts, and a return does.
+        # What was only on its way to somebody who was cut off counts, and a return does; where jobs
+        # go ahead, each consumer may have returned it.
         unseen += index.strikes(since, until) + 1
+        unseen += index.header.consumers if index.levels.prefetch else 0
     return unseen
 
 
