@@ -8,8 +8,8 @@
 #
 # BACKEND and QUICK reach the programs as environment variables, as make hands them on. Beside these: venv,
 # test-pythons (unit and conformance tests on the other Pythons found), test-engine (the tests of the conformance suite
-# itself), certify (the zoo at twenty seeds, the full tier on each backend), servers (what the tests start), format,
-# clean.
+# itself), certify (the zoo at twenty seeds, the full tier on each backend but the brokers), certify-brokers (on these),
+# servers (what the tests start), format, clean.
 
 # Private servers; nothing of the machine's is installed or started.
 export PATH := $(CURDIR)/.servers/bin:$(PATH)
@@ -27,9 +27,10 @@ WAITING = -n 3
 CERTIFIED = $(addprefix tests/conformance/,rabbitmq/test_certified.py wire/test_certified.py test_filebox.py)
 ZOO = tests/conformance/zoo
 ENGINE = $(addprefix tests/conformance/,engine history machines wire test_filebox_deaths.py test_filebox_trouble.py)
-NIGHTLY = $(wildcard tests/acceptance/test_*_nightly_*.py)
+NIGHTLY = $(wildcard tests/acceptance/test_redis_nightly_*.py)
+BROKERS_NIGHTLY = $(wildcard tests/acceptance/test_rabbitmq_nightly_*.py)
 
-.PHONY: demo test check docs bench venv servers certify format clean \
+.PHONY: demo test check docs bench venv servers certify certify-brokers format clean \
 	test-unit test-conformance test-certified test-zoo test-engine test-programs test-typing test-acceptance \
 	test-docs test-wheel test-pythons
 
@@ -96,13 +97,20 @@ test-pythons: .venv/.complete .servers/.complete
 	@scripts/test_pythons.sh
 
 # The longer tier: the zoo at twenty seeds, faults of a server that take minutes, the full tier on each backend, and the
-# quick one on Valkey, on a Redis that a sentinel names, on a Cluster and on FIFO queues of SQS. Tests read CERTIFY;
-# tests/conftest.py gives Hypothesis its profile.
+# quick one on Valkey, on a Redis that a sentinel names and on a Cluster. Tests read CERTIFY; tests/conftest.py gives
+# Hypothesis its profile.
 certify: export CERTIFY = 1
 certify: .venv/.complete .servers/.complete
 	$(PYTEST) $(ZOO) $(WAITING) --timeout=1800
 	$(PYTEST) $(NIGHTLY) $(PARALLEL) --timeout=600
 	$(PYTHON) scripts/conformance_matrix.py --tier full
+
+# The same of RabbitMQ, SQS, kombu and the pairs, whose quick tiers `make test` runs.
+certify-brokers: export CERTIFY = 1
+certify-brokers: .venv/.complete .servers/.complete
+	$(PYTEST) tests/conformance/sqs tests/conformance/paired tests/conformance/kombu $(WAITING) --timeout=600
+	$(PYTEST) $(BROKERS_NIGHTLY) --timeout=900
+	$(PYTHON) scripts/conformance_matrix.py --brokers
 
 format: .venv/.complete
 	$(PYTHON) -m ruff format .
