@@ -154,6 +154,7 @@ class Administration:
         held = self._session.ask(queue, self._words.announce(queue).revision)
         results: dict[str, CancelResult] = {}
         changed: list[str] = []
+        unheld: list[str] = []
         for change, each in zip(changes, written, strict=True):
             if not each.done:
                 changed.append(change.id)
@@ -162,7 +163,8 @@ class Administration:
                 before = jobs[change.id].record
                 results[change.id] = self._let_run(change, each.version or 0, before)
             else:
-                results[change.id] = CancelResult.CANCELLED
+                unheld.append(change.id)
+        results |= self._unless_they_ran(queue, unheld)
         again = self.cancel(queue, changed, keep) if changed else []
         return results | dict(zip(changed, again, strict=True))
 
@@ -172,11 +174,12 @@ class Administration:
         if self._ledger.write([back])[0].done:
             self._words.change(change.queue, one_less)
             return CancelResult.RUNNING
-        [known] = self._ledger.read([(change.queue, change.id)])
-        if known is not None and known.record.phase is Phase.CANCELLED:
-            return CancelResult.CANCELLED
-        is_over = known is None or known.record.is_over
-        return CancelResult.ENDED if is_over else CancelResult.RUNNING
+        return self._unless_they_ran(change.queue, [change.id])[change.id]
+
+    def _unless_they_ran(self, queue: str, ids: Sequence[str]) -> dict[str, CancelResult]:
+        """Cancelled; or what became of those whose holder settled before it was asked."""
+        found = self._ledger.read([(queue, id) for id in ids]) if ids else []
+        return {id: _since(known) for id, known in zip(ids, found, strict=True)}
 
     # Purge
 
@@ -287,6 +290,13 @@ class Administration:
             else:
                 self._holders.keep([(wish, got.version)], lot)
         return stay
+
+
+def _since(known: Known | None) -> CancelResult:
+    if known is not None and known.record.phase is Phase.CANCELLED:
+        return CancelResult.CANCELLED
+    is_over = known is None or known.record.is_over
+    return CancelResult.ENDED if is_over else CancelResult.RUNNING
 
 
 def _purging(word: Word) -> Word:

@@ -34,7 +34,7 @@ KOMBU = [
         ),
         fails="LSE-8",
         says="lse_8",
-        spoils="LSE-3 LSE-7 SET-9 CAP-2 CRS-1 SET-11 SET-12 POI-1 DLQ-4",
+        spoils="LSE-3 LSE-7 SET-9 CAP-2 CRS-1 DLQ-4",
     ),
     kombu(
         "an enqueue that the transport did not answer is a definite error",

@@ -29,8 +29,8 @@ RABBITMQ = [
         "an enqueue that was not confirmed is a definite error",
         (
             "sending.py",
-            "        if not all(fate in (Fate.STORED, Fate.UNROUTABLE) for fate in fates):\n            raise EnqueueUncertain(",
-            "        if not all(fate in (Fate.STORED, Fate.UNROUTABLE) for fate in fates):\n            raise unreachable(self._link.location, 'was lost')\n            raise EnqueueUncertain(",
+            "        if not all(fate in _CERTAIN for fate in fates):\n            raise EnqueueUncertain(",
+            "        if not all(fate in _CERTAIN for fate in fates):\n            raise unreachable(self._link.location, 'was lost')\n            raise EnqueueUncertain(",
         ),
         fails="ENQ-3",
         says="enqueue_that_reached_nobody_is_refused_and_one_in_doubt",
