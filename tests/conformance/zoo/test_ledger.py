@@ -11,8 +11,12 @@ from tests.conformance.zoo.catalogue.sqlite import SQLITE
 from tests.conformance.zoo.catalogue.wired import WIRED
 from tests.conformance.zoo.ledger import FIELD_BUGS, NOBODYS
 
-#: Each property that needs a capability asks first that its absence is refused.
-WIDE = ("a delay is declared absent, accepted and ignored",)
+#: Each property that needs a capability asks first that its absence is refused; and many ask what
+#: becomes of a stale settlement.
+WIDE = (
+    "a delay is declared absent, accepted and ignored",
+    "an old receipt that SQS takes in vain settles a job",
+)
 PROPERTIES = {**backend_properties(), **store_properties()}
 
 
