@@ -37,7 +37,7 @@ BROKERS_NIGHTLY = $(wildcard tests/acceptance/test_rabbitmq_nightly_*.py)
 demo: .venv/.complete $(if $(filter redis rabbitmq sqs,$(BACKEND)),.servers/.complete)
 	@$(PYTHON) -m examples.shop
 
-test: test-unit test-conformance test-zoo test-programs
+test: test-unit test-conformance test-certified test-zoo test-programs
 
 check: .venv/.complete
 	$(PYTHON) -m ruff format --check .
@@ -66,7 +66,6 @@ test-unit: .venv/.complete .servers/.complete
 test-conformance: test-unit
 	$(PYTEST) tests/conformance $(PARALLEL) $(addprefix --ignore=,$(CERTIFIED) $(ZOO) $(ENGINE)) \
 		--cov --cov-append --cov-report=
-	$(PYTEST) $(CERTIFIED) $(WAITING) --cov --cov-append --cov-report=
 	$(PYTHON) scripts/coverage_floors.py
 
 test-certified: .venv/.complete .servers/.complete
