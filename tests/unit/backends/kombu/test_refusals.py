@@ -1,6 +1,6 @@
 """What is refused before anything is connected, and what with the capability's name."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from uuid import uuid4
 
@@ -21,11 +21,12 @@ from anyjob.core.errors import ConfigurationError, Misuse
 
 
 @pytest.fixture
-def backend() -> Backend:
+def backend() -> Iterator[Backend]:
     backend = KombuBackend("kombu+memory://", namespace=f"n{uuid4().hex}", delivery="at_most_once")
     backend.open()
     backend.declare([QueueSpec("line")])
-    return backend
+    yield backend
+    backend.close()
 
 
 def envelope(**fields: object) -> Envelope:
