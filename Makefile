@@ -105,7 +105,7 @@ certify: .venv/.complete .servers/.complete
 	$(PYTEST) $(NIGHTLY) $(PARALLEL) --timeout=600
 	$(PYTHON) scripts/conformance_matrix.py --tier full
 
-# The same of RabbitMQ, SQS, kombu and the pairs, whose quick tiers `make test` runs.
+# The same of RabbitMQ, SQS, kombu, the pairs and the filebox, whose quick tiers `make test` runs.
 certify-brokers: export CERTIFY = 1
 certify-brokers: .venv/.complete .servers/.complete
 	$(PYTEST) tests/conformance/sqs tests/conformance/paired tests/conformance/kombu $(WAITING) --timeout=600

@@ -3,11 +3,11 @@
 Reads the reports in build/conformance. Where one is missing, or is of other sources than these, a
 run of that backend makes it, so that the page is never empty and never old: a quick one for `make
 docs`, a full one for `make certify`, which calls this with `--tier full`. There a run that is not
-clean fails, and more is certified: the filebox and the pair of a line server and its client in
-full; Valkey, a Redis that a sentinel names and a Cluster by a quick run, as they differ from Redis
+clean fails, and more is certified: the pair of a line server and its client in full; Valkey, a Redis that a sentinel names and a Cluster by a quick run, as they differ from Redis
 in little.
 
-`make certify-brokers` calls it with `--brokers`, for what takes longest: RabbitMQ and SQS in full;
+`make certify-brokers` calls it with `--brokers`, for what takes longest: RabbitMQ, SQS and the
+filebox in full;
 by a quick run FIFO queues of SQS, which differ little, two transports of kombu, and each pair of a
 backend and a store, whose parts have runs of their own. The page shows these where they are fresh.
 """
@@ -34,7 +34,6 @@ HARNESSES = {
 }
 #: Those that only the longer tier certifies; their reports are shown where they are fresh.
 MORE = {
-    "filebox": "filebox.harness:FileboxHarness",
     "wired": "tests.conformance.wire.harness:WiredHarness",
 }
 #: The same of a quick run.
@@ -48,6 +47,7 @@ BROKERS = {
     "rabbitmq": "tests.conformance.rabbitmq.harness:RabbitHarness",
     # On an emulator: that is stamped on its row, and certifies nothing.
     "sqs": "tests.conformance.sqs.harness:SQSHarness",
+    "filebox": "filebox.harness:FileboxHarness",
 }
 BROKERS_QUICKLY = {
     "kombu-redis": "tests.conformance.kombu.redis_harness:KombuRedisHarness",
