@@ -3,13 +3,13 @@
 Reads the reports in build/conformance. Where one is missing, or is of other sources than these, a
 run of that backend makes it, so that the page is never empty and never old: a quick one for `make
 docs`, a full one for `make certify`, which calls this with `--tier full`. There a run that is not
-clean fails, and more is certified: the pair of a line server and its client in full; Valkey, a Redis that a sentinel names and a Cluster by a quick run, as they differ from Redis
-in little.
+clean fails, and more is certified: the pair of a line server and its client in full; Valkey, a
+Redis that a sentinel names and a Cluster by a quick run, as they differ from Redis in little.
 
 `make certify-brokers` calls it with `--brokers`, for what takes longest: RabbitMQ, SQS and the
-filebox in full;
-by a quick run FIFO queues of SQS, which differ little, two transports of kombu, and each pair of a
-backend and a store, whose parts have runs of their own. The page shows these where they are fresh.
+filebox in full; by a quick run FIFO queues of SQS, which differ little, two transports of kombu,
+and each pair of a backend and a store, whose parts have runs of their own. The page shows these
+where they are fresh.
 """
 
 import argparse
